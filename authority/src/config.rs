@@ -1,0 +1,557 @@
+//! What operators write (TOML, unknown keys refused), compiled once into [`Settings`].
+
+use std::collections::HashSet;
+use std::fmt;
+use std::fs;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::cli;
+use crate::client::{Client, Clients, TokenFormat};
+use crate::clock::Span;
+use crate::keys::Algorithm;
+use crate::scope::Scopes;
+use crate::secret::SecretHash;
+
+const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 9000);
+const DEFAULT_ADMIN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 9001);
+const DEFAULT_KEY_GRACE: Duration = Duration::from_secs(60 * 60);
+const DEFAULT_TOKEN_LIFETIME: Duration = Duration::from_secs(5 * 60);
+const DEFAULT_STATUS_TTL: Duration = Duration::from_secs(10);
+const DEFAULT_STATUS_LIFETIME: Duration = Duration::from_secs(60);
+
+/// The compiled configuration: requests cannot meet a bad one.
+pub struct Settings {
+    pub issuer: Issuer,
+    pub listen: SocketAddr,
+    pub admin: SocketAddr,
+    pub database: Option<PathBuf>,
+    pub key_grace: Duration,
+    pub status_list: StatusListSettings,
+    pub clients: Clients,
+}
+
+pub struct StatusListSettings {
+    pub algorithm: Algorithm,
+    pub ttl: Duration,
+    pub lifetime: Duration,
+}
+
+/// The issuer identifier (RFC 8414 §2) and base of every URL that we name.
+pub struct Issuer(String);
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    issuer: String,
+    /// Of clients that name none.
+    audience: String,
+    listen: Option<SocketAddr>,
+    admin: Option<SocketAddr>,
+    database: Option<PathBuf>,
+    /// How long a rotated key stays published.
+    key_grace: Option<Span>,
+    #[serde(default)]
+    status_list: StatusListEntry,
+    #[serde(default)]
+    clients: Vec<ClientEntry>,
+}
+
+/// Of the tokens at `/status/{n}`.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StatusListEntry {
+    algorithm: Option<Algorithm>,
+    /// After how long a reader asks again: how long a revocation may take to count.
+    ttl: Option<Span>,
+    /// After how long a list is void, asked again or not.
+    lifetime: Option<Span>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ClientEntry {
+    id: String,
+    secret_hash: String,
+    #[serde(default)]
+    scopes: String,
+    audiences: Option<Vec<String>>,
+    algorithm: Option<Algorithm>,
+    token_lifetime: Option<Span>,
+    access_token_format: Option<FormatEntry>,
+    subject: Option<String>,
+    tenant: Option<String>,
+    #[serde(default)]
+    introspect: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum FormatEntry {
+    Jwt,
+    Opaque,
+}
+
+#[derive(Debug)]
+pub enum Error {
+    Invalid(Vec<Invalid>),
+    Read(PathBuf, io::Error),
+    Syntax { line: usize, message: String },
+}
+
+/// One fault, by the path of its key.
+#[derive(Debug, PartialEq)]
+pub struct Invalid {
+    key: String,
+    problem: &'static str,
+}
+
+pub fn load(options: cli::Serve) -> Result<Settings, Error> {
+    let cli::Serve {
+        config,
+        listen,
+        admin,
+        database,
+        issuer,
+    } = options;
+    let text = match fs::read_to_string(&config) {
+        Ok(text) => text,
+        Err(error) => return Err(Error::Read(config, error)),
+    };
+    let mut file = parse(&text)?;
+    file.listen = listen.or(file.listen);
+    file.admin = admin.or(file.admin);
+    file.database = database.or(file.database);
+    file.issuer = issuer.unwrap_or(file.issuer);
+    compile(file).map_err(Error::Invalid)
+}
+
+fn parse(text: &str) -> Result<File, Error> {
+    toml::from_str(text).map_err(|error| {
+        // Its `Display` would show the line itself, on which somebody may have put a secret.
+        let before = text.get(..error.span().map_or(0, |span| span.start));
+        let line = before.unwrap_or_default().matches('\n').count();
+        Error::Syntax {
+            line: line.saturating_add(1),
+            message: error.message().to_owned(),
+        }
+    })
+}
+
+fn compile(file: File) -> Result<Settings, Vec<Invalid>> {
+    let File {
+        issuer,
+        audience,
+        listen,
+        admin,
+        database,
+        key_grace,
+        status_list,
+        clients,
+    } = file;
+    let mut faults = Vec::new();
+
+    if !is_issuer(&issuer) {
+        let problem = "expected an http(s) URL without query, fragment or white space";
+        faults.push(Invalid::new("issuer", problem));
+    }
+    if audience.is_empty() {
+        faults.push(Invalid::new("audience", "expected a name"));
+    }
+    if clients.is_empty() {
+        faults.push(Invalid::new("clients", "expected at least one"));
+    }
+    let clients: Vec<Client> = clients
+        .into_iter()
+        .enumerate()
+        .map(|(index, entry)| compile_client(index, entry, &audience, &mut faults))
+        .collect();
+    let mut seen = HashSet::new();
+    for (index, client) in clients.iter().enumerate() {
+        if !seen.insert(&client.id) {
+            faults.push(Invalid::of_client(
+                index,
+                "id",
+                "already taken by another client",
+            ));
+        }
+    }
+    let key_grace = seconds(key_grace, DEFAULT_KEY_GRACE, "key_grace", &mut faults);
+    let status_list = compile_status_list(status_list, &mut faults);
+    if clients
+        .iter()
+        .any(|client| client.token_lifetime > key_grace)
+    {
+        let problem = "a token would outlive the key that it was signed with";
+        faults.push(Invalid::new("key_grace", problem));
+    }
+
+    if !faults.is_empty() {
+        return Err(faults);
+    }
+    Ok(Settings {
+        issuer: Issuer(issuer),
+        listen: listen.unwrap_or(DEFAULT_LISTEN),
+        admin: admin.unwrap_or(DEFAULT_ADMIN),
+        database,
+        key_grace,
+        status_list,
+        clients: Clients::new(clients),
+    })
+}
+
+fn compile_status_list(entry: StatusListEntry, faults: &mut Vec<Invalid>) -> StatusListSettings {
+    let StatusListEntry {
+        algorithm,
+        ttl,
+        lifetime,
+    } = entry;
+    let ttl = seconds(ttl, DEFAULT_STATUS_TTL, "status_list.ttl", faults);
+    let default = DEFAULT_STATUS_LIFETIME.max(ttl);
+    let lifetime = seconds(lifetime, default, "status_list.lifetime", faults);
+    if lifetime < ttl {
+        let problem = "a list would be void before a reader asks for the next";
+        faults.push(Invalid::new("status_list.lifetime", problem));
+    }
+    StatusListSettings {
+        algorithm: algorithm.unwrap_or(Algorithm::Es256),
+        ttl,
+        lifetime,
+    }
+}
+
+fn compile_client(
+    index: usize,
+    entry: ClientEntry,
+    default_audience: &str,
+    faults: &mut Vec<Invalid>,
+) -> Client {
+    let ClientEntry {
+        id,
+        secret_hash,
+        scopes,
+        audiences,
+        algorithm,
+        token_lifetime,
+        access_token_format,
+        subject,
+        tenant,
+        introspect,
+    } = entry;
+    let token_lifetime = seconds(
+        token_lifetime,
+        DEFAULT_TOKEN_LIFETIME,
+        &format!("clients[{index}].token_lifetime"),
+        faults,
+    );
+    let mut fault = |key, problem| faults.push(Invalid::of_client(index, key, problem));
+
+    if id.is_empty() {
+        fault("id", "expected a name");
+    }
+    let secret = SecretHash::parse(&secret_hash).unwrap_or_else(|_| {
+        fault(
+            "secret_hash",
+            "expected sha256:<64 hex digits>, as `authority hash-secret` prints it",
+        );
+        SecretHash::NEVER
+    });
+    let scopes = Scopes::parse(&scopes).unwrap_or_else(|_| {
+        fault(
+            "scopes",
+            "expected scope tokens, each once, with one space between two (RFC 6749 §3.3)",
+        );
+        Scopes::default()
+    });
+    if scopes.is_empty() && !introspect {
+        fault(
+            "scopes",
+            "required: the client may neither get tokens nor introspect them",
+        );
+    }
+    let audiences = audiences.unwrap_or_else(|| vec![default_audience.to_owned()]);
+    if audiences.is_empty() || audiences.iter().any(String::is_empty) {
+        fault("audiences", "expected at least one name");
+    }
+    let subject = subject.unwrap_or_else(|| id.clone());
+    if subject.is_empty() {
+        fault("subject", "expected a name");
+    }
+    Client {
+        id,
+        secret,
+        scopes,
+        audiences,
+        algorithm: algorithm.unwrap_or(Algorithm::Rs256),
+        token_lifetime,
+        format: match access_token_format {
+            None | Some(FormatEntry::Jwt) => TokenFormat::Jwt,
+            Some(FormatEntry::Opaque) => TokenFormat::Opaque,
+        },
+        subject,
+        tenant,
+        may_introspect: introspect,
+    }
+}
+
+/// Claims count whole seconds.
+fn seconds(
+    entry: Option<Span>,
+    default: Duration,
+    key: &str,
+    faults: &mut Vec<Invalid>,
+) -> Duration {
+    let Some(Span(duration)) = entry else {
+        return default;
+    };
+    if duration.is_zero() || duration.subsec_nanos() > 0 {
+        faults.push(Invalid::new(key, "expected whole seconds, one or more"));
+    }
+    duration
+}
+
+/// RFC 8414 §2, but for `https`: inside a mesh it is often the proxies that speak TLS.
+fn is_issuer(url: &str) -> bool {
+    let rest = url
+        .strip_prefix("https://")
+        .or_else(|| url.strip_prefix("http://"));
+    let printable = url
+        .bytes()
+        .all(|b| b.is_ascii_graphic() && !matches!(b, b'?' | b'#' | b'"' | b'\\'));
+    rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/')) && printable
+}
+
+// === impl Issuer ===
+
+impl Issuer {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.0.trim_end_matches('/'))
+    }
+}
+
+// === impl Invalid ===
+
+impl Invalid {
+    fn new(key: &str, problem: &'static str) -> Self {
+        Self {
+            key: key.to_owned(),
+            problem,
+        }
+    }
+
+    fn of_client(index: usize, key: &str, problem: &'static str) -> Self {
+        Self {
+            key: format!("clients[{index}].{key}"),
+            problem,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Invalid(faults) => {
+                f.write_str("invalid configuration")?;
+                faults
+                    .iter()
+                    .try_for_each(|fault| write!(f, "\n  {}: {}", fault.key, fault.problem))
+            }
+            Self::Read(path, error) => write!(f, "{}: {error}", path.display()),
+            Self::Syntax { line, message } => {
+                write!(f, "invalid configuration\n  line {line}: {message}")
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HASH: &str = "sha256:5765dbcd1f68e5c4ddf61d672a14821b850e58463b3f48ff63eb2f6bd5493752";
+
+    /// A good configuration in which `from` is replaced.
+    fn with(from: &str, to: &str) -> Result<Settings, Error> {
+        let good = format!(
+            r#"
+            issuer = "http://authority"
+            audience = "api-gateway"
+            key_grace = "1h"
+            [status_list]
+            ttl = "10s"
+            [[clients]]
+            id = "reader"
+            secret_hash = "{HASH}"
+            scopes = "data:read"
+            [[clients]]
+            id = "gateway"
+            secret_hash = "{HASH}"
+            introspect = true
+            "#
+        );
+        assert!(good.contains(from), "{from}");
+        compile(parse(&good.replacen(from, to, 1))?).map_err(Error::Invalid)
+    }
+
+    #[test]
+    fn defaults_are_filled_in() {
+        let settings = with("", "").unwrap();
+        assert_eq!(settings.listen, DEFAULT_LISTEN);
+        assert_eq!(settings.admin, DEFAULT_ADMIN);
+        assert_eq!(settings.database, None);
+        assert_eq!(settings.status_list.lifetime, DEFAULT_STATUS_LIFETIME);
+        let reader = settings
+            .clients
+            .iter()
+            .find(|client| client.id == "reader")
+            .unwrap();
+        assert_eq!(reader.subject, "reader");
+        assert_eq!(reader.audiences, ["api-gateway"]);
+        assert_eq!(reader.algorithm, Algorithm::Rs256);
+        assert_eq!(reader.token_lifetime, DEFAULT_TOKEN_LIFETIME);
+        assert_eq!(reader.format, TokenFormat::Jwt);
+        assert!(!reader.may_introspect);
+    }
+
+    #[test]
+    fn what_cannot_be_right_is_refused_by_its_path() {
+        let client = "id = \"reader\"";
+        let plus = |line: &str| format!("{client}\n{line}");
+        for (from, to, expected) in [
+            // Of what is written.
+            ("issuer = ", "isuer = ", "unknown field `isuer`"),
+            (
+                "issuer = \"http://authority\"",
+                "",
+                "missing field `issuer`",
+            ),
+            ("audience = \"api-gateway\"", "", "missing field `audience`"),
+            (client, "", "missing field `id`"),
+            (
+                client,
+                &plus("secret = \"s3cret\""),
+                "line 9: unknown field `secret`",
+            ),
+            (
+                client,
+                &plus("algorithm = \"HS256\""),
+                "unknown variant `HS256`",
+            ),
+            (
+                client,
+                &plus("algorithm = \"rs256\""),
+                "unknown variant `rs256`",
+            ),
+            (
+                client,
+                &plus("access_token_format = \"saml\""),
+                "unknown variant `saml`",
+            ),
+            (
+                client,
+                &plus("token_lifetime = 60"),
+                "invalid type: integer",
+            ),
+            (
+                client,
+                &plus("token_lifetime = \"60\""),
+                "expected a duration",
+            ),
+            (client, &plus("audiences = \"a\""), "invalid type: string"),
+            (
+                "introspect = true",
+                "introspect = \"true\"",
+                "invalid type: string",
+            ),
+            ("ttl", "tttl", "unknown field `tttl`"),
+            // Of what it means.
+            ("http://authority", "authority", "issuer: "),
+            ("http://authority", "http://", "issuer: "),
+            ("http://authority", "http:///x", "issuer: "),
+            ("http://authority", "ftp://authority", "issuer: "),
+            ("http://authority", "http://authority?x", "issuer: "),
+            ("http://authority", "http://authority#x", "issuer: "),
+            ("http://authority", "http://a b", "issuer: "),
+            (
+                "audience = \"api-gateway\"",
+                "audience = \"\"",
+                "audience: ",
+            ),
+            ("key_grace = \"1h\"", "key_grace = \"1m\"", "key_grace: "),
+            ("key_grace = \"1h\"", "key_grace = \"0s\"", "key_grace: "),
+            ("ttl = \"10s\"", "ttl = \"0s\"", "status_list.ttl: "),
+            ("ttl = \"10s\"", "ttl = \"10500ms\"", "status_list.ttl: "),
+            (
+                "ttl = \"10s\"",
+                "ttl = \"10s\"\nlifetime = \"9s\"",
+                "status_list.lifetime: ",
+            ),
+            (client, "id = \"\"", "clients[0].id: "),
+            (client, "id = \"gateway\"", "clients[1].id: already taken"),
+            (HASH, "reader-secret", "clients[0].secret_hash: "),
+            (HASH, "sha256:00", "clients[0].secret_hash: "),
+            ("\"data:read\"", "\"\"", "clients[0].scopes: required"),
+            ("\"data:read\"", "\"a  b\"", "clients[0].scopes: "),
+            ("\"data:read\"", "\"a a\"", "clients[0].scopes: "),
+            (
+                "introspect = true",
+                "introspect = false",
+                "clients[1].scopes: required",
+            ),
+            (client, &plus("audiences = []"), "clients[0].audiences: "),
+            (
+                client,
+                &plus("audiences = [\"\"]"),
+                "clients[0].audiences: ",
+            ),
+            (client, &plus("subject = \"\""), "clients[0].subject: "),
+            (
+                client,
+                &plus("token_lifetime = \"0s\""),
+                "clients[0].token_lifetime: ",
+            ),
+            (
+                client,
+                &plus("token_lifetime = \"1500ms\""),
+                "clients[0].token_lifetime: ",
+            ),
+            (client, &plus("token_lifetime = \"2h\""), "key_grace: "),
+        ] {
+            let error = with(from, to)
+                .err()
+                .map(|error| error.to_string())
+                .unwrap_or_default();
+            assert!(
+                error.contains(expected),
+                "{to}: expected {expected:?}, found {error:?}"
+            );
+            assert!(
+                !error.contains(HASH) && !error.contains("s3cret"),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn all_faults_are_told_at_once() {
+        let error = with(
+            "issuer = \"http://authority\"\n            audience = \"api-gateway\"",
+            "issuer = \"\"\naudience = \"\"",
+        )
+        .err()
+        .unwrap()
+        .to_string();
+        assert!(
+            error.contains("issuer: ") && error.contains("audience: "),
+            "{error}"
+        );
+    }
+}

@@ -1,0 +1,78 @@
+//! The routes: each endpoint is a file, named for what it serves.
+
+mod admin;
+mod api_keys;
+mod health;
+mod introspect;
+mod jwks;
+mod metadata;
+mod revocations;
+mod revoke;
+mod status;
+mod token;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware;
+use axum::routing::{get, post, put};
+
+use crate::faults;
+use crate::refusal::Refusal;
+use crate::server::App;
+
+/// A form with the longest token that the filter takes (16 KiB), every byte escaped, fits.
+const MAX_FORM: usize = 64 * 1024;
+
+/// Fifty thousand revocations in one request fit.
+const MAX_ADMIN_BODY: usize = 8 * 1024 * 1024;
+
+pub fn public(app: Arc<App>) -> Router {
+    let router = Router::new()
+        .route(
+            "/.well-known/oauth-authorization-server",
+            get(metadata::answer),
+        )
+        .route("/api-keys", get(api_keys::answer))
+        .route("/api-keys/revocations", get(revocations::of_api_keys))
+        .route("/health", get(health::answer))
+        .route("/introspect", post(introspect::answer))
+        .route("/jwks.json", get(jwks::answer))
+        .route("/revocations", get(revocations::of_tokens))
+        .route("/revoke", post(revoke::answer))
+        .route("/status/{list}", get(status::answer))
+        .route("/token", post(token::answer));
+    finish(router, MAX_FORM)
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(&app),
+            faults::inject,
+        ))
+        .with_state(app)
+}
+
+pub fn admin(app: Arc<App>) -> Router {
+    let router = Router::new()
+        .route(
+            "/api-keys",
+            get(admin::api_keys::list).post(admin::api_keys::mint),
+        )
+        .route("/api-keys/{id}/revoke", post(admin::api_keys::revoke))
+        .route("/api-keys/{id}/rotate", post(admin::api_keys::rotate))
+        .route(
+            "/faults",
+            put(admin::faults::set).delete(admin::faults::clear),
+        )
+        .route("/faults/key-swap", put(admin::faults::swap_keys))
+        .route("/health", get(health::answer))
+        .route("/keys/rotate", post(admin::keys::rotate))
+        .route("/revocations", post(admin::revocations::add));
+    finish(router, MAX_ADMIN_BODY).with_state(app)
+}
+
+fn finish(router: Router<Arc<App>>, max_body: usize) -> Router<Arc<App>> {
+    router
+        .fallback(async || Refusal::NotFound)
+        .method_not_allowed_fallback(async || Refusal::MethodNotAllowed)
+        .layer(DefaultBodyLimit::max(max_body))
+}

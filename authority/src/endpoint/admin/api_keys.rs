@@ -1,0 +1,166 @@
+//! `GET /api-keys`, `POST /api-keys`, `POST /api-keys/{id}/rotate`, `POST /api-keys/{id}/revoke`
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::parse;
+use crate::clock::{Rfc3339, Span, UnixTime};
+use crate::refusal::Refusal;
+use crate::reply;
+use crate::scope::Scopes;
+use crate::secret::{self, Secret, SecretHash};
+use crate::server::App;
+use crate::store::ApiKey;
+
+const DEFAULT_GRACE: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Says to a person or a secret scanner what it is that was found.
+const PREFIX: &str = "pck_";
+
+/// The list has no limit of its own but what one answer may reasonably hold.
+const MAX_NAME: usize = 256;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Mint {
+    client: String,
+    #[serde(default)]
+    scopes: Vec<String>,
+    tenant: Option<String>,
+    not_before: Option<Rfc3339>,
+    expires_at: Option<Rfc3339>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Rotate {
+    grace: Option<Span>,
+    /// Of the new key; default: as the old one had it.
+    expires_at: Option<Rfc3339>,
+}
+
+pub async fn list(State(app): State<Arc<App>>) -> Result<Response, Refusal> {
+    app.blocking(|app| {
+        Ok(reply::json_no_store(
+            &json!({"keys": app.store.api_keys()?}),
+        ))
+    })
+    .await
+}
+
+pub async fn mint(State(app): State<Arc<App>>, body: Bytes) -> Result<Response, Refusal> {
+    let Mint {
+        client,
+        scopes,
+        tenant,
+        not_before,
+        expires_at,
+    } = parse(&body)?;
+    let now = UnixTime::now();
+    if [Some(&client), tenant.as_ref()]
+        .into_iter()
+        .flatten()
+        .any(|name| !is_name(name))
+    {
+        return Err(Refusal::InvalidRequest(
+            "client, tenant: expected 1 to 256 printable characters",
+        ));
+    }
+    let scopes = Scopes::from_tokens(scopes).map_err(|_| Refusal::InvalidScope)?;
+    if expires_at.is_some_and(|Rfc3339(expires_at)| expires_at <= now) {
+        return Err(Refusal::InvalidRequest("expires_at: has passed"));
+    }
+    app.blocking(move |app| {
+        let (id, secret) = new_key()?;
+        let key = ApiKey {
+            id,
+            client,
+            hash: SecretHash::of(secret.expose().as_bytes()).to_string(),
+            scopes: scopes.into_tokens(),
+            tenant,
+            not_before,
+            expires_at,
+            revoked: false,
+        };
+        app.store.add_api_key(&key, now)?;
+        Ok(shown_once(&key, &secret))
+    })
+    .await
+}
+
+/// A new key like the old one, which works on until the grace period is over.
+pub async fn rotate(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    body: Bytes,
+) -> Result<Response, Refusal> {
+    let Rotate { grace, expires_at } = if body.is_empty() {
+        Rotate::default()
+    } else {
+        parse(&body)?
+    };
+    let now = UnixTime::now();
+    let until = now.saturating_add(grace.map_or(DEFAULT_GRACE, |Span(grace)| grace));
+    app.blocking(move |app| {
+        let (new_id, secret) = new_key()?;
+        let hash = SecretHash::of(secret.expose().as_bytes()).to_string();
+        let rotated = app.store.replace_api_key(&id, until, now, |old| {
+            if old.revoked || old.expires_at.is_some_and(|Rfc3339(end)| end <= now) {
+                return Err(Refusal::InvalidRequest("the key is revoked or has expired"));
+            }
+            let expires_at = expires_at.or(old.expires_at);
+            Ok(ApiKey {
+                id: new_id,
+                hash,
+                expires_at,
+                not_before: None,
+                ..old
+            })
+        })?;
+        Ok(shown_once(&rotated.ok_or(Refusal::NotFound)?, &secret))
+    })
+    .await
+}
+
+pub async fn revoke(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+) -> Result<StatusCode, Refusal> {
+    app.blocking(move |app| match app.store.revoke_api_key(&id)? {
+        true => Ok(StatusCode::NO_CONTENT),
+        false => Err(Refusal::NotFound),
+    })
+    .await
+}
+
+fn new_key() -> Result<(String, Secret), Refusal> {
+    let id = format!("key_{}", secret::random::<12>()?);
+    Ok((
+        id,
+        Secret::new(format!("{PREFIX}{}", secret::random::<32>()?)),
+    ))
+}
+
+/// The only answer that ever holds a key.
+fn shown_once(key: &ApiKey, secret: &Secret) -> Response {
+    let body = json!({
+        "id": key.id,
+        "key": secret.expose(),
+        "client": key.client,
+        "scopes": key.scopes,
+        "expires_at": key.expires_at,
+    });
+    (StatusCode::CREATED, reply::json_no_store(&body)).into_response()
+}
+
+/// It becomes a header's value on its way to an upstream.
+fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.len() <= MAX_NAME && !text.chars().any(char::is_control)
+}

@@ -1,0 +1,88 @@
+//! `PUT /faults`, `PUT /faults/key-swap`, `DELETE /faults`
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use serde::Deserialize;
+
+use super::parse;
+use crate::clock::Span;
+use crate::faults::{Fault, Instead};
+use crate::refusal::Refusal;
+use crate::server::App;
+
+/// As it is written. With `status`, `headers` or `body` the endpoint itself is not asked.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    path: String,
+    delay: Option<Span>,
+    status: Option<u16>,
+    headers: Option<BTreeMap<String, String>>,
+    body: Option<String>,
+}
+
+pub async fn set(State(app): State<Arc<App>>, body: Bytes) -> Result<StatusCode, Refusal> {
+    let Entry {
+        path,
+        delay,
+        status,
+        headers,
+        body,
+    } = parse(&body)?;
+    if !path.starts_with('/') {
+        return Err(Refusal::InvalidRequest("path: expected an absolute path"));
+    }
+    if delay.is_none() && status.is_none() && headers.is_none() && body.is_none() {
+        return Err(Refusal::InvalidRequest(
+            "expected delay, status, headers or body",
+        ));
+    }
+    let instead = match (status, headers, body) {
+        (None, None, None) => None,
+        (status, headers, body) => Some(Instead {
+            status: StatusCode::from_u16(status.unwrap_or(200))
+                .ok()
+                .filter(|status| !status.is_informational())
+                .ok_or(Refusal::InvalidRequest("status: expected 200 to 999"))?,
+            headers: header_map(headers.unwrap_or_default())?,
+            body: body.unwrap_or_default(),
+        }),
+    };
+    let delay = delay.map_or(Duration::ZERO, |Span(delay)| delay);
+    app.faults.set(path, Fault { delay, instead });
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Tokens and status lists are signed by keys that nobody publishes, under the kids of those that are
+/// published: every signature is wrong.
+pub async fn swap_keys(State(app): State<Arc<App>>) -> Result<StatusCode, Refusal> {
+    app.blocking(|app| {
+        app.faults.swap_keys(app.keys.current().impostors()?);
+        Ok(StatusCode::NO_CONTENT)
+    })
+    .await
+}
+
+pub async fn clear(State(app): State<Arc<App>>) -> StatusCode {
+    app.faults.clear();
+    StatusCode::NO_CONTENT
+}
+
+fn header_map(headers: BTreeMap<String, String>) -> Result<HeaderMap, Refusal> {
+    let mut map = HeaderMap::new();
+    map.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    for (name, value) in headers {
+        let name = HeaderName::try_from(name);
+        let name = name.map_err(|_| Refusal::InvalidRequest("headers: not a header name"))?;
+        let value = HeaderValue::try_from(value);
+        let value = value.map_err(|_| Refusal::InvalidRequest("headers: not a header value"))?;
+        map.insert(name, value);
+    }
+    Ok(map)
+}

@@ -1,0 +1,16 @@
+//! `GET /health`, on both ports
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::Response;
+use serde_json::json;
+
+use crate::refusal::Refusal;
+use crate::reply;
+use crate::server::App;
+
+pub async fn answer(State(app): State<Arc<App>>) -> Result<Response, Refusal> {
+    app.blocking(|app| Ok(app.store.ping()?)).await?;
+    Ok(reply::json_no_store(&json!({"status": "ok"})))
+}

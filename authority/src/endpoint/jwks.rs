@@ -1,0 +1,16 @@
+//! `GET /jwks.json` (RFC 7517 §5)
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::Response;
+
+use crate::clock::UnixTime;
+use crate::reply;
+use crate::server::App;
+
+pub async fn answer(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
+    let jwks = app.keys.current().jwks(UnixTime::now());
+    reply::json_revalidated(&headers, jwks.to_string())
+}

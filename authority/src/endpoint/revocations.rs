@@ -1,0 +1,87 @@
+//! `GET /revocations[?since=CURSOR]`, and the same for API keys at `/api-keys/revocations`
+
+use std::sync::Arc;
+
+use axum::extract::{RawQuery, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
+
+use crate::clock::UnixTime;
+use crate::form::Form;
+use crate::refusal::Refusal;
+use crate::reply;
+use crate::revocation::Cursor;
+use crate::server::App;
+use crate::store::{List, Slice};
+
+/// A reader takes no more than this in one page.
+const MAX_ENTRIES: usize = 50_000;
+const MAX_BYTES: usize = 4 * 1024 * 1024;
+
+/// What stands around the entries: members' names and a cursor.
+const ENVELOPE: usize = 256;
+
+pub async fn of_tokens(
+    State(app): State<Arc<App>>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    app.blocking(move |app| answer(app, List::Tokens, query.as_deref(), &headers))
+        .await
+}
+
+pub async fn of_api_keys(
+    State(app): State<Arc<App>>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    app.blocking(move |app| answer(app, List::ApiKeys, query.as_deref(), &headers))
+        .await
+}
+
+fn answer(
+    app: &App,
+    list: List,
+    query: Option<&str>,
+    headers: &HeaderMap,
+) -> Result<Response, Refusal> {
+    let query = Form::parse_query(query)?;
+    let since = query.get("since").map(Cursor::read);
+    // One more than a page takes shows whether there is more.
+    let limit = MAX_ENTRIES.saturating_add(1);
+    let slice = app.store.revocations(list, since, limit, UnixTime::now())?;
+    Ok(reply::json_revalidated(headers, page(&slice)))
+}
+
+/// As many entries as a page may hold. Its cursor is the end of the list, or its own where there is more.
+fn page(slice: &Slice) -> String {
+    let Slice {
+        reset,
+        epoch,
+        end,
+        entries,
+    } = slice;
+    let mut revoked = String::new();
+    let mut position = *end;
+    let mut last = 0;
+    let mut more = false;
+    for (count, (id, entry)) in entries.iter().enumerate() {
+        let size = revoked
+            .len()
+            .saturating_add(entry.len())
+            .saturating_add(ENVELOPE);
+        if count >= MAX_ENTRIES || size > MAX_BYTES {
+            (more, position) = (true, last);
+            break;
+        }
+        if count > 0 {
+            revoked.push(',');
+        }
+        revoked.push_str(entry);
+        last = *id;
+    }
+    let cursor = Cursor::write(epoch, position);
+    let reset = if *reset { r#""reset":true,"# } else { "" };
+    let more = if more { r#""more":true,"# } else { "" };
+    format!(r#"{{"cursor":"{cursor}",{reset}{more}"revoked":[{revoked}]}}"#)
+}

@@ -1,0 +1,54 @@
+//! `POST /revoke` (RFC 7009)
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+
+use crate::clock::UnixTime;
+use crate::form::Form;
+use crate::refusal::Refusal;
+use crate::revocation::Revocation;
+use crate::secret::Secret;
+use crate::server::App;
+
+pub async fn answer(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<StatusCode, Refusal> {
+    let now = UnixTime::now();
+    app.blocking(move |app| revoke(app, &headers, &body, now))
+        .await
+}
+
+fn revoke(
+    app: &App,
+    headers: &HeaderMap,
+    body: &[u8],
+    now: UnixTime,
+) -> Result<StatusCode, Refusal> {
+    let form = Form::parse(headers, body)?;
+    let client = app.settings.clients.authenticate(headers, &form)?;
+    let token = form
+        .get("token")
+        .ok_or(Refusal::InvalidRequest("token is missing"))?;
+
+    // §2.2: a token that is not there any more, or never was, is as good as revoked.
+    let Some(issued) = app.store.token(&Secret::new(token.to_owned()))? else {
+        return Ok(StatusCode::OK);
+    };
+    // §2.1: only the client that it was issued to may revoke it.
+    if issued.grant.client_id != client.id {
+        return Err(Refusal::UnauthorizedClient(
+            "the token was not issued to this client",
+        ));
+    }
+    let revocation = Revocation::Token {
+        jti: issued.grant.jti,
+        exp: issued.grant.exp,
+    };
+    app.store.revoke(&[revocation], now)?;
+    Ok(StatusCode::OK)
+}

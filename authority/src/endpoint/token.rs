@@ -1,0 +1,111 @@
+//! `POST /token`: the client credentials grant (RFC 6749 §4.4), tokens after RFC 9068.
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::Response;
+use serde_json::json;
+
+use crate::client::{Client, TokenFormat};
+use crate::clock::UnixTime;
+use crate::form::Form;
+use crate::grant::Grant;
+use crate::refusal::Refusal;
+use crate::reply;
+use crate::scope::Scopes;
+use crate::secret::{self, Secret};
+use crate::server::App;
+use crate::status_list;
+
+pub async fn answer(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Refusal> {
+    let now = UnixTime::now();
+    app.blocking(move |app| grant(app, &headers, &body, now))
+        .await
+}
+
+fn grant(app: &App, headers: &HeaderMap, body: &[u8], now: UnixTime) -> Result<Response, Refusal> {
+    let form = Form::parse(headers, body)?;
+    let client = app.settings.clients.authenticate(headers, &form)?;
+    match form.get("grant_type") {
+        Some("client_credentials") => {}
+        Some(_) => return Err(Refusal::UnsupportedGrantType),
+        None => return Err(Refusal::InvalidRequest("grant_type is missing")),
+    }
+    if client.scopes.is_empty() {
+        return Err(Refusal::UnauthorizedClient("this client gets no tokens"));
+    }
+    let scopes = scopes(client, &form)?;
+    let audiences = audiences(client, &form)?;
+
+    let grant = Grant {
+        jti: secret::random::<16>()?,
+        client_id: client.id.clone(),
+        sub: client.subject.clone(),
+        scope: scopes.to_string(),
+        audiences,
+        tenant: client.tenant.clone(),
+        iat: now,
+        exp: now.saturating_add(client.token_lifetime),
+    };
+    let access_token = app
+        .store
+        .issue(&grant, |index| mint(app, client, &grant, index))?;
+    Ok(reply::json_no_store(&json!({
+        "access_token": access_token.expose(),
+        "token_type": "Bearer",
+        "expires_in": client.token_lifetime.as_secs(),
+        "scope": grant.scope,
+    })))
+}
+
+/// Those asked for; all that the client has where it asks for none (RFC 6749 §3.3).
+fn scopes(client: &Client, form: &Form) -> Result<Scopes, Refusal> {
+    let Some(text) = form.get("scope") else {
+        return Ok(client.scopes.clone());
+    };
+    let asked = Scopes::parse(text).map_err(|_| Refusal::InvalidScope)?;
+    if asked.is_subset_of(&client.scopes) {
+        Ok(asked)
+    } else {
+        Err(Refusal::InvalidScope)
+    }
+}
+
+/// The resources asked for (RFC 8707 §2), else all that the client is registered for.
+fn audiences(client: &Client, form: &Form) -> Result<Vec<String>, Refusal> {
+    let mut asked: Vec<String> = Vec::new();
+    for resource in form.all("resource") {
+        if !client.audiences.iter().any(|audience| audience == resource) {
+            return Err(Refusal::InvalidTarget);
+        }
+        if !asked.iter().any(|known| known == resource) {
+            asked.push(resource.to_owned());
+        }
+    }
+    Ok(if asked.is_empty() {
+        client.audiences.clone()
+    } else {
+        asked
+    })
+}
+
+/// The token in the client's format; a JWT says where its status is published.
+fn mint(app: &App, client: &Client, grant: &Grant, index: u64) -> Result<Secret, Refusal> {
+    let issuer = &app.settings.issuer;
+    let token = match client.format {
+        TokenFormat::Opaque => secret::random::<32>()?,
+        TokenFormat::Jwt => {
+            let mut claims = grant.claims(issuer);
+            claims.insert("status".to_owned(), status_list::reference(issuer, index));
+            app.signing_keys()
+                .sign(client.algorithm, "at+jwt", &claims)?
+        }
+    };
+    Ok(Secret::new(token))
+}

@@ -1,0 +1,326 @@
+//! Signing keys: one active key per algorithm, and those of before for as long as tokens of theirs live.
+
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
+use aws_lc_rs::error::Unspecified;
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::rsa::{self, KeySize};
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair};
+use jsonwebtoken::jwk::{Jwk, PublicKeyUse, ThumbprintHash};
+use jsonwebtoken::{EncodingKey, Header};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::clock::UnixTime;
+use crate::store::{self, Store};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub enum Algorithm {
+    #[serde(rename = "RS256")]
+    Rs256,
+    #[serde(rename = "ES256")]
+    Es256,
+    #[serde(rename = "EdDSA")]
+    EdDsa,
+}
+
+/// The keys of this moment. Signing never waits for a rotation: it holds the set that it began with.
+pub struct KeyRing(RwLock<Arc<Keys>>);
+
+pub struct Keys {
+    active: Active,
+    retired: Vec<Retired>,
+}
+
+/// One key per algorithm, so that a lookup cannot miss.
+struct Active {
+    rs256: SigningKey,
+    es256: SigningKey,
+    eddsa: SigningKey,
+}
+
+struct Retired {
+    key: SigningKey,
+    until: UnixTime,
+}
+
+struct SigningKey {
+    algorithm: Algorithm,
+    kid: String,
+    private: EncodingKey,
+    public: Jwk,
+}
+
+#[derive(Debug)]
+pub enum Error {
+    Crypto,
+    Jwt(jsonwebtoken::errors::Error),
+    /// The database has no active key of this algorithm although it has others.
+    Missing(Algorithm),
+    Store(store::Error),
+}
+
+// === impl Algorithm ===
+
+impl Algorithm {
+    pub const ALL: [Self; 3] = [Self::Rs256, Self::Es256, Self::EdDsa];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Rs256 => "RS256",
+            Self::Es256 => "ES256",
+            Self::EdDsa => "EdDSA",
+        }
+    }
+
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|algorithm| algorithm.name() == name)
+    }
+}
+
+impl From<Algorithm> for jsonwebtoken::Algorithm {
+    fn from(algorithm: Algorithm) -> Self {
+        match algorithm {
+            Algorithm::Rs256 => Self::RS256,
+            Algorithm::Es256 => Self::ES256,
+            Algorithm::EdDsa => Self::EdDSA,
+        }
+    }
+}
+
+// === impl KeyRing ===
+
+impl KeyRing {
+    /// The keys of the database, or new ones in an empty database.
+    pub fn open(store: &Store, now: UnixTime) -> Result<Self, Error> {
+        let rows = store.signing_keys(now)?;
+        let keys = if rows.is_empty() {
+            let rows = generate()?;
+            store.replace_signing_keys(&rows, None, now)?;
+            Keys::from_rows(rows)?
+        } else {
+            Keys::from_rows(rows)?
+        };
+        Ok(Self(RwLock::new(Arc::new(keys))))
+    }
+
+    pub fn current(&self) -> Arc<Keys> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// New keys for every algorithm. The old ones stay published for `grace`; without, they are gone.
+    pub fn rotate(
+        &self,
+        store: &Store,
+        grace: Option<Duration>,
+        now: UnixTime,
+    ) -> Result<(), Error> {
+        let fresh = generate()?;
+        // Held throughout, so that of two rotations the ring keeps the one that the database keeps.
+        let mut current = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let until = grace.map(|grace| now.saturating_add(grace));
+        store.replace_signing_keys(&fresh, until, now)?;
+        *current = Arc::new(Keys::from_rows(store.signing_keys(now)?)?);
+        Ok(())
+    }
+}
+
+// === impl Keys ===
+
+impl Keys {
+    fn from_rows(rows: Vec<store::SigningKeyRow>) -> Result<Self, Error> {
+        let (mut rs256, mut es256, mut eddsa) = (None, None, None);
+        let mut retired = Vec::new();
+        for row in rows {
+            let key = SigningKey::new(row.algorithm, row.private)?;
+            match (row.published_until, row.algorithm) {
+                (Some(until), _) => retired.push(Retired { key, until }),
+                (None, Algorithm::Rs256) => rs256 = Some(key),
+                (None, Algorithm::Es256) => es256 = Some(key),
+                (None, Algorithm::EdDsa) => eddsa = Some(key),
+            }
+        }
+        let active = Active {
+            rs256: rs256.ok_or(Error::Missing(Algorithm::Rs256))?,
+            es256: es256.ok_or(Error::Missing(Algorithm::Es256))?,
+            eddsa: eddsa.ok_or(Error::Missing(Algorithm::EdDsa))?,
+        };
+        Ok(Self { active, retired })
+    }
+
+    /// The public halves as a JWK Set (RFC 7517 §5).
+    pub fn jwks(&self, now: UnixTime) -> Value {
+        let keys: Vec<&Jwk> = self.published(now).map(|key| &key.public).collect();
+        json!({ "keys": keys })
+    }
+
+    /// Other keys under the same kids, for the fault of that name.
+    pub fn impostors(&self) -> Result<Self, Error> {
+        let mut impostors = Self::from_rows(generate()?)?;
+        let Active {
+            rs256,
+            es256,
+            eddsa,
+        } = &mut impostors.active;
+        for key in [rs256, es256, eddsa] {
+            key.kid.clone_from(&self.active.get(key.algorithm).kid);
+        }
+        Ok(impostors)
+    }
+
+    pub fn active_kids(&self) -> impl Iterator<Item = &str> {
+        Algorithm::ALL
+            .into_iter()
+            .map(|algorithm| self.active.get(algorithm).kid.as_str())
+    }
+
+    /// A JWS over `claims` in compact form, its `typ` said explicitly (RFC 8725 §3.11).
+    pub fn sign<C: Serialize>(
+        &self,
+        algorithm: Algorithm,
+        typ: &'static str,
+        claims: &C,
+    ) -> Result<String, Error> {
+        let key = self.active.get(algorithm);
+        let header = Header {
+            typ: Some(typ.to_owned()),
+            kid: Some(key.kid.clone()),
+            ..Header::new(algorithm.into())
+        };
+        jsonwebtoken::encode(&header, claims, &key.private).map_err(Error::Jwt)
+    }
+
+    fn published(&self, now: UnixTime) -> impl Iterator<Item = &SigningKey> {
+        let retired = self
+            .retired
+            .iter()
+            .filter(move |retired| now < retired.until);
+        let active = Algorithm::ALL
+            .into_iter()
+            .map(|algorithm| self.active.get(algorithm));
+        active.chain(retired.map(|retired| &retired.key))
+    }
+}
+
+// === impl Active ===
+
+impl Active {
+    fn get(&self, algorithm: Algorithm) -> &SigningKey {
+        match algorithm {
+            Algorithm::Rs256 => &self.rs256,
+            Algorithm::Es256 => &self.es256,
+            Algorithm::EdDsa => &self.eddsa,
+        }
+    }
+}
+
+// === impl SigningKey ===
+
+impl SigningKey {
+    fn new(algorithm: Algorithm, private: Vec<u8>) -> Result<Self, Error> {
+        let private = match algorithm {
+            Algorithm::Rs256 => EncodingKey::from_rsa_der(&private),
+            Algorithm::Es256 => EncodingKey::from_ec_der(&private),
+            Algorithm::EdDsa => EncodingKey::from_ed_der(&private),
+        };
+        let mut public = Jwk::from_encoding_key(&private, algorithm.into())?;
+        // The thumbprint (RFC 7638) names a key by what it is: no two keys ever share a kid.
+        let kid = public.thumbprint(ThumbprintHash::SHA256)?;
+        public.common.key_id = Some(kid.clone());
+        public.common.public_key_use = Some(PublicKeyUse::Signature);
+        Ok(Self {
+            algorithm,
+            kid,
+            private,
+            public,
+        })
+    }
+}
+
+impl fmt::Debug for SigningKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SigningKey({} {})", self.algorithm.name(), self.kid)
+    }
+}
+
+/// A new active key for every algorithm.
+fn generate() -> Result<Vec<store::SigningKeyRow>, Error> {
+    let rng = SystemRandom::new();
+    Algorithm::ALL
+        .into_iter()
+        .map(|algorithm| {
+            let private = match algorithm {
+                Algorithm::Rs256 => rsa_private_key()?,
+                Algorithm::Es256 => {
+                    EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &rng)?
+                        .as_ref()
+                        .to_vec()
+                }
+                Algorithm::EdDsa => Ed25519KeyPair::generate_pkcs8v1(&rng)?.as_ref().to_vec(),
+            };
+            let kid = SigningKey::new(algorithm, private.clone())?.kid;
+            Ok(store::SigningKeyRow {
+                kid,
+                algorithm,
+                private,
+                published_until: None,
+            })
+        })
+        .collect()
+}
+
+/// jsonwebtoken reads RSA keys as PKCS#1 (RFC 8017 A.1.2) where AWS-LC writes PKCS#8 (RFC 5208 §5):
+/// `SEQUENCE { version, rsaEncryption, OCTET STRING { PKCS#1 } }`, which for a key of 2048 bits
+/// always takes 26 bytes before the PKCS#1 begins. `SigningKey::new` parses what is left.
+fn rsa_private_key() -> Result<Vec<u8>, Error> {
+    const PREFIX: usize = 26;
+    let pair = rsa::KeyPair::generate(KeySize::Rsa2048)?;
+    let pkcs8: Pkcs8V1Der<'_> = pair.as_der()?;
+    pkcs8
+        .as_ref()
+        .get(PREFIX..)
+        .map(<[u8]>::to_vec)
+        .ok_or(Error::Crypto)
+}
+
+// === impl Error ===
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Crypto => f.write_str("the crypto library failed"),
+            Self::Jwt(error) => write!(f, "{error}"),
+            Self::Missing(algorithm) => {
+                write!(
+                    f,
+                    "the database has keys, but no active one for {}",
+                    algorithm.name()
+                )
+            }
+            Self::Store(error) => write!(f, "{error}"),
+        }
+    }
+}
+
+impl From<Unspecified> for Error {
+    fn from(_: Unspecified) -> Self {
+        Self::Crypto
+    }
+}
+
+impl From<jsonwebtoken::errors::Error> for Error {
+    fn from(error: jsonwebtoken::errors::Error) -> Self {
+        Self::Jwt(error)
+    }
+}
+
+impl From<store::Error> for Error {
+    fn from(error: store::Error) -> Self {
+        Self::Store(error)
+    }
+}

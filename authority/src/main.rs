@@ -1,0 +1,72 @@
+//! The authority: an OAuth 2.0 authorization server, small but real, for Portcullis' tour and tests.
+//!
+//! ```text
+//! TOML ─config─▶ settings ┐            ┌─ public port: one file of `endpoint/` per RFC endpoint
+//! SQLite ─store─▶ keys ───┴─▶ server ──┤
+//!                                      └─ admin port:  `endpoint/admin/`, never to be exposed
+//! ```
+
+#![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::indexing_slicing))]
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod cli;
+mod client;
+mod clock;
+mod config;
+mod endpoint;
+mod faults;
+mod form;
+mod grant;
+mod health;
+mod keys;
+mod refusal;
+mod reply;
+mod revocation;
+mod scope;
+mod secret;
+mod server;
+mod status_list;
+mod store;
+
+use std::io::{self, Read};
+use std::process::ExitCode;
+
+use cli::Command;
+
+fn main() -> ExitCode {
+    let result = match cli::parse(std::env::args().skip(1)) {
+        Ok(Command::Serve(options)) => serve(options),
+        Ok(Command::HashSecret) => hash_secret(),
+        Ok(Command::Health { url }) => health::check(&url).map_err(|error| error.to_string()),
+        Ok(Command::Help) => {
+            println!("{}", cli::USAGE);
+            Ok(())
+        }
+        Err(error) => Err(format!("{error}\n\n{}", cli::USAGE)),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("authority: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve(options: cli::Serve) -> Result<(), String> {
+    let settings = config::load(options).map_err(|error| error.to_string())?;
+    server::run(settings).map_err(|error| error.to_string())
+}
+
+fn hash_secret() -> Result<(), String> {
+    let mut input = String::new();
+    io::stdin()
+        .read_to_string(&mut input)
+        .map_err(|error| error.to_string())?;
+    let plain = input.trim_end_matches(['\r', '\n']);
+    if plain.is_empty() {
+        return Err("no secret on standard input".to_owned());
+    }
+    println!("{}", secret::SecretHash::of(plain.as_bytes()));
+    Ok(())
+}

@@ -1,0 +1,150 @@
+//! Two listeners over one state: the public endpoints, and the admin ones on a port of their own.
+
+use std::fmt;
+use std::future::Future;
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use tokio::net::TcpListener;
+use tokio::runtime;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use crate::clock::UnixTime;
+use crate::config::Settings;
+use crate::endpoint;
+use crate::faults::Faults;
+use crate::keys::{self, KeyRing, Keys};
+use crate::refusal::{Internal, Refusal};
+use crate::store::{self, Store};
+
+/// How long requests in flight may take to end after SIGTERM.
+const DRAIN: Duration = Duration::from_secs(5);
+
+pub struct App {
+    pub settings: Settings,
+    pub faults: Faults,
+    pub keys: KeyRing,
+    pub store: Store,
+}
+
+#[derive(Debug)]
+pub enum Error {
+    Bind(SocketAddr, io::Error),
+    Io(io::Error),
+    Keys(keys::Error),
+    Store(store::Error),
+}
+
+pub fn run(settings: Settings) -> Result<(), Error> {
+    if settings.database.is_none() {
+        eprintln!("authority: no database: keys, tokens and revocations end with this process");
+    }
+    let store = Store::open(settings.database.as_deref()).map_err(Error::Store)?;
+    let keys = KeyRing::open(&store, UnixTime::now()).map_err(Error::Keys)?;
+    let app = Arc::new(App {
+        settings,
+        faults: Faults::default(),
+        keys,
+        store,
+    });
+    let runtime = runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(serve(app))
+}
+
+async fn serve(app: Arc<App>) -> Result<(), Error> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let public = bind(app.settings.listen).await?;
+    let admin = bind(app.settings.admin).await?;
+    announce(public.local_addr()?, admin.local_addr()?)?;
+
+    let (stop, stopped) = watch::channel(());
+    let servers = async {
+        tokio::try_join!(
+            listen(public, endpoint::public(Arc::clone(&app)), stopped.clone()),
+            listen(admin, endpoint::admin(Arc::clone(&app)), stopped.clone()),
+        )
+    };
+    tokio::pin!(servers);
+    tokio::select! {
+        ended = &mut servers => return ended.map(|_| ()).map_err(Error::Io),
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    drop(stop);
+    // Whoever is still not done by then is cut off; what was answered is on disk.
+    match tokio::time::timeout(DRAIN, servers).await {
+        Ok(ended) => ended.map(|_| ()).map_err(Error::Io),
+        Err(_) => Ok(()),
+    }
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener, Error> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|error| Error::Bind(address, error))
+}
+
+fn listen(
+    listener: TcpListener,
+    router: Router,
+    mut stopped: watch::Receiver<()>,
+) -> impl Future<Output = io::Result<()>> {
+    // The channel says "stop" by closing.
+    let stop = async move { while stopped.changed().await.is_ok() {} };
+    axum::serve(listener, router)
+        .with_graceful_shutdown(stop)
+        .into_future()
+}
+
+/// Whoever started us with port 0 reads here where we are.
+fn announce(public: SocketAddr, admin: SocketAddr) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    writeln!(stdout, "listening http://{public}\nadmin http://{admin}")?;
+    stdout.flush()
+}
+
+// === impl App ===
+
+impl App {
+    /// Those of the ring, unless a fault says otherwise.
+    pub fn signing_keys(&self) -> Arc<Keys> {
+        self.faults
+            .impostors()
+            .unwrap_or_else(|| self.keys.current())
+    }
+
+    /// Runs what takes the disk or a private key on a thread that may block.
+    pub async fn blocking<T, F>(self: &Arc<Self>, job: F) -> Result<T, Refusal>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Self) -> Result<T, Refusal> + Send + 'static,
+    {
+        let app = Arc::clone(self);
+        let done = tokio::task::spawn_blocking(move || job(&app)).await;
+        done.unwrap_or(Err(Refusal::Internal(Internal::Panicked)))
+    }
+}
+
+// === impl Error ===
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bind(address, error) => write!(f, "{address}: {error}"),
+            Self::Io(error) => write!(f, "{error}"),
+            Self::Keys(error) => write!(f, "signing keys: {error}"),
+            Self::Store(error) => write!(f, "database: {error}"),
+        }
+    }
+}
+
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}

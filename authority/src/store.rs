@@ -1,0 +1,234 @@
+//! Durable state in SQLite. What a method has answered `Ok` to survives `kill -9` and power loss.
+
+mod api_keys;
+mod revocations;
+mod signing_keys;
+mod tokens;
+
+use std::fmt;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use rusqlite::{
+    Connection, OpenFlags, OptionalExtension, Params, Transaction, TransactionBehavior,
+};
+
+pub use api_keys::ApiKey;
+pub use revocations::{List, Slice};
+pub use signing_keys::SigningKeyRow;
+pub use tokens::Issued;
+
+/// Step N brings a database from `user_version` N to N + 1. Released steps never change.
+const MIGRATIONS: [&str; 3] = [
+    include_str!("store/1.sql"),
+    include_str!("store/2.sql"),
+    include_str!("store/3.sql"),
+];
+
+/// How long what has expired is kept: longer than any verifier's clock tolerance (at most 10 min).
+const RETENTION: Duration = Duration::from_secs(60 * 60);
+
+/// How much of what has expired one write removes: more than it adds, so that it all goes in time.
+const CLEANED_PER_WRITE: u64 = 100;
+
+pub struct Store {
+    writer: Mutex<Connection>,
+    /// So that no reader waits for a write to reach the disk. State in memory has one connection.
+    reader: Option<Mutex<Connection>>,
+    /// Held as long as the database is open.
+    _lock: Option<File>,
+}
+
+#[derive(Debug)]
+pub enum Error {
+    /// Another process has the database. Both would rotate keys that the other does not know of.
+    InUse(PathBuf),
+    Io(PathBuf, io::Error),
+    Json(serde_json::Error),
+    /// Written by a later version of this program.
+    Newer(u32),
+    Sqlite(rusqlite::Error),
+}
+
+// === impl Store ===
+
+impl Store {
+    /// Without a path the state lives in memory and ends with the process.
+    pub fn open(path: Option<&Path>) -> Result<Self, Error> {
+        let Some(path) = path else {
+            let mut only = Connection::open_in_memory()?;
+            migrate(&mut only)?;
+            return Ok(Self {
+                writer: Mutex::new(only),
+                reader: None,
+                _lock: None,
+            });
+        };
+        let lock = lock(path)?;
+        // SQLite gives its other files the mode of the database, which holds private keys.
+        private_file(path)?;
+
+        let mut writer = Connection::open(path)?;
+        writer.pragma_update(None, "journal_mode", "WAL")?;
+        // In WAL mode only FULL syncs on every commit: what is answered is on the disk.
+        writer.pragma_update(None, "synchronous", "FULL")?;
+        migrate(&mut writer)?;
+        let reader = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        Ok(Self {
+            writer: Mutex::new(writer),
+            reader: Some(Mutex::new(reader)),
+            _lock: Some(lock),
+        })
+    }
+
+    /// Whether the database answers at all.
+    pub fn ping(&self) -> Result<(), Error> {
+        self.read(|tx| Ok(tx.query_row("SELECT 1", [], |_| Ok(()))?))
+    }
+
+    fn read<T>(&self, job: impl FnOnce(&Transaction<'_>) -> Result<T, Error>) -> Result<T, Error> {
+        let reader = self.reader.as_ref().unwrap_or(&self.writer);
+        let mut connection = reader.lock().unwrap_or_else(PoisonError::into_inner);
+        job(&connection.transaction()?)
+    }
+
+    fn write<T, E: From<Error>>(
+        &self,
+        job: impl FnOnce(&Transaction<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        // A job that panicked has left no half transaction behind: dropping it rolled it back.
+        let mut connection = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let transaction = connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .map_err(Error::from)?;
+        let answer = job(&transaction)?;
+        transaction.commit().map_err(Error::from)?;
+        Ok(answer)
+    }
+}
+
+fn execute(tx: &Transaction<'_>, sql: &str, params: impl Params) -> Result<usize, Error> {
+    Ok(tx.prepare_cached(sql)?.execute(params)?)
+}
+
+/// The highest id that the table ever gave out: AUTOINCREMENT remembers it beyond the row's own life.
+fn last_id(tx: &Transaction<'_>, table: &str) -> Result<u64, Error> {
+    let mut query = tx.prepare_cached("SELECT seq FROM sqlite_sequence WHERE name = ?1")?;
+    let last = query.query_row([table], |row| row.get(0)).optional()?;
+    Ok(last.unwrap_or(0))
+}
+
+/// An advisory lock beside the database: the kernel drops it with the process, however that ends.
+fn lock(database: &Path) -> Result<File, Error> {
+    let mut path = database.as_os_str().to_owned();
+    path.push(".lock");
+    let path = PathBuf::from(path);
+    let file = private_file(&path)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(Error::InUse(database.to_owned())),
+        Err(TryLockError::Error(error)) => Err(Error::Io(path, error)),
+    }
+}
+
+fn private_file(path: &Path) -> Result<File, Error> {
+    let file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .mode(0o600)
+        .open(path);
+    file.map_err(|error| Error::Io(path.to_owned(), error))
+}
+
+fn migrate(connection: &mut Connection) -> Result<(), Error> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let version: u32 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let applied = usize::try_from(version).unwrap_or(usize::MAX);
+    let pending = MIGRATIONS.get(applied..).ok_or(Error::Newer(version))?;
+    for (version, step) in (version.saturating_add(1)..).zip(pending) {
+        transaction.execute_batch(step)?;
+        transaction.pragma_update(None, "user_version", version)?;
+    }
+    transaction.commit()?;
+    Ok(())
+}
+
+// === impl Error ===
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::InUse(path) => write!(f, "{}: in use by another process", path.display()),
+            Self::Io(path, error) => write!(f, "{}: {error}", path.display()),
+            Self::Json(error) => write!(f, "a column holds no JSON: {error}"),
+            Self::Newer(version) => write!(f, "written by a later version (schema {version})"),
+            Self::Sqlite(error) => write!(f, "{error}"),
+        }
+    }
+}
+
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_earlier_schema_is_brought_up_to_date() -> Result<(), Error> {
+        for version in 0..=MIGRATIONS.len() {
+            let mut connection = Connection::open_in_memory()?;
+            for step in &MIGRATIONS[..version] {
+                connection.execute_batch(step)?;
+            }
+            connection.pragma_update(None, "user_version", version)?;
+            migrate(&mut connection)?;
+            migrate(&mut connection)?;
+            let tables: u32 = connection.query_row(
+                "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'",
+                [],
+                |row| row.get(0),
+            )?;
+            assert_eq!(tables, 6, "from version {version}");
+        }
+        Ok(())
+    }
+
+    /// No test can cut the power, but what keeps the state then can be asked for.
+    #[test]
+    fn every_commit_is_synced() -> Result<(), Error> {
+        let name = format!("authority-{}.db", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        let store = Store::open(Some(&path))?;
+        let (journal, synchronous): (String, u8) = store.write(|tx| {
+            let journal = tx.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
+            let synchronous = tx.pragma_query_value(None, "synchronous", |row| row.get(0))?;
+            Ok::<_, Error>((journal, synchronous))
+        })?;
+        drop(store);
+        for suffix in ["", ".lock"] {
+            let file =
+                path.with_file_name(format!("{}{suffix}", path.file_name().unwrap().display()));
+            std::fs::remove_file(file).unwrap();
+        }
+        const FULL: u8 = 2;
+        assert_eq!((journal.as_str(), synchronous), ("wal", FULL));
+        Ok(())
+    }
+
+    #[test]
+    fn a_later_schema_is_left_alone() -> Result<(), Error> {
+        let mut connection = Connection::open_in_memory()?;
+        connection.pragma_update(None, "user_version", MIGRATIONS.len() + 1)?;
+        assert!(matches!(migrate(&mut connection), Err(Error::Newer(_))));
+        Ok(())
+    }
+}

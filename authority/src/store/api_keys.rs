@@ -1,0 +1,130 @@
+use rusqlite::{Row, Transaction, params};
+use serde::Serialize;
+
+use super::{Error, Store, execute};
+use crate::clock::{Rfc3339, UnixTime};
+
+/// A key as the filter reads it; nobody has the key itself but its owner.
+#[derive(Serialize)]
+pub struct ApiKey {
+    pub id: String,
+    pub client: String,
+    pub hash: String,
+    pub scopes: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<Rfc3339>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Rfc3339>,
+    pub revoked: bool,
+}
+
+impl Store {
+    pub fn api_keys(&self) -> Result<Vec<ApiKey>, Error> {
+        self.read(|tx| {
+            let mut query = tx.prepare_cached("SELECT * FROM api_keys ORDER BY created_at, id")?;
+            let mut rows = query.query([])?;
+            let mut keys = Vec::new();
+            while let Some(row) = rows.next()? {
+                keys.push(api_key(row)?);
+            }
+            Ok(keys)
+        })
+    }
+
+    pub fn add_api_key(&self, key: &ApiKey, now: UnixTime) -> Result<(), Error> {
+        self.write(|tx| insert(tx, key, now))
+    }
+
+    /// Adds what `successor` makes of the key, which itself ends at `until` if not before. Both or
+    /// none: there is no moment at which a client has no key. `None`: there is no such key.
+    pub fn replace_api_key<E: From<Error>>(
+        &self,
+        id: &str,
+        until: UnixTime,
+        now: UnixTime,
+        successor: impl FnOnce(ApiKey) -> Result<ApiKey, E>,
+    ) -> Result<Option<ApiKey>, E> {
+        self.write(|tx| {
+            let Some(old) = find(tx, id)? else {
+                return Ok(None);
+            };
+            let new = successor(old)?;
+            execute(
+                tx,
+                "UPDATE api_keys SET expires_at = min(ifnull(expires_at, ?2), ?2) WHERE id = ?1",
+                params![id, until],
+            )?;
+            insert(tx, &new, now)?;
+            Ok(Some(new))
+        })
+    }
+
+    /// `false`: there is no such key.
+    pub fn revoke_api_key(&self, id: &str) -> Result<bool, Error> {
+        self.write(|tx| {
+            if execute(tx, "UPDATE api_keys SET revoked = 1 WHERE id = ?1", [id])? == 0 {
+                return Ok(false);
+            }
+            execute(
+                tx,
+                "INSERT INTO api_key_revocations (key_id) VALUES (?1) ON CONFLICT DO NOTHING",
+                [id],
+            )?;
+            Ok(true)
+        })
+    }
+}
+
+fn find(tx: &Transaction<'_>, id: &str) -> Result<Option<ApiKey>, Error> {
+    let mut query = tx.prepare_cached("SELECT * FROM api_keys WHERE id = ?1")?;
+    let mut rows = query.query([id])?;
+    rows.next()?.map(api_key).transpose()
+}
+
+fn insert(tx: &Transaction<'_>, key: &ApiKey, now: UnixTime) -> Result<(), Error> {
+    let ApiKey {
+        id,
+        client,
+        hash,
+        scopes,
+        tenant,
+        not_before,
+        expires_at,
+        revoked,
+    } = key;
+    let seconds = |time: &Option<Rfc3339>| time.map(|Rfc3339(time)| time);
+    execute(
+        tx,
+        "INSERT INTO api_keys
+             (id, client, hash, scopes, tenant, created_at, not_before, expires_at, revoked)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        params![
+            id,
+            client,
+            hash,
+            serde_json::to_string(scopes).map_err(Error::Json)?,
+            tenant,
+            now,
+            seconds(not_before),
+            seconds(expires_at),
+            revoked,
+        ],
+    )?;
+    Ok(())
+}
+
+fn api_key(row: &Row<'_>) -> Result<ApiKey, Error> {
+    let scopes: String = row.get("scopes")?;
+    Ok(ApiKey {
+        id: row.get("id")?,
+        client: row.get("client")?,
+        hash: row.get("hash")?,
+        scopes: serde_json::from_str(&scopes).map_err(Error::Json)?,
+        tenant: row.get("tenant")?,
+        not_before: row.get::<_, Option<_>>("not_before")?.map(Rfc3339),
+        expires_at: row.get::<_, Option<_>>("expires_at")?.map(Rfc3339),
+        revoked: row.get("revoked")?,
+    })
+}

@@ -1,0 +1,160 @@
+use rusqlite::{Row, Transaction, params};
+use serde_json::json;
+
+use super::{CLEANED_PER_WRITE, Error, RETENTION, Store, execute, last_id};
+use crate::clock::UnixTime;
+use crate::revocation::{Cursor, Holder, Revocation};
+
+#[derive(Clone, Copy, Debug)]
+pub enum List {
+    ApiKeys,
+    Tokens,
+}
+
+/// A part of a list, read at one moment.
+pub struct Slice {
+    /// The cursor that was asked for is not of this list: here is the list from its start.
+    pub reset: bool,
+    pub epoch: String,
+    /// Where the list ends.
+    pub end: u64,
+    /// Each as JSON, and its place in the list.
+    pub entries: Vec<(u64, String)>,
+}
+
+impl Store {
+    /// All of them or, if one fails, none.
+    pub fn revoke(&self, revocations: &[Revocation], now: UnixTime) -> Result<(), Error> {
+        self.write(|tx| {
+            execute(
+                tx,
+                "DELETE FROM revocations WHERE id IN
+                     (SELECT id FROM revocations WHERE jti IS NOT NULL AND exp <= ?1 LIMIT ?2)",
+                (now.saturating_sub(RETENTION), CLEANED_PER_WRITE),
+            )?;
+            revocations
+                .iter()
+                .try_for_each(|revocation| insert(tx, revocation))
+        })
+    }
+
+    /// The first `limit` entries after `since`.
+    pub fn revocations(
+        &self,
+        list: List,
+        since: Option<Cursor<'_>>,
+        limit: usize,
+        now: UnixTime,
+    ) -> Result<Slice, Error> {
+        self.read(|tx| {
+            let epoch: String = tx.query_row("SELECT name FROM epoch", [], |row| row.get(0))?;
+            let end = match list {
+                List::ApiKeys => last_id(tx, "api_key_revocations")?,
+                List::Tokens => last_id(tx, "revocations")?,
+            };
+            let position = match since {
+                None => Some(0),
+                Some(cursor) => cursor.position(&epoch).filter(|position| *position <= end),
+            };
+            let after = position.unwrap_or(0);
+            let entries = match list {
+                List::ApiKeys => keys_after(tx, after, limit)?,
+                List::Tokens => tokens_after(tx, after, limit, now)?,
+            };
+            Ok(Slice {
+                reset: position.is_none(),
+                epoch,
+                end,
+                entries,
+            })
+        })
+    }
+}
+
+/// An entry takes the place of one that it covers, at the end of the list, where readers find it.
+fn insert(tx: &Transaction<'_>, revocation: &Revocation) -> Result<(), Error> {
+    match revocation {
+        Revocation::Token { jti, exp } => {
+            execute(
+                tx,
+                "DELETE FROM revocations WHERE jti = ?1 AND exp < ?2",
+                params![jti, exp],
+            )?;
+            execute(
+                tx,
+                "INSERT INTO revocations (jti, exp) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+                params![jti, exp],
+            )?;
+            execute(tx, "UPDATE tokens SET revoked = 1 WHERE jti = ?1", [jti])?;
+        }
+        Revocation::Issued { to, before } => {
+            let row = params![to.sub(), to.client_id(), before];
+            execute(
+                tx,
+                "DELETE FROM revocations WHERE jti IS NULL AND ifnull(sub, '') = ifnull(?1, '')
+                 AND ifnull(client_id, '') = ifnull(?2, '') AND before < ?3",
+                row,
+            )?;
+            execute(
+                tx,
+                "INSERT INTO revocations (sub, client_id, before) VALUES (?1, ?2, ?3)
+                 ON CONFLICT DO NOTHING",
+                row,
+            )?;
+            // Each form finds its tokens by an index.
+            let tokens = match (to.sub(), to.client_id()) {
+                (Some(_), Some(_)) => "sub = ?1 AND client_id = ?2",
+                (Some(_), None) => "sub = ?1",
+                (None, _) => "client_id = ?2",
+            };
+            let revoke = format!("UPDATE tokens SET revoked = 1 WHERE {tokens} AND iat <= ?3");
+            execute(tx, &revoke, row)?;
+        }
+    }
+    Ok(())
+}
+
+fn keys_after(tx: &Transaction<'_>, after: u64, limit: usize) -> Result<Vec<(u64, String)>, Error> {
+    let mut query = tx.prepare_cached(
+        "SELECT id, key_id FROM api_key_revocations WHERE id > ?1 ORDER BY id LIMIT ?2",
+    )?;
+    let rows = query.query_map(params![after, limit], |row| {
+        let key_id: String = row.get(1)?;
+        Ok((row.get(0)?, json!({ "key_id": key_id }).to_string()))
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn tokens_after(
+    tx: &Transaction<'_>,
+    after: u64,
+    limit: usize,
+    now: UnixTime,
+) -> Result<Vec<(u64, String)>, Error> {
+    let mut query = tx.prepare_cached(
+        "SELECT id, jti, exp, sub, client_id, before FROM revocations
+         WHERE id > ?1 AND (jti IS NULL OR exp > ?2) ORDER BY id LIMIT ?3",
+    )?;
+    let mut rows = query.query(params![after, now.saturating_sub(RETENTION), limit])?;
+    let mut entries = Vec::new();
+    while let Some(row) = rows.next()? {
+        // The table's CHECK lets in nothing else.
+        let Some(revocation) = revocation(row)? else {
+            continue;
+        };
+        let json = serde_json::to_string(&revocation).map_err(Error::Json)?;
+        entries.push((row.get(0)?, json));
+    }
+    Ok(entries)
+}
+
+/// `jti, exp, sub, client_id, before` from the second column on.
+fn revocation(row: &Row<'_>) -> rusqlite::Result<Option<Revocation>> {
+    if let (Some(jti), Some(exp)) = (row.get(1)?, row.get(2)?) {
+        return Ok(Some(Revocation::Token { jti, exp }));
+    }
+    let (to, before) = (Holder::new(row.get(3)?, row.get(4)?), row.get(5)?);
+    Ok(to
+        .zip(before)
+        .map(|(to, before)| Revocation::Issued { to, before }))
+}

@@ -1,0 +1,122 @@
+use std::ops::Range;
+
+use rusqlite::{Row, Transaction, named_params};
+
+use super::{CLEANED_PER_WRITE, Error, RETENTION, Store, execute, last_id};
+use crate::clock::UnixTime;
+use crate::grant::Grant;
+use crate::secret::{Secret, SecretHash};
+
+/// What was granted, and whether it was taken back.
+pub struct Issued {
+    pub grant: Grant,
+    pub revoked: bool,
+}
+
+impl Store {
+    /// Records the token that `mint` makes for its place in the status lists. It is given out only
+    /// once it is on disk: a token that is not in here could not be revoked.
+    pub fn issue<E: From<Error>>(
+        &self,
+        grant: &Grant,
+        mint: impl FnOnce(u64) -> Result<Secret, E>,
+    ) -> Result<Secret, E> {
+        self.write(|tx| {
+            clean(tx, grant.iat)?;
+            let index = next_index(tx)?;
+            let token = mint(index)?;
+            record(tx, index, grant, &token)?;
+            Ok(token)
+        })
+    }
+
+    /// By the digest of its bytes: a token that is not byte for byte as we issued it is none of ours.
+    pub fn token(&self, presented: &Secret) -> Result<Option<Issued>, Error> {
+        let digest = SecretHash::of(presented.expose().as_bytes());
+        self.read(|tx| {
+            let mut query = tx.prepare_cached("SELECT * FROM tokens WHERE digest = ?1")?;
+            let mut rows = query.query([digest.as_bytes()])?;
+            rows.next()?.map(issued).transpose()
+        })
+    }
+
+    /// The revoked ones among the places of `range`; `None` where none of them was ever taken.
+    pub fn revoked_indices(&self, range: Range<u64>) -> Result<Option<Vec<u64>>, Error> {
+        self.read(|tx| {
+            if range.start > 0 && range.start >= next_index(tx)? {
+                return Ok(None);
+            }
+            let mut query = tx.prepare_cached(
+                "SELECT id FROM tokens WHERE revoked = 1 AND id >= ?1 AND id < ?2 ORDER BY id",
+            )?;
+            let rows = query.query_map([range.start, range.end], |row| row.get(0))?;
+            Ok(Some(rows.collect::<Result<_, _>>()?))
+        })
+    }
+}
+
+fn issued(row: &Row<'_>) -> Result<Issued, Error> {
+    let audiences: String = row.get("aud")?;
+    Ok(Issued {
+        grant: Grant {
+            jti: row.get("jti")?,
+            client_id: row.get("client_id")?,
+            sub: row.get("sub")?,
+            scope: row.get("scope")?,
+            audiences: serde_json::from_str(&audiences).map_err(Error::Json)?,
+            tenant: row.get("tenant")?,
+            iat: row.get("iat")?,
+            exp: row.get("exp")?,
+        },
+        revoked: row.get("revoked")?,
+    })
+}
+
+fn clean(tx: &Transaction<'_>, now: UnixTime) -> Result<(), Error> {
+    execute(
+        tx,
+        "DELETE FROM tokens WHERE id IN (SELECT id FROM tokens WHERE exp <= ?1 LIMIT ?2)",
+        (now.saturating_sub(RETENTION), CLEANED_PER_WRITE),
+    )?;
+    Ok(())
+}
+
+fn next_index(tx: &Transaction<'_>) -> Result<u64, Error> {
+    Ok(last_id(tx, "tokens")?.saturating_add(1))
+}
+
+fn record(tx: &Transaction<'_>, index: u64, grant: &Grant, token: &Secret) -> Result<(), Error> {
+    let Grant {
+        jti,
+        client_id,
+        sub,
+        scope,
+        audiences,
+        tenant,
+        iat,
+        exp,
+    } = grant;
+    // Whoever was cut off up to this second is born revoked: the filter reads `before` the same way.
+    execute(
+        tx,
+        "INSERT INTO tokens
+             (id, digest, jti, client_id, sub, scope, aud, tenant, iat, exp, revoked)
+         VALUES (:id, :digest, :jti, :client_id, :sub, :scope, :aud, :tenant, :iat, :exp, EXISTS (
+             SELECT 1 FROM revocations WHERE jti IS NULL AND before >= :iat
+             AND (sub IS NULL OR sub = :sub) AND (client_id IS NULL OR client_id = :client_id)
+         ))",
+        named_params! {
+            ":id": index,
+            ":digest": SecretHash::of(token.expose().as_bytes()).as_bytes(),
+            ":jti": jti,
+            ":client_id": client_id,
+            ":sub": sub,
+            ":scope": scope,
+            ":aud": serde_json::to_string(audiences).map_err(Error::Json)?,
+            ":tenant": tenant,
+            ":iat": iat,
+            ":exp": exp,
+        },
+    )?;
+    Ok(())
+}

@@ -1,0 +1,164 @@
+//! `kill -9` at any moment loses nothing that was answered with success.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::http::{Request, Response};
+use crate::server::{Folder, OPAQUE, READER, Server, WRITER, eventually, tour_where};
+
+const ROUNDS: usize = 12;
+const WORKERS: usize = 4;
+
+/// What was answered with success.
+#[derive(Default)]
+struct Promised {
+    active: Vec<String>,
+    revoked: Vec<String>,
+    api_keys: Vec<Value>,
+    revoked_keys: Vec<Value>,
+    cut_off: Vec<String>,
+}
+
+#[test]
+fn nothing_that_was_promised_is_lost() {
+    let folder = Folder::new();
+    let database = folder.file("authority.db");
+    // However slow the machine: no token expires under the test.
+    let config = folder.write("authority.toml", &tour_where("token_lifetime = \"1h\""));
+    let start = || Server::with(&config, &["--database", database.to_str().unwrap()]);
+    let mut promised = Promised::default();
+    for round in 0..ROUNDS {
+        let server = start();
+        promised.check(&server);
+        let (public, admin) = (server.public.clone(), server.admin.clone());
+        let writes = AtomicUsize::new(0);
+        let work = |worker| work(&public, &admin, &format!("{round}-{worker}"), &writes);
+        let kept: Vec<Promised> = thread::scope(|scope| {
+            let work = &work;
+            let workers: Vec<_> = (0..WORKERS)
+                .map(|worker| scope.spawn(move || work(worker)))
+                .collect();
+            // Each round dies at another point of its load.
+            eventually("some writes", || writes.load(Ordering::Relaxed) > 2 + round);
+            thread::sleep(Duration::from_millis((round as u64 * 7) % 20));
+            server.kill();
+            workers
+                .into_iter()
+                .map(|worker| worker.join().unwrap())
+                .collect()
+        });
+        kept.into_iter().for_each(|kept| promised.add(kept));
+    }
+    promised.check(&start());
+    assert!(promised.revoked.len() > ROUNDS && promised.active.len() > ROUNDS);
+    assert!(promised.revoked_keys.len() > ROUNDS && promised.api_keys.len() > ROUNDS);
+}
+
+/// Writes until the server is gone.
+fn work(public: &str, admin: &str, name: &str, writes: &AtomicUsize) -> Promised {
+    let mut promised = Promised::default();
+    for count in 0.. {
+        if work_once(public, admin, &format!("{name}-{count}"), &mut promised).is_none() {
+            break;
+        }
+        writes.fetch_add(1, Ordering::Relaxed);
+    }
+    promised
+}
+
+/// `None`: no answer, or one that was cut off. Whether that was done, nobody was told.
+fn work_once(public: &str, admin: &str, name: &str, promised: &mut Promised) -> Option<()> {
+    let send = |to: &str, request: Request, status: u16| -> Option<Response> {
+        request
+            .try_send(to)
+            .ok()
+            .map(|response| response.expect(status))
+    };
+    let post = |path: &str, (id, secret): (&str, &str), form: &str| {
+        send(
+            public,
+            Request::new("POST", path).basic(id, secret).form(form),
+            200,
+        )
+    };
+    for client in [OPAQUE, READER, WRITER] {
+        let answer = post("/token", client, "grant_type=client_credentials")?.json();
+        let token = answer["access_token"].as_str().unwrap().to_owned();
+        if client == WRITER {
+            promised.active.push(token);
+        } else {
+            post("/revoke", client, &format!("token={token}"))?;
+            promised.revoked.push(token);
+        }
+    }
+    let entry = format!(r#"{{"sub":"{name}","before":7}}"#);
+    send(admin, Request::new("POST", "/revocations").body(entry), 200)?;
+    promised.cut_off.push(name.to_owned());
+
+    let mint = || Request::new("POST", "/api-keys").body(format!(r#"{{"client":"{name}"}}"#));
+    promised
+        .api_keys
+        .push(send(admin, mint(), 201)?.json()["id"].clone());
+    let id = send(admin, mint(), 201)?.json()["id"].clone();
+    let revoke = format!("/api-keys/{}/revoke", id.as_str().unwrap());
+    send(admin, Request::new("POST", &revoke), 204)?;
+    promised.revoked_keys.push(id);
+    Some(())
+}
+
+// === impl Promised ===
+
+impl Promised {
+    fn add(&mut self, other: Self) {
+        let Self {
+            active,
+            revoked,
+            api_keys,
+            revoked_keys,
+            cut_off,
+        } = other;
+        self.active.extend(active);
+        self.revoked.extend(revoked);
+        self.api_keys.extend(api_keys);
+        self.revoked_keys.extend(revoked_keys);
+        self.cut_off.extend(cut_off);
+    }
+
+    fn check(&self, server: &Server) {
+        let list = server.get("/revocations").expect(200).json();
+        let list = list["revoked"].as_array().unwrap();
+        let is_listed = |name: &str, value: &Value| list.iter().any(|entry| entry[name] == *value);
+        for token in &self.active {
+            let answer = server.introspect(token);
+            assert_eq!(answer["active"], true);
+            assert!(!is_listed("jti", &answer["jti"]));
+        }
+        for token in &self.revoked {
+            assert!(!server.is_active(token));
+        }
+        // JWTs say their jti themselves, and the keys that signed them are still published.
+        for token in self.revoked.iter().filter(|token| token.contains('.')) {
+            assert!(is_listed("jti", &server.verify(token).unwrap().1["jti"]));
+        }
+        for name in &self.cut_off {
+            assert!(is_listed("sub", &Value::from(name.as_str())));
+        }
+
+        let keys = server.get("/api-keys").expect(200).json();
+        let keys = keys["keys"].as_array().unwrap();
+        let is_revoked =
+            |id: &Value| keys.iter().find(|key| key["id"] == *id).unwrap()["revoked"].clone();
+        assert!(self.api_keys.iter().all(|id| is_revoked(id) == false));
+        assert!(self.revoked_keys.iter().all(|id| is_revoked(id) == true));
+        let list = server.get("/api-keys/revocations").expect(200).json();
+        let list = list["revoked"].as_array().unwrap();
+        assert!(
+            self.revoked_keys
+                .iter()
+                .all(|id| list.iter().any(|entry| entry["key_id"] == *id))
+        );
+    }
+}

@@ -1,0 +1,235 @@
+use std::collections::HashSet;
+
+use serde_json::{Value, json};
+
+use crate::http::Request;
+use crate::server::{Folder, OPAQUE, Server, now};
+
+const MAX_ENTRIES: usize = 50_000;
+const MAX_BYTES: usize = 4 * 1024 * 1024;
+
+fn page(server: &Server, since: &str) -> (Value, usize) {
+    let path = if since.is_empty() {
+        "/revocations".into()
+    } else {
+        format!("/revocations?since={since}")
+    };
+    let response = server.get(&path).expect(200);
+    (response.json(), response.body.len())
+}
+
+fn cursor(page: &Value) -> String {
+    page["cursor"].as_str().unwrap().to_owned()
+}
+
+/// All entries from `since` on, and the number of pages.
+fn read(server: &Server, since: &str) -> (Vec<Value>, usize) {
+    let (mut since, mut entries, mut pages) = (since.to_owned(), Vec::new(), 0);
+    loop {
+        let (page, size) = page(server, &since);
+        let revoked = page["revoked"].as_array().unwrap();
+        assert!(revoked.len() <= MAX_ENTRIES && size <= MAX_BYTES);
+        entries.extend(revoked.iter().cloned());
+        pages += 1;
+        since = cursor(&page);
+        match page.get("more") {
+            None => return (entries, pages),
+            Some(more) => assert_eq!(more, true),
+        }
+    }
+}
+
+fn add(server: &Server, entries: &Value) {
+    server
+        .admin("POST", "/revocations", &entries.to_string())
+        .expect(200);
+}
+
+#[test]
+fn a_list_is_read_once_and_then_what_is_new() {
+    let server = Server::start();
+    let (empty, _) = page(&server, "");
+    assert_eq!(empty["revoked"], json!([]));
+    assert_eq!((empty.get("more"), empty.get("reset")), (None, None));
+
+    let token = server.token(OPAQUE);
+    let introspected = server.introspect(&token);
+    server.revoke(OPAQUE, &token).expect(200);
+    let entry = json!({"jti": introspected["jti"], "exp": introspected["exp"]});
+    let (first, _) = page(&server, &cursor(&empty));
+    assert_eq!(first["revoked"], json!([entry]));
+    assert_eq!(first.get("reset"), None);
+
+    let (sub, client_id) = (
+        json!({"sub": "a", "before": 7}),
+        json!({"client_id": "b", "before": 8}),
+    );
+    let both = json!({"sub": "a", "client_id": "b", "before": 9});
+    add(&server, &sub);
+    add(&server, &json!([client_id, both]));
+    assert_eq!(
+        page(&server, &cursor(&first)).0["revoked"],
+        json!([sub, client_id, both])
+    );
+    assert_eq!(
+        page(&server, "").0["revoked"],
+        json!([entry, sub, client_id, both])
+    );
+
+    let (last, _) = page(&server, "");
+    let (nothing, _) = page(&server, &cursor(&last));
+    assert_eq!(
+        (cursor(&nothing), &nothing["revoked"]),
+        (cursor(&last), &json!([]))
+    );
+}
+
+#[test]
+fn a_cursor_of_elsewhere_starts_the_list_anew() {
+    let server = Server::start();
+    let other = Server::start();
+    add(&server, &json!({"sub": "a", "before": 7}));
+    add(&other, &json!({"sub": "b", "before": 7}));
+    let own = cursor(&page(&server, "").0);
+    let (epoch, _) = own.split_once('-').unwrap();
+    for wrong in [
+        cursor(&page(&other, "").0),
+        format!("{epoch}-2"),
+        format!("{epoch}-99999999999999999999"),
+        format!("{epoch}--1"),
+        format!("{epoch}-"),
+        epoch.to_owned(),
+        "0".to_owned(),
+        "42".to_owned(),
+        "%00".to_owned(),
+    ] {
+        let (answer, _) = page(&server, &wrong);
+        assert_eq!(answer["reset"], true, "{wrong}");
+        assert_eq!(
+            answer["revoked"],
+            json!([{"sub": "a", "before": 7}]),
+            "{wrong}"
+        );
+        assert_eq!(cursor(&answer), own);
+    }
+    server.get("/revocations?since=1&since=2").expect(400);
+}
+
+#[test]
+fn a_cursor_outlives_the_process() {
+    let folder = Folder::new();
+    let database = folder.file("authority.db");
+    let server = Server::on_database(&database);
+    add(&server, &json!({"sub": "a", "before": 7}));
+    let before = cursor(&page(&server, "").0);
+    server.kill();
+
+    let server = Server::on_database(&database);
+    let (answer, _) = page(&server, &before);
+    assert_eq!(answer, json!({"cursor": before, "revoked": []}));
+}
+
+#[test]
+fn an_entry_replaces_what_it_covers_and_readers_see_it() {
+    let server = Server::start();
+    let exp = now() + 1000;
+    add(
+        &server,
+        &json!([{"sub": "a", "before": 7}, {"jti": "j", "exp": exp}]),
+    );
+    let since = cursor(&page(&server, "").0);
+
+    // Nothing new in these.
+    add(
+        &server,
+        &json!([{"sub": "a", "before": 6}, {"sub": "a", "before": 7}]),
+    );
+    add(
+        &server,
+        &json!([{"jti": "j", "exp": exp}, {"jti": "j", "exp": exp - 1}]),
+    );
+    assert_eq!(page(&server, &since).0["revoked"], json!([]));
+
+    let wider = json!([{"sub": "a", "before": 8}, {"jti": "j", "exp": exp + 1}]);
+    add(&server, &wider);
+    assert_eq!(page(&server, &since).0["revoked"], wider);
+    assert_eq!(page(&server, "").0["revoked"], wider);
+}
+
+#[test]
+fn an_entry_goes_some_time_after_its_token() {
+    let server = Server::start();
+    let recent = json!({"jti": "recent", "exp": now() - 600});
+    add(
+        &server,
+        &json!([{"jti": "old", "exp": now() - 100_000}, recent]),
+    );
+    assert_eq!(page(&server, "").0["revoked"], json!([recent]));
+}
+
+#[test]
+fn a_long_list_comes_in_pages() {
+    let server = Server::start();
+    let exp = now() + 1000;
+    let entry = |n: usize| json!({"jti": format!("{n:06}"), "exp": exp});
+    let all: Vec<Value> = (0..MAX_ENTRIES + 1).map(entry).collect();
+    add(&server, &json!(all[..MAX_ENTRIES]));
+    let (entries, pages) = read(&server, "");
+    assert_eq!((entries.len(), pages), (MAX_ENTRIES, 1));
+
+    add(&server, &json!(all[MAX_ENTRIES..]));
+    let (entries, pages) = read(&server, "");
+    assert_eq!(pages, 2);
+    assert!(entries == all);
+    // From a cursor of nowhere too, and then only the first page says so.
+    let (first, _) = page(&server, "42");
+    assert_eq!(
+        (&first["reset"], &first["more"]),
+        (&json!(true), &json!(true))
+    );
+    let (second, _) = page(&server, &cursor(&first));
+    assert_eq!((second.get("reset"), second.get("more")), (None, None));
+    assert_eq!(second["revoked"], json!([entry(MAX_ENTRIES)]));
+}
+
+#[test]
+fn long_entries_make_short_pages() {
+    let server = Server::start();
+    // A control character takes six bytes in JSON: 1 KiB of name becomes 6 KiB of page.
+    let filler = "\u{1}".repeat(1019);
+    let entries: Vec<Value> = (0..1000)
+        .map(|n| json!({"sub": format!("{n:04}{filler}"), "before": 7}))
+        .collect();
+    add(&server, &json!(entries));
+    let (read, pages) = read(&server, "");
+    assert_eq!(pages, 2);
+    assert_eq!(
+        read.into_iter()
+            .map(|entry| entry.to_string())
+            .collect::<HashSet<_>>()
+            .len(),
+        1000
+    );
+}
+
+#[test]
+fn whoever_has_a_page_already_is_told_so() {
+    let server = Server::start();
+    let tag = server
+        .get("/revocations")
+        .header("etag")
+        .unwrap()
+        .to_owned();
+    let ask =
+        |tags: &str| server.send(Request::new("GET", "/revocations").header("if-none-match", tags));
+    for known in [tag.clone(), format!("W/{tag}"), format!("\"x\", {tag}")] {
+        let answer = ask(&known).expect(304);
+        assert_eq!(answer.body, "");
+        assert_eq!(answer.header("etag"), Some(tag.as_str()));
+    }
+    for unknown in ["\"x\"", "", tag.trim_matches('"')] {
+        ask(unknown).expect(200);
+    }
+    add(&server, &json!({"sub": "a", "before": 7}));
+    ask(&tag).expect(200);
+}

@@ -1,0 +1,213 @@
+//! One fetch per Envoy process and source.
+//!
+//! Every worker of an Envoy runs its own copy of the module; what they share is a map of bytes
+//! with compare-and-swap. A source's ledger lives there: whoever writes an attempt into it does
+//! the fetch, the others wait for what it brings. All of it is data and rules; no host here.
+
+use std::time::Duration;
+
+use crate::secret::Digest;
+use crate::time::UnixTime;
+
+/// When a source may and must be asked.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Schedule {
+    pub refresh_interval: Duration,
+    /// No attempt that a request asks for follows another sooner; where the source fails, the
+    /// first pause is this long.
+    pub min_interval: Duration,
+    pub timeout: Duration,
+}
+
+/// What the process knows of a source's fetches.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Ledger {
+    /// When the last attempt began.
+    attempted_at: UnixTime,
+    /// Whoever made the last attempt is at it until then; then it counts as lost.
+    leased_until: UnixTime,
+    /// When the document that all share was fetched.
+    fetched_at: UnixTime,
+    /// When the next attempt is due without anybody's demand.
+    due_at: UnixTime,
+    /// Attempts that failed since the last good one.
+    failures: u32,
+}
+
+/// What to do about a source now.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Plan {
+    /// Write this ledger; who succeeds fetches.
+    Fetch(Ledger),
+    /// Somebody is at it.
+    InFlight,
+    /// Not before then.
+    NotBefore(UnixTime),
+}
+
+const VERSION: u8 = 1;
+const FIELDS: usize = 5 * 8;
+const CHECKSUM: usize = 8;
+
+/// Longest pause between attempts while a source fails.
+const MAX_BACKOFF: Duration = Duration::from_secs(60);
+
+/// What a fetch may take beyond its timeout before its lease ends.
+const LEASE_SLACK: Duration = Duration::from_secs(1);
+
+// === impl Ledger ===
+
+impl Ledger {
+    /// Of a source that nobody has asked yet.
+    pub const NEW: Ledger = Ledger {
+        attempted_at: UnixTime::FAR_PAST,
+        leased_until: UnixTime::FAR_PAST,
+        fetched_at: UnixTime::FAR_PAST,
+        due_at: UnixTime::FAR_PAST,
+        failures: 0,
+    };
+
+    /// `demand`: a request waits for what the source would bring.
+    pub fn plan(&self, schedule: &Schedule, demand: bool, now: UnixTime) -> Plan {
+        if now < self.leased_until {
+            return Plan::InFlight;
+        }
+        let due = if demand {
+            self.attempted_at.plus(schedule.min_interval)
+        } else {
+            self.due_at
+        };
+        // A clock that was set back must not stop all fetches until it has caught up.
+        if now < due && self.attempted_at <= now {
+            return Plan::NotBefore(due);
+        }
+        Plan::Fetch(Ledger {
+            attempted_at: now,
+            leased_until: now.plus(schedule.timeout).plus(LEASE_SLACK),
+            ..*self
+        })
+    }
+
+    /// The attempt goes on: with the next page of a list, or with what it takes to publish one.
+    #[must_use]
+    pub fn extended(&self, schedule: &Schedule, now: UnixTime) -> Ledger {
+        Ledger {
+            leased_until: now.plus(schedule.timeout).plus(LEASE_SLACK),
+            ..*self
+        }
+    }
+
+    /// After a good answer. `jitter`, any number, spreads what many Envoys would do at once
+    /// over the last tenth of the interval.
+    #[must_use]
+    pub fn succeeded(&self, schedule: &Schedule, now: UnixTime, jitter: u32) -> Ledger {
+        Ledger {
+            leased_until: UnixTime::FAR_PAST,
+            fetched_at: now,
+            due_at: now.plus(shortened(schedule.refresh_interval, jitter)),
+            failures: 0,
+            ..*self
+        }
+    }
+
+    /// After a bad answer or none: pauses double, up to a minute and never beyond the refresh
+    /// interval.
+    #[must_use]
+    pub fn failed(&self, schedule: &Schedule, now: UnixTime, jitter: u32) -> Ledger {
+        let doubled = schedule
+            .min_interval
+            .saturating_mul(1_u32.checked_shl(self.failures).unwrap_or(u32::MAX));
+        let pause = doubled.min(MAX_BACKOFF).min(schedule.refresh_interval);
+        Ledger {
+            leased_until: UnixTime::FAR_PAST,
+            due_at: now.plus(shortened(pause, jitter)),
+            failures: self.failures.saturating_add(1),
+            ..*self
+        }
+    }
+
+    /// Nothing was sent, so nothing counts as an attempt: at start-up clusters appear late.
+    #[must_use]
+    pub fn withdrawn(&self, before: &Ledger) -> Ledger {
+        Ledger {
+            leased_until: UnixTime::FAR_PAST,
+            attempted_at: before.attempted_at,
+            ..*self
+        }
+    }
+
+    /// When the shared document was fetched; `None` while there is none.
+    pub fn fetched_at(&self) -> Option<UnixTime> {
+        (self.fetched_at > UnixTime::FAR_PAST).then_some(self.fetched_at)
+    }
+
+    /// Whether nobody is at it any more.
+    pub fn is_settled(&self, now: UnixTime) -> bool {
+        now >= self.leased_until
+    }
+
+    pub fn to_bytes(self) -> Vec<u8> {
+        let fields = [
+            self.attempted_at.as_micros(),
+            self.leased_until.as_micros(),
+            self.fetched_at.as_micros(),
+            self.due_at.as_micros(),
+            i64::from(self.failures),
+        ];
+        let body: Vec<u8> = fields
+            .iter()
+            .flat_map(|field| field.to_le_bytes())
+            .collect();
+        seal(&body)
+    }
+
+    /// `None` where the bytes are not ours, of another format, or damaged: as if absent.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Ledger> {
+        let body: &[u8; FIELDS] = open(bytes)?.try_into().ok()?;
+        let (fields, _) = body.as_chunks::<8>();
+        let [attempted_at, leased_until, fetched_at, due_at, failures] = fields
+            .try_into()
+            .map(|f: [[u8; 8]; 5]| f.map(i64::from_le_bytes))
+            .ok()?;
+        Some(Ledger {
+            attempted_at: UnixTime::from_micros(attempted_at),
+            leased_until: UnixTime::from_micros(leased_until),
+            fetched_at: UnixTime::from_micros(fetched_at),
+            due_at: UnixTime::from_micros(due_at),
+            failures: u32::try_from(failures).ok()?,
+        })
+    }
+}
+
+/// Between nine tenths of a duration and the whole of it.
+fn shortened(duration: Duration, jitter: u32) -> Duration {
+    let tenth = duration.checked_div(10).unwrap_or_default();
+    let part = tenth.mul_f64(f64::from(jitter) / f64::from(u32::MAX));
+    duration.saturating_sub(part)
+}
+
+// === sealed bytes ===
+
+/// Bytes for the shared map: with the version of the format and a checksum, for the map outlives
+/// modules and configurations.
+pub fn seal(body: &[u8]) -> Vec<u8> {
+    let digest = Digest::sha256(body);
+    let checksum = digest.as_bytes().iter().take(CHECKSUM);
+    std::iter::once(&VERSION)
+        .chain(checksum)
+        .chain(body)
+        .copied()
+        .collect()
+}
+
+/// What was sealed; `None` where the check fails.
+pub fn open(sealed: &[u8]) -> Option<&[u8]> {
+    let (version, rest) = sealed.split_first()?;
+    let (checksum, body) = rest.split_at_checked(CHECKSUM)?;
+    let digest = Digest::sha256(body);
+    let intact = *version == VERSION && digest.as_bytes().starts_with(checksum);
+    intact.then_some(body)
+}
+
+#[cfg(test)]
+mod tests;

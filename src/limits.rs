@@ -1,0 +1,71 @@
+//! Every ceiling over data that somebody else controls, each with its reason.
+
+/// Nesting of JSON. A reader that recurses must stop before the module's stack of 1 MiB does;
+/// 128 is also where serde_json stops.
+pub const JSON_DEPTH: usize = 128;
+
+/// Keys read from one JWK Set. The largest providers publish fewer than ten.
+pub const JWKS_KEYS: usize = 100;
+
+/// Bytes of one JWK Set: 100 RSA-4096 keys with certificate chains fit.
+pub const JWKS_BYTES: usize = 256 * 1024;
+
+/// Keys that are tried for a token without `kid`, where one check costs at most about 100 µs.
+pub const KEY_TRIALS: usize = 4;
+
+/// The same where one check costs more: PS*, ES384, ES512 and RSA above 2048 bits.
+pub const COSTLY_KEY_TRIALS: usize = 2;
+
+/// RSA moduli: smaller ones are weak (RFC 7518 §3.3), larger ones cost the verifier
+/// milliseconds (CVE-2023-33201 and its kin).
+pub const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=4096;
+
+/// 9999-12-31T23:59:59Z, the last second that RFC 3339 can write.
+pub const LAST_SECOND: i64 = 253_402_300_799;
+
+/// Clock tolerance that an operator may ask for.
+pub const MAX_CLOCK_TOLERANCE: std::time::Duration = std::time::Duration::from_secs(600);
+
+/// A configuration: 50,000 API keys fit, and what is read from it fits a VM's memory of 1 GiB.
+pub const CONFIGURATION_BYTES: usize = 16 * 1024 * 1024;
+
+/// A list of API keys from its source: what the configuration could hold, but for the rest of it.
+pub const API_KEYS_BYTES: usize = CONFIGURATION_BYTES;
+
+/// The answer of an introspection endpoint: larger than any token that Envoy lets in.
+pub const INTROSPECTION_BYTES: usize = 128 * 1024;
+
+/// Introspections that one worker has under way. Random tokens cost their sender nothing and the
+/// endpoint a call each: beyond this many at once a worker refuses instead of asking.
+pub const INTROSPECTIONS_IN_FLIGHT: usize = 256;
+
+/// One page of a revocation list: both are the format's own.
+pub const REVOCATION_PAGE_BYTES: usize = 4 * 1024 * 1024;
+pub const REVOCATION_PAGE_ENTRIES: usize = 50_000;
+
+/// Entries of one revocation list that have not ended yet: 50 MB in each worker at the most, and
+/// twice that while a whole list is replaced.
+pub const REVOCATION_ENTRIES: usize = 2_000_000;
+
+/// Pages of one poll, so that one that is told "more" for ever ends: a list at its limit fits
+/// even where names of a kilobyte leave room for 4,000 entries in a page.
+pub const REVOCATION_PAGES: usize = 1000;
+
+/// A cursor goes into the path of the next request.
+pub const REVOCATION_CURSOR_BYTES: usize = 1024;
+
+/// A status list, decompressed: 8 million tokens of one bit, 1 million of eight, which are the
+/// largest test vectors of the draft.
+pub const STATUS_LIST_BYTES: usize = 1024 * 1024;
+
+/// The token around it: base64url twice of what does not compress at all.
+pub const STATUS_LIST_TOKEN_BYTES: usize = 2 * 1024 * 1024;
+
+/// How long a status list is believed at the most, whatever it says of itself.
+pub const STATUS_LIST_TTL: std::time::Duration = std::time::Duration::from_secs(24 * 3600);
+
+/// Status lists that one worker keeps: 32 MB at the most.
+pub const STATUS_LISTS: usize = 32;
+
+/// Status lists that one worker fetches at a time.
+pub const STATUS_LISTS_IN_FLIGHT: usize = 64;

@@ -1,0 +1,39 @@
+//! API keys: known by their digests alone.
+
+use std::collections::HashMap;
+
+use crate::policy::PlaceId;
+use crate::policy::callout::{RemoteApiKeys, RevocationList};
+use crate::scope::ScopeSet;
+use crate::secret::{Digest, Secret};
+use crate::time::UnixTime;
+
+#[derive(Debug)]
+pub struct ApiKeys {
+    /// Sorted.
+    pub places: Vec<PlaceId>,
+    /// There wherever a key has an HMAC-SHA-256 hash.
+    pub pepper: Option<Secret>,
+    /// The inline ones; a key that is also in the remote list is judged by what stands here.
+    pub keys: ApiKeyTable,
+    pub remote: Option<RemoteApiKeys>,
+    pub revocation_list: Option<RevocationList>,
+}
+
+/// Two tables, so that the digest of one kind is never taken for the other.
+#[derive(Debug, Default)]
+pub struct ApiKeyTable {
+    pub sha256: HashMap<Digest, ApiKey>,
+    pub hmac_sha256: HashMap<Digest, ApiKey>,
+}
+
+#[derive(Debug)]
+pub struct ApiKey {
+    pub id: Box<str>,
+    pub client: Box<str>,
+    pub scopes: ScopeSet,
+    pub tenant: Option<Box<str>>,
+    pub not_before: Option<UnixTime>,
+    pub expires_at: Option<UnixTime>,
+    pub revoked: bool,
+}

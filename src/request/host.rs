@@ -1,0 +1,118 @@
+//! Hosts that everybody reads alike.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::net::Ipv6Addr;
+
+/// The longest name that DNS can carry (RFC 1035 §2.3.4: 255 octets on the wire).
+const HOST_BYTES: usize = 253;
+
+/// A name or address in lower case, without port and trailing dot; an IPv6 address in brackets
+/// and in its one recommended form (RFC 5952).
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Host<'a>(Cow<'a, str>);
+
+/// Why an authority names no one host.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum HostFault {
+    Address,
+    Character,
+    Empty,
+    Label,
+    Length,
+    Port,
+}
+
+// === impl Host ===
+
+impl<'a> Host<'a> {
+    /// Reads an authority: a host, perhaps with a port.
+    pub fn read(authority: &'a [u8]) -> Result<Self, HostFault> {
+        let text = std::str::from_utf8(authority).map_err(|_| HostFault::Character)?;
+        // Of two colons outside brackets the first stays in the host, where none is legal.
+        let host = match text.rsplit_once(':') {
+            Some((host, port)) if !text.ends_with(']') => {
+                check_port(port)?;
+                host
+            }
+            _ => text,
+        };
+        Self::read_without_port(host)
+    }
+
+    pub fn read_without_port(text: &'a str) -> Result<Self, HostFault> {
+        match text.strip_prefix('[') {
+            Some(literal) => read_address(literal),
+            None => read_name(text),
+        }
+        .map(Host)
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    pub fn borrowed(&self) -> Host<'_> {
+        Host(Cow::Borrowed(&self.0))
+    }
+}
+
+/// A port of no digits is legal (RFC 3986 §3.2.3).
+fn check_port(port: &str) -> Result<(), HostFault> {
+    let digits = port.bytes().all(|b| b.is_ascii_digit());
+    let fits = port.is_empty() || port.parse::<u16>().is_ok();
+    (digits && fits).then_some(()).ok_or(HostFault::Port)
+}
+
+/// What follows the opening bracket. Neither zones (RFC 6874) nor addresses of future versions:
+/// nobody routes by them.
+fn read_address<'a>(literal: &str) -> Result<Cow<'a, str>, HostFault> {
+    let address: Ipv6Addr = literal
+        .strip_suffix(']')
+        .and_then(|address| address.parse().ok())
+        .ok_or(HostFault::Address)?;
+    Ok(Cow::Owned(format!("[{address}]")))
+}
+
+fn read_name(name: &str) -> Result<Cow<'_, str>, HostFault> {
+    // Commas come from Envoy, which joins doubled hosts with them; user information, white
+    // space, NUL, escapes and whatever else no host name has (RFC 1123 §2.1; `_` is common)
+    // are read by some parsers as the end of the host and by others as part of it.
+    let legal = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
+    if !name.bytes().all(legal) {
+        return Err(HostFault::Character);
+    }
+    if name.is_empty() {
+        return Err(HostFault::Empty);
+    }
+    let name = name.strip_suffix('.').unwrap_or(name);
+    if name.len() > HOST_BYTES {
+        return Err(HostFault::Length);
+    }
+    if name.split('.').any(str::is_empty) {
+        return Err(HostFault::Label);
+    }
+    Ok(if name.bytes().any(|b| b.is_ascii_uppercase()) {
+        Cow::Owned(name.to_ascii_lowercase())
+    } else {
+        Cow::Borrowed(name)
+    })
+}
+
+// === impl HostFault ===
+
+impl fmt::Display for HostFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            HostFault::Address => "no IPv6 address in its brackets",
+            HostFault::Character => "a character that no host name has",
+            HostFault::Empty => "an empty host",
+            HostFault::Label => "an empty label",
+            HostFault::Length => "more than 253 bytes",
+            HostFault::Port => "a port that is no port number",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

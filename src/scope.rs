@@ -1,0 +1,98 @@
+//! Scopes (RFC 6749 §3.3). No other file compares scope strings.
+
+use std::collections::HashSet;
+use std::fmt;
+
+/// One scope-token: printable ASCII without space, quote and backslash.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Scope(Box<str>);
+
+/// The scopes that a principal has, each once, in the order they were granted.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct ScopeSet {
+    /// Space-separated, as headers and logs show it.
+    text: Box<str>,
+}
+
+/// What a rule asks for: each of `all`, and one of `any`. An empty list asks for nothing.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct RequiredScopes {
+    pub all: Vec<Scope>,
+    pub any: Vec<Scope>,
+}
+
+// === impl Scope ===
+
+impl Scope {
+    /// RFC 6749 §3.3: `scope-token = 1*( %x21 / %x23-5B / %x5D-7E )`.
+    pub fn new(token: &str) -> Option<Self> {
+        let legal = |b: u8| matches!(b, 0x21 | 0x23..=0x5b | 0x5d..=0x7e);
+        (!token.is_empty() && token.bytes().all(legal)).then(|| Scope(token.into()))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+// === impl ScopeSet ===
+
+impl ScopeSet {
+    /// The union of several texts. Scopes are separated by U+0020 and by nothing else:
+    /// `"read\twrite"` is one word that no rule can ask for.
+    pub fn union<'a>(texts: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut seen = HashSet::new();
+        let words: Vec<&str> = texts
+            .into_iter()
+            .flat_map(|text| text.split(' '))
+            .filter(|word| !word.is_empty() && seen.insert(*word))
+            .collect();
+        ScopeSet {
+            text: words.join(" ").into(),
+        }
+    }
+
+    /// What both have, in the order of this one.
+    #[must_use]
+    pub fn intersection(&self, other: &ScopeSet) -> Self {
+        let others: HashSet<&str> = other.text.split(' ').collect();
+        let words: Vec<&str> = self
+            .text
+            .split(' ')
+            .filter(|w| others.contains(w))
+            .collect();
+        ScopeSet {
+            text: words.join(" ").into(),
+        }
+    }
+
+    pub fn satisfies(&self, required: &RequiredScopes) -> bool {
+        let has = |scope: &Scope| self.text.split(' ').any(|word| word == scope.as_str());
+        required.all.iter().all(has) && (required.any.is_empty() || required.any.iter().any(has))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+}
+
+// === impl RequiredScopes ===
+
+impl RequiredScopes {
+    pub fn is_empty(&self) -> bool {
+        self.all.is_empty() && self.any.is_empty()
+    }
+}
+
+/// As `scope` in a challenge lists them (RFC 6750 §3): `all`, then `any`.
+impl fmt::Display for RequiredScopes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, scope) in self.all.iter().chain(&self.any).enumerate() {
+            if i > 0 {
+                f.write_str(" ")?;
+            }
+            f.write_str(scope.as_str())?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,153 @@
+//! Secrets that do not print, digests, and equality that tells nothing by its duration.
+
+use std::fmt;
+use std::hash::{Hash, Hasher};
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::{Digest as _, Sha256};
+use siphasher::sip128::{Hasher128 as _, SipHasher24};
+use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
+
+/// Bytes that never appear in a log, an error or a `Debug` print.
+#[derive(Clone)]
+pub struct Secret(Zeroizing<Vec<u8>>);
+
+/// A SHA-256 or HMAC-SHA-256 digest, compared in constant time.
+#[derive(Clone, Copy)]
+pub struct Digest([u8; 32]);
+
+/// What stands for a credential in a cache.
+///
+/// SipHash-2-4 is a pseudo-random function: to whoever does not know the key, drawn at random
+/// by each worker, its 128 bits are as good as random, so two credentials with one fingerprint
+/// can be neither computed nor, below 2^64 requests to one worker, expected.
+#[derive(Clone, Copy, Eq, Hash, PartialEq)]
+pub struct Fingerprint(u128);
+
+/// The key of a worker's fingerprints.
+#[derive(Clone)]
+pub struct FingerprintKey([u8; 16]);
+
+// === impl Secret ===
+
+impl Secret {
+    pub fn new(bytes: impl Into<Vec<u8>>) -> Self {
+        Secret(Zeroizing::new(bytes.into()))
+    }
+
+    /// The one way to the bytes: easy to find in a review.
+    pub fn expose(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret")
+    }
+}
+
+// === impl Digest ===
+
+impl Digest {
+    pub const fn new(bytes: [u8; 32]) -> Self {
+        Digest(bytes)
+    }
+
+    pub fn sha256(bytes: &[u8]) -> Self {
+        Digest(Sha256::digest(bytes).into())
+    }
+
+    /// HMAC-SHA-256 (RFC 2104). The key is made as long as a block here, since the constructor
+    /// that does so returns an error that cannot occur.
+    pub fn hmac_sha256(key: &Secret, bytes: &[u8]) -> Self {
+        let key = key.expose();
+        let hashed = Zeroizing::new(<[u8; 32]>::from(Sha256::digest(key)));
+        let mut block = Zeroizing::new(hmac::digest::Key::<Hmac<Sha256>>::default());
+        let short = if key.len() > block.len() {
+            hashed.as_slice()
+        } else {
+            key
+        };
+        for (slot, byte) in block.iter_mut().zip(short) {
+            *slot = *byte;
+        }
+        let mut mac = Hmac::<Sha256>::new(&block);
+        mac.update(bytes);
+        Digest(mac.finalize().into_bytes().into())
+    }
+
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl PartialEq for Digest {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+}
+
+impl Eq for Digest {}
+
+impl Hash for Digest {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Digest")
+    }
+}
+
+// === impl Fingerprint ===
+
+impl Fingerprint {
+    pub const fn new(bits: u128) -> Self {
+        Fingerprint(bits)
+    }
+
+    /// Half of it, where many are kept and two that are alike do little harm.
+    pub const fn half(self) -> u64 {
+        self.0 as u64
+    }
+}
+
+impl fmt::Debug for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Fingerprint")
+    }
+}
+
+// === impl FingerprintKey ===
+
+impl FingerprintKey {
+    /// `random` comes from the system's random source.
+    pub const fn new(random: [u8; 16]) -> Self {
+        FingerprintKey(random)
+    }
+
+    /// Of bytes that mean something only together with `context`: one token may be known to two
+    /// providers as two different things.
+    pub fn fingerprint_within(&self, context: usize, bytes: &[u8]) -> Fingerprint {
+        let mut hasher = SipHasher24::new_with_key(&self.0);
+        hasher.write(&context.to_le_bytes());
+        hasher.write(bytes);
+        Fingerprint(hasher.finish128().as_u128())
+    }
+
+    pub fn fingerprint(&self, bytes: &[u8]) -> Fingerprint {
+        let mut hasher = SipHasher24::new_with_key(&self.0);
+        hasher.write(bytes);
+        Fingerprint(hasher.finish128().as_u128())
+    }
+}
+
+impl fmt::Debug for FingerprintKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("FingerprintKey")
+    }
+}

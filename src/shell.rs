@@ -1,0 +1,15 @@
+//! The thin part around the core: Envoy's callbacks in, host calls out, and no `if` about who
+//! may pass.
+
+mod abi;
+mod call;
+mod flights;
+mod host;
+mod list;
+#[cfg(feature = "proving")]
+mod proving;
+mod root;
+mod shared;
+mod source;
+mod telemetry;
+mod worker;

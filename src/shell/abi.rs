@@ -1,0 +1,122 @@
+//! The callbacks that Envoy enters the module by.
+//!
+//! Only those that Portcullis uses are exported: Envoy enters the VM for each exported callback
+//! on every phase and every body chunk, and an SDK that exports them all costs each request
+//! microseconds for nothing. It also hands a callout's answer to the stream that asked, and
+//! drops it where that stream is gone, which would leave the others who wait for it waiting.
+
+#![allow(unsafe_code)]
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use crate::shell::host;
+use crate::shell::root::Root;
+
+#[derive(Default)]
+struct Contexts {
+    roots: HashMap<u32, Rc<Root>>,
+    /// The root of each stream.
+    streams: HashMap<u32, Rc<Root>>,
+}
+
+thread_local! {
+    // Wasm has one thread; several configurations may live in it as roots of their own.
+    static CONTEXTS: RefCell<Contexts> = RefCell::default();
+}
+
+const CONTINUE: u32 = 0;
+
+fn root(id: u32) -> Option<Rc<Root>> {
+    CONTEXTS.with_borrow(|contexts| contexts.roots.get(&id).map(Rc::clone))
+}
+
+fn root_of_stream(id: u32) -> Option<Rc<Root>> {
+    CONTEXTS.with_borrow(|contexts| contexts.streams.get(&id).map(Rc::clone))
+}
+
+unsafe extern "C" {
+    fn __wasm_call_ctors();
+}
+
+// SAFETY (of every export below): the names are the host's, and no other crate here has them.
+
+#[unsafe(no_mangle)]
+extern "C" fn _initialize() {
+    // SAFETY: the host calls this once, before anything else.
+    unsafe { __wasm_call_ctors() };
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn proxy_abi_version_0_2_1() {}
+
+#[unsafe(no_mangle)]
+extern "C" fn proxy_on_memory_allocate(len: usize) -> *mut u8 {
+    host::allocate(len)
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn proxy_on_context_create(context: u32, parent: u32) {
+    CONTEXTS.with_borrow_mut(|contexts| {
+        if parent == 0 {
+            contexts.roots.insert(context, Rc::new(Root::new(context)));
+        } else if let Some(root) = contexts.roots.get(&parent) {
+            let root = Rc::clone(root);
+            contexts.streams.insert(context, root);
+        }
+    });
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn proxy_on_vm_start(_context: u32, _configuration_len: usize) -> u32 {
+    1
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn proxy_on_configure(context: u32, _configuration_len: usize) -> u32 {
+    root(context).is_some_and(|root| root.configure()).into()
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn proxy_on_tick(context: u32) {
+    if let Some(root) = root(context) {
+        root.tick();
+    }
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn proxy_on_request_headers(context: u32, _headers: u32, _end_of_stream: u32) -> u32 {
+    match root_of_stream(context) {
+        Some(root) => root.request(context) as u32,
+        // The host announces every stream; one that it did not is not let in.
+        None => {
+            let _ = host::send_local_response(500, &[], &[], None);
+            CONTINUE.saturating_add(1)
+        }
+    }
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn proxy_on_http_call_response(
+    context: u32,
+    token: u32,
+    headers: u32,
+    _body_len: usize,
+    _trailers: u32,
+) {
+    if let Some(root) = root(context) {
+        root.answer(token, headers > 0);
+    }
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn proxy_on_delete(context: u32) {
+    let stream = CONTEXTS.with_borrow_mut(|contexts| {
+        contexts.roots.remove(&context);
+        contexts.streams.remove(&context)
+    });
+    if let Some(root) = stream {
+        root.forget(context);
+    }
+}

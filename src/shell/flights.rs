@@ -1,0 +1,110 @@
+//! Questions that this worker has asked, each of them once.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use crate::shell::call;
+use crate::shell::telemetry::CalloutOutcome;
+use crate::time::UnixTime;
+use crate::verification::callout::{Call, CallFault, Question, Service};
+
+/// Envoy ends a call at its timeout; one that it did not end a little later counts as lost.
+const GRACE: Duration = Duration::from_millis(250);
+
+#[derive(Default)]
+pub struct Flights {
+    by_question: HashMap<Question, Flight>,
+    /// Envoy's numbers for the calls.
+    by_token: HashMap<u32, Question>,
+}
+
+struct Flight {
+    token: u32,
+    deadline: UnixTime,
+}
+
+/// Whether a question is on its way.
+pub enum Asked {
+    /// Its answer comes until then.
+    Started(UnixTime),
+    /// Another request asked it, and the answer is for both.
+    Joined(UnixTime),
+    /// It cannot be asked now.
+    NotSent,
+}
+
+// === impl Flights ===
+
+impl Flights {
+    pub fn ask(&mut self, question: &Question, call: &Call, now: UnixTime) -> Asked {
+        if let Some(flight) = self.by_question.get(question) {
+            return Asked::Joined(flight.deadline);
+        }
+        if self.count(question.service()) >= question.limits().in_flight {
+            return Asked::NotSent;
+        }
+        let Ok(token) = call::send(call) else {
+            return Asked::NotSent;
+        };
+        let deadline = now.plus(call.endpoint.timeout);
+        self.by_token.insert(token, question.clone());
+        self.by_question
+            .insert(question.clone(), Flight { token, deadline });
+        Asked::Started(deadline)
+    }
+
+    fn count(&self, service: Service) -> usize {
+        let of_service = |question: &&Question| question.service() == service;
+        self.by_question.keys().filter(of_service).count()
+    }
+
+    /// The question that an answer is for, and the answer.
+    pub fn receive(
+        &mut self,
+        token: u32,
+        has_headers: bool,
+        now: UnixTime,
+    ) -> Option<(Question, Result<Vec<u8>, CallFault>)> {
+        let question = self.by_token.remove(&token)?;
+        let flight = self.by_question.remove(&question)?;
+        let answer = call::receive(has_headers, question.limits().bytes);
+        // An answer whose time is up in the middle of its body just ends.
+        let is_late = now >= flight.deadline;
+        let answer = answer.map_err(|fault| match fault {
+            CallFault::BrokenOff if is_late => CallFault::Timeout,
+            other => other,
+        });
+        Some((question, answer))
+    }
+
+    /// Gives up what Envoy should have ended.
+    pub fn take_lost(&mut self, now: UnixTime) -> Vec<Question> {
+        let is_lost = |flight: &Flight| now >= flight.deadline.plus(GRACE);
+        let lost: Vec<Question> = self
+            .by_question
+            .iter()
+            .filter(|(_, flight)| is_lost(flight))
+            .map(|(question, _)| question.clone())
+            .collect();
+        for question in &lost {
+            if let Some(flight) = self.by_question.remove(question) {
+                self.by_token.remove(&flight.token);
+            }
+        }
+        lost
+    }
+}
+
+// === impl CalloutOutcome ===
+
+impl CalloutOutcome {
+    pub fn of(fault: CallFault) -> Self {
+        match fault {
+            CallFault::Timeout => CalloutOutcome::Timeout,
+            CallFault::BrokenOff
+            | CallFault::NotSent
+            | CallFault::Status(_)
+            | CallFault::TooLarge => CalloutOutcome::Failed,
+        }
+    }
+}

@@ -1,0 +1,342 @@
+//! A document at its source: fetched by one worker of the process, held by all.
+
+use crate::ledger::{Ledger, Plan};
+use crate::policy::Policy;
+use crate::shell::call;
+use crate::shell::host::{self, Failed, LogLevel};
+use crate::shell::list::{self, Publishing};
+use crate::shell::shared::Shared;
+use crate::time::UnixTime;
+use crate::verification::State;
+use crate::verification::callout::CallFault;
+use crate::verification::principal::Issuer;
+use crate::verification::revocation::{Poll, Progress};
+use crate::verification::source::{self, SourceId};
+
+pub struct Source {
+    source: source::Source,
+    shared: Shared,
+    /// When the document that this worker holds was fetched.
+    held: Option<UnixTime>,
+    /// What this worker is at, for all.
+    task: Task,
+    /// Whether there is more of a list to read than one look takes.
+    following: bool,
+    /// Whether the last start of a call failed: said once, not at every tick.
+    unreachable: bool,
+}
+
+enum Task {
+    None,
+    Fetch(Attempt),
+    /// A list that was fetched is on its way into shared data.
+    Publish(Ledger),
+}
+
+struct Attempt {
+    ledger: Ledger,
+    token: u32,
+    began: UnixTime,
+    deadline: UnixTime,
+    /// Of a list, which comes in pages.
+    poll: Option<Poll>,
+}
+
+/// What a source can do for a request now.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Availability {
+    /// The state has something newer than it had.
+    Fresh,
+    /// Somebody is fetching.
+    InFlight,
+    /// Not to be asked again before.
+    NotBefore(UnixTime),
+}
+
+/// Why a fetch brought nothing.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum FetchFault {
+    Call(CallFault),
+    Unusable,
+}
+
+impl Source {
+    pub fn new(source: source::Source) -> Self {
+        let shared = Shared::new(source.id.name(), &source.endpoint);
+        shared.create();
+        if let SourceId::Revocation(_) = source.id {
+            list::create(&shared);
+        }
+        Source {
+            source,
+            shared,
+            held: None,
+            task: Task::None,
+            following: false,
+            unreachable: false,
+        }
+    }
+
+    pub fn id(&self) -> SourceId {
+        self.source.id
+    }
+
+    /// Until when a request waits that begins to wait now.
+    pub fn deadline(&self, now: UnixTime) -> UnixTime {
+        now.plus(self.source.endpoint.timeout)
+    }
+
+    /// Whether there is more to do than to wait.
+    pub fn is_busy(&self) -> bool {
+        self.following || matches!(self.task, Task::Publish(_))
+    }
+
+    /// Looks at what other workers brought, and starts a fetch where one is due, or where there
+    /// is a demand for one and it is allowed.
+    pub fn tend(
+        &mut self,
+        policy: &Policy,
+        state: &mut State,
+        demand: bool,
+        now: UnixTime,
+    ) -> Availability {
+        if let Task::Publish(ledger) = self.task {
+            return self.go_on(state, ledger, now);
+        }
+        if let Some(found) = self.look(policy, state, now) {
+            return found;
+        }
+        match self.shared.claim(&self.source.schedule, demand, now) {
+            (Plan::InFlight, _) => Availability::InFlight,
+            // What ended the attempt of another worker may have come between the two looks.
+            (Plan::NotBefore(time), _) => self
+                .look(policy, state, now)
+                .unwrap_or(Availability::NotBefore(time)),
+            (Plan::Fetch(claimed), before) => {
+                self.start(state, claimed, before, now);
+                Availability::InFlight
+            }
+        }
+    }
+
+    /// Looks at what other workers brought.
+    fn look(&mut self, policy: &Policy, state: &mut State, now: UnixTime) -> Option<Availability> {
+        let SourceId::Revocation(issuer) = self.source.id else {
+            let is_new = self.adopt_newer(policy, state);
+            return is_new.then_some(Availability::Fresh);
+        };
+        let before = self.held;
+        let replica = state.list_mut(issuer)?;
+        let is_complete = list::follow(replica, &self.shared, now);
+        self.held = replica.as_of();
+        self.following = !is_complete;
+        match (self.held > before, is_complete) {
+            (true, _) => Some(Availability::Fresh),
+            (false, false) => Some(Availability::InFlight),
+            (false, true) => None,
+        }
+    }
+
+    /// The document that another worker published since, if it holds up.
+    fn adopt_newer(&mut self, policy: &Policy, state: &mut State) -> bool {
+        let published = self.shared.ledger().fetched_at();
+        if published.is_none() || self.held >= published {
+            return false;
+        }
+        let Some((text, at)) = self.shared.document() else {
+            return false;
+        };
+        if self.held >= Some(at) {
+            return false;
+        }
+        let Ok((document, _)) = self.source.id.read(policy, &text) else {
+            return false;
+        };
+        self.held = Some(at);
+        state.adopt(self.source.id, document, at);
+        true
+    }
+
+    fn start(&mut self, state: &mut State, claimed: Ledger, before: Ledger, now: UnixTime) {
+        let poll = match self.source.id {
+            SourceId::Revocation(issuer) => state.list_mut(issuer).and_then(|r| list::poll(r)),
+            SourceId::Keys(_) | SourceId::ApiKeys => None,
+        };
+        match self.send(claimed, poll, now, now) {
+            Ok(()) => self.unreachable = false,
+            Err(Failed(status)) => {
+                self.shared.settle(claimed.withdrawn(&before));
+                if !std::mem::replace(&mut self.unreachable, true) {
+                    let cluster = &self.source.endpoint.cluster;
+                    self.warn(&format!(
+                        "cluster {cluster} cannot be called: status {status}"
+                    ));
+                }
+            }
+        }
+    }
+
+    fn send(
+        &mut self,
+        ledger: Ledger,
+        poll: Option<Poll>,
+        began: UnixTime,
+        now: UnixTime,
+    ) -> Result<(), Failed> {
+        let since = poll.as_ref().and_then(Poll::since);
+        let token = call::send(&self.source.call(since.as_deref()))?;
+        self.task = Task::Fetch(Attempt {
+            ledger,
+            token,
+            began,
+            deadline: self.deadline(now),
+            poll,
+        });
+        Ok(())
+    }
+
+    pub fn awaits(&self, token: u32) -> bool {
+        matches!(&self.task, Task::Fetch(attempt) if attempt.token == token)
+    }
+
+    /// Takes the answer to this worker's call, and tells the others.
+    pub fn receive(
+        &mut self,
+        policy: &Policy,
+        state: &mut State,
+        has_headers: bool,
+        now: UnixTime,
+    ) -> Result<Availability, FetchFault> {
+        let Task::Fetch(attempt) = std::mem::replace(&mut self.task, Task::None) else {
+            return Ok(Availability::InFlight);
+        };
+        let Attempt {
+            ledger,
+            began,
+            deadline,
+            poll,
+            ..
+        } = attempt;
+        let answer = call::receive(has_headers, self.source.id.bytes());
+        let taken = match answer {
+            Ok(text) => match (self.source.id, poll) {
+                (SourceId::Revocation(issuer), Some(poll)) => {
+                    let ledger = ledger.extended(&self.source.schedule, now);
+                    self.take_page(state, issuer, poll, &text, ledger, began, now)
+                }
+                _ => self.take_document(policy, state, &text, ledger, now),
+            },
+            // An answer whose time is up in the middle of its body just ends.
+            Err(CallFault::BrokenOff) if now >= deadline => {
+                Err(FetchFault::Call(CallFault::Timeout))
+            }
+            Err(fault) => Err(FetchFault::Call(fault)),
+        };
+        if let Err(fault) = &taken {
+            if let FetchFault::Call(fault) = fault {
+                self.warn(&format!("the fetch failed: {fault:?}"));
+            }
+            let jitter = getrandom::u32().unwrap_or_default();
+            self.shared
+                .settle(ledger.failed(&self.source.schedule, now, jitter));
+        }
+        taken
+    }
+
+    fn take_document(
+        &mut self,
+        policy: &Policy,
+        state: &mut State,
+        text: &[u8],
+        ledger: Ledger,
+        now: UnixTime,
+    ) -> Result<Availability, FetchFault> {
+        let (document, warnings) = self.source.id.read(policy, text).map_err(|unusable| {
+            self.warn(&format!("the fetch failed: {}", unusable.0));
+            FetchFault::Unusable
+        })?;
+        for warning in warnings {
+            self.warn(&warning);
+        }
+        self.held = Some(now);
+        self.shared.publish(text, now);
+        self.succeed(ledger, now);
+        state.adopt(self.source.id, document, now);
+        Ok(Availability::Fresh)
+    }
+
+    /// Nothing of a list counts before its last page is there.
+    #[allow(clippy::too_many_arguments)]
+    fn take_page(
+        &mut self,
+        state: &mut State,
+        issuer: Issuer,
+        poll: Poll,
+        text: &[u8],
+        ledger: Ledger,
+        began: UnixTime,
+        now: UnixTime,
+    ) -> Result<Availability, FetchFault> {
+        let progress = poll.take(text, now).map_err(|invalid| {
+            self.warn(&format!("the poll failed: {invalid}"));
+            FetchFault::Unusable
+        })?;
+        match progress {
+            Progress::More(poll) => {
+                self.shared.settle(ledger);
+                self.send(ledger, Some(poll), began, now)
+                    .map_err(|_| FetchFault::Call(CallFault::NotSent))?;
+                Ok(Availability::InFlight)
+            }
+            Progress::Complete(update) => {
+                let replica = state.list_mut(issuer).ok_or(FetchFault::Unusable)?;
+                if !list::publish(replica, &self.shared, update, began, now) {
+                    self.warn("the poll was overtaken");
+                    return Err(FetchFault::Unusable);
+                }
+                self.shared.settle(ledger);
+                Ok(self.go_on(state, ledger, now))
+            }
+        }
+    }
+
+    fn go_on(&mut self, state: &mut State, ledger: Ledger, now: UnixTime) -> Availability {
+        let SourceId::Revocation(issuer) = self.source.id else {
+            return Availability::InFlight;
+        };
+        let Some(replica) = state.list_mut(issuer) else {
+            return Availability::InFlight;
+        };
+        match list::go_on(replica, &self.shared, now) {
+            Publishing::Underway => {
+                self.task = Task::Publish(ledger);
+                Availability::InFlight
+            }
+            Publishing::Done => {
+                self.task = Task::None;
+                self.held = replica.as_of();
+                self.succeed(ledger, now);
+                Availability::Fresh
+            }
+            Publishing::Lost => {
+                self.task = Task::None;
+                self.warn("the list cannot be shared");
+                let jitter = getrandom::u32().unwrap_or_default();
+                self.shared
+                    .settle(ledger.failed(&self.source.schedule, now, jitter));
+                Availability::InFlight
+            }
+        }
+    }
+
+    fn succeed(&self, ledger: Ledger, now: UnixTime) {
+        let jitter = getrandom::u32().unwrap_or_default();
+        self.shared
+            .settle(ledger.succeeded(&self.source.schedule, now, jitter));
+    }
+
+    fn warn(&self, what: &str) {
+        let text = format!("portcullis: {}: {what}", self.source.path);
+        host::log(LogLevel::Warn, &text);
+    }
+}

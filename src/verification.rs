@@ -1,0 +1,807 @@
+//! From a credential to who presented it.
+//!
+//! [`Verified`] is made here and nowhere else: that no error came up is no proof, holding one is.
+
+pub mod api_key;
+pub mod callout;
+pub mod claims;
+pub mod introspection;
+pub mod jwks;
+pub mod principal;
+pub mod revocation;
+pub mod signature;
+pub mod source;
+pub mod status_list;
+pub mod token;
+
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use crate::cache::{Cache, Uses};
+use crate::credential::Credential;
+use crate::json;
+use crate::keys::{Candidates, KeyId};
+use crate::limits;
+use crate::policy::api_keys::{ApiKeyTable, ApiKeys};
+use crate::policy::callout::{Fallback, Introspection, StatusLists, When};
+use crate::policy::provider::{Endpoint, Keys, Provider};
+use crate::policy::requirement::Accepted;
+use crate::policy::{PlaceId, Policy, ProviderId};
+use crate::secret::{Fingerprint, FingerprintKey};
+use crate::time::UnixTime;
+use crate::verification::api_key::InvalidApiKey;
+use crate::verification::callout::{
+    Call, CallFault, Callout, Fetch, Introspected, Listed, Question, Replies, Reply,
+};
+use crate::verification::claims::{InvalidClaims, Statement};
+use crate::verification::introspection::{Answer, Answers};
+use crate::verification::jwks::HeldKeys;
+use crate::verification::principal::{Issuer, Principal};
+use crate::verification::revocation::{Facts, Replica};
+use crate::verification::signature::Verifier;
+use crate::verification::source::{Document, SourceId};
+use crate::verification::status_list::{Reference, StatusList, StatusListToken, VALID};
+use crate::verification::token::{Form, Header, InvalidHeader, Segments};
+
+/// What a worker knows of one policy's providers and callers.
+#[derive(Debug)]
+pub struct State {
+    keys: HeldKeys,
+    api_keys: Option<HeldApiKeys>,
+    verifier: Verifier,
+    fingerprints: FingerprintKey,
+    tokens: Cache<VerifiedToken>,
+    answers: Answers,
+    lists: HashMap<Issuer, Replica>,
+    status_lists: Cache<Rc<StatusList>>,
+}
+
+#[derive(Debug)]
+struct HeldApiKeys {
+    table: ApiKeyTable,
+    at: UnixTime,
+}
+
+/// A token whose signature held, by a key that may leave its set again.
+#[derive(Clone, Debug)]
+struct VerifiedToken {
+    principal: Rc<Principal>,
+    key: KeyId,
+    at: UnixTime,
+}
+
+/// A caller whose credential held at the time of this request.
+#[derive(Clone, Debug)]
+pub struct Verified {
+    principal: Rc<Principal>,
+    provenance: Provenance,
+}
+
+/// A provider that can be asked about its tokens.
+struct Asked<'p> {
+    id: ProviderId,
+    provider: &'p Provider,
+    introspection: &'p Introspection,
+}
+
+/// What a token was believed for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Proof {
+    Answer,
+    Signature,
+}
+
+/// Where the facts about a caller come from.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Provenance {
+    Local,
+    Cache {
+        age: Duration,
+    },
+    /// A service was asked, for this request or for one that it joined.
+    Callout {
+        age: Duration,
+    },
+}
+
+/// Why there is no [`Verified`].
+#[derive(Debug)]
+pub enum Unverified {
+    Await(Callout),
+    Refused(Refusal),
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Refusal {
+    ApiKey(InvalidApiKey),
+    BadSignature,
+    Claims(InvalidClaims),
+    /// The token says one thing, and the answer to a question about it another.
+    Contradiction,
+    Extension,
+    Inactive,
+    IntrospectionUnavailable,
+    Issuer,
+    KeysUnavailable {
+        retry_after: Duration,
+    },
+    MalformedToken,
+    RevocationUnavailable {
+        retry_after: Duration,
+    },
+    Revoked,
+    TooLarge,
+    Type,
+    UnknownKey,
+    UnsupportedAlgorithm,
+    /// No entry of a revocation list could ever name it.
+    Untraceable,
+}
+
+/// Establishes who presented `credential`, among those that `accepted` names.
+pub fn verify(
+    policy: &Policy,
+    state: &mut State,
+    accepted: &Accepted,
+    credential: &Credential<'_>,
+    replies: &Replies,
+    now: UnixTime,
+) -> Result<Verified, Unverified> {
+    if credential.value.len() > policy.limits.token_bytes {
+        return Err(Refusal::TooLarge.into());
+    }
+    if accepted.api_keys
+        && let Some(api_keys) = &policy.api_keys
+        && api_keys.places.contains(&credential.place)
+    {
+        let verified = state.verify_api_key(policy, api_keys, &credential.value, replies, now)?;
+        state.check_list(policy, &verified.principal, replies, now)?;
+        return Ok(verified);
+    }
+    let (verified, proof) = state.verify_token(policy, accepted, credential, replies, now)?;
+    check_confirmation(&verified.principal, replies)?;
+    state.check_list(policy, &verified.principal, replies, now)?;
+    state.check_status(policy, &verified.principal, replies, now)?;
+    match proof {
+        Proof::Answer => Ok(verified),
+        Proof::Signature => state.confirm(policy, verified, &credential.value, replies, now),
+    }
+}
+
+/// A certificate-bound token is good on connections with that certificate (RFC 8705 §3).
+fn check_confirmation(principal: &Principal, replies: &Replies) -> Result<(), Unverified> {
+    match (principal.confirmation, replies.client_certificate) {
+        (None, _) => Ok(()),
+        (Some(_), None) => Err(Unverified::Await(Callout::ClientCertificate)),
+        (Some(bound), Some(shown)) if shown == Some(bound) => Ok(()),
+        (Some(_), Some(_)) => Err(InvalidClaims::Confirmation.into()),
+    }
+}
+
+// === impl State ===
+
+impl State {
+    pub fn new(policy: &Policy, verifier: Verifier, fingerprints: FingerprintKey) -> Self {
+        State {
+            keys: HeldKeys::none(policy.providers.len()),
+            api_keys: None,
+            verifier,
+            fingerprints,
+            tokens: Cache::new(policy.limits.token_cache_entries),
+            answers: Answers::new(policy.limits.introspection_cache_entries),
+            status_lists: Cache::new(limits::STATUS_LISTS),
+            lists: policy
+                .revocation_lists()
+                .map(|(issuer, _)| {
+                    let retention = issuer.retention(policy);
+                    (issuer, Replica::new(issuer.list_kind(), retention))
+                })
+                .collect(),
+        }
+    }
+
+    /// This worker's copy of a revocation list.
+    pub fn list_mut(&mut self, issuer: Issuer) -> Option<&mut Replica> {
+        self.lists.get_mut(&issuer)
+    }
+
+    /// How often tokens were remembered, since this was last asked.
+    pub fn take_token_uses(&mut self) -> Uses {
+        self.tokens.take_uses()
+    }
+
+    /// How often answers were remembered, since this was last asked.
+    pub fn take_answer_uses(&mut self) -> Uses {
+        self.answers.take_uses()
+    }
+
+    /// Takes a document that was fetched at `at`.
+    pub fn adopt(&mut self, source: SourceId, document: Document, at: UnixTime) {
+        match (source, document) {
+            (SourceId::Keys(provider), Document::Keys(set)) => self.keys.adopt(provider, set, at),
+            (SourceId::ApiKeys, Document::ApiKeys(table)) => {
+                if self.api_keys.as_ref().is_none_or(|held| held.at <= at) {
+                    self.api_keys = Some(HeldApiKeys { table, at });
+                }
+            }
+            // A document is what its source reads; a list is none.
+            (SourceId::Keys(_) | SourceId::ApiKeys | SourceId::Revocation(_), _) => {}
+        }
+    }
+
+    /// Takes the body of a 200, or why there is none, and says what it means for those who wait.
+    pub fn learn(
+        &mut self,
+        policy: &Policy,
+        question: &Question,
+        answer: Result<&[u8], CallFault>,
+        now: UnixTime,
+    ) -> Reply {
+        let Ok(body) = answer else {
+            return question.unanswered();
+        };
+        match question {
+            Question::Introspection { provider, token } => {
+                let learnt = self.answers.learn(policy, *provider, *token, body, now);
+                Reply::Introspection(learnt)
+            }
+            Question::StatusList { provider, uri } => {
+                let opened =
+                    self.open_status_list(policy, *provider, uri, body, &Replies::default(), now);
+                Reply::StatusList(match opened {
+                    Ok(list) => Listed::Held(list),
+                    Err(Unverified::Await(_)) => Listed::Unverified(body.into()),
+                    Err(Unverified::Refused(_)) => Listed::Unavailable,
+                })
+            }
+        }
+    }
+
+    /// Whether the list of its issuer lets a caller pass, on each request anew: an entry counts
+    /// for what was verified long before it.
+    fn check_list(
+        &self,
+        policy: &Policy,
+        principal: &Principal,
+        replies: &Replies,
+        now: UnixTime,
+    ) -> Result<(), Unverified> {
+        let issuer = principal.issuer;
+        let Some(list) = policy.revocation_list_of(issuer) else {
+            return Ok(());
+        };
+        let facts = Facts {
+            token_id: principal.token_id.as_deref(),
+            subject: principal.subject.as_deref(),
+            clients: &principal.clients,
+            issued_at: principal.validity.issued_at,
+        };
+        if issuer != Issuer::ApiKeys && !facts.can_match() {
+            return Err(Refusal::Untraceable.into());
+        }
+        let replica = self.lists.get(&issuer);
+        let held = replica.and_then(|replica| replica.store().zip(replica.as_of()));
+        if let Some((store, _)) = held {
+            match (issuer, &principal.key_id) {
+                (Issuer::ApiKeys, Some(id)) if store.revokes_api_key(id) => {
+                    return Err(InvalidApiKey::Revoked.into());
+                }
+                (Issuer::Provider(_), _) if store.revokes(&facts) => {
+                    return Err(Refusal::Revoked.into());
+                }
+                _ => {}
+            }
+        }
+        match (held, replies.revocation) {
+            (Some((_, at)), _) if now.since(at) <= list.max_staleness => Ok(()),
+            (None, None) => Err(Unverified::Await(Callout::Source(SourceId::Revocation(
+                issuer,
+            )))),
+            _ if list.on_stale == Fallback::Allow => Ok(()),
+            (_, Some(Fetch::Failed { retry_after })) => {
+                Err(Refusal::RevocationUnavailable { retry_after }.into())
+            }
+            _ => {
+                let retry_after = Duration::ZERO;
+                Err(Refusal::RevocationUnavailable { retry_after }.into())
+            }
+        }
+    }
+
+    /// Whether the status list that a token refers to lets it pass.
+    fn check_status(
+        &mut self,
+        policy: &Policy,
+        principal: &Principal,
+        replies: &Replies,
+        now: UnixTime,
+    ) -> Result<(), Unverified> {
+        let (Some((id, provider)), Some(reference)) =
+            (principal.issuer.provider(policy), &principal.status)
+        else {
+            return Ok(());
+        };
+        let Some(lists) = &provider.status_lists else {
+            return Ok(());
+        };
+        let uri = &reference.uri;
+        let list = match (
+            self.held_status_list(id, provider, uri, now),
+            &replies.status_list,
+        ) {
+            (Some(list), _) => Some(list),
+            (None, None) => {
+                let question = Question::StatusList {
+                    provider: id,
+                    uri: uri.clone(),
+                };
+                let call = status_list_call(lists, reference);
+                return Err(Unverified::Await(Callout::Ask(question, Box::new(call))));
+            }
+            (None, Some(Listed::Held(list))) => Some(Rc::clone(list)),
+            (None, Some(Listed::Unverified(text))) => {
+                match self.open_status_list(policy, id, uri, text, replies, now) {
+                    Ok(list) => Some(list),
+                    Err(Unverified::Refused(_)) => None,
+                    Err(ask) => return Err(ask),
+                }
+            }
+            (None, Some(Listed::Unavailable)) => None,
+        };
+        match list.map(|list| list.status(reference.index)) {
+            Some(Ok(VALID)) => Ok(()),
+            Some(Ok(_)) => Err(Refusal::Revoked.into()),
+            Some(Err(_)) => Err(InvalidClaims::Status.into()),
+            None if lists.on_unavailable == Fallback::Allow => Ok(()),
+            None => {
+                let retry_after = Duration::ZERO;
+                Err(Refusal::RevocationUnavailable { retry_after }.into())
+            }
+        }
+    }
+
+    /// A list that was fetched not long ago, while the key that signed it is still published.
+    fn held_status_list(
+        &mut self,
+        id: ProviderId,
+        provider: &Provider,
+        uri: &str,
+        now: UnixTime,
+    ) -> Option<Rc<StatusList>> {
+        let fingerprint = self.fingerprints.fingerprint_within(id.0, uri.as_bytes());
+        let list = self.status_lists.get(fingerprint, now)?;
+        let keys = self.keys.of(id, provider, now)?;
+        keys.holds(list.key).then(|| Rc::clone(list))
+    }
+
+    /// Verifies a list as its provider's tokens are verified, and remembers it.
+    fn open_status_list(
+        &mut self,
+        policy: &Policy,
+        id: ProviderId,
+        uri: &str,
+        text: &[u8],
+        replies: &Replies,
+        now: UnixTime,
+    ) -> Result<Rc<StatusList>, Unverified> {
+        let provider = policy.providers.get(id.0).ok_or(Refusal::Issuer)?;
+        let token = StatusListToken::read(text).map_err(|_| Refusal::MalformedToken)?;
+        let header = token.header();
+        if !provider.algorithms.contains(header.algorithm) {
+            return Err(Refusal::UnsupportedAlgorithm.into());
+        }
+        let key = self.verify_signature(id, provider, header, token.segments(), replies, now)?;
+        let list = token
+            .open(uri, key, provider.clock_tolerance, now)
+            .map_err(|_| Refusal::MalformedToken)?;
+        let list = Rc::new(list);
+        let fingerprint = self.fingerprints.fingerprint_within(id.0, uri.as_bytes());
+        self.status_lists
+            .insert(fingerprint, Rc::clone(&list), list.expires, now);
+        Ok(list)
+    }
+
+    fn verify_api_key(
+        &self,
+        policy: &Policy,
+        api_keys: &ApiKeys,
+        presented: &[u8],
+        replies: &Replies,
+        now: UnixTime,
+    ) -> Result<Verified, Unverified> {
+        let pepper = api_keys.pepper.as_ref();
+        let key = match (api_keys.keys.find(pepper, presented), &api_keys.remote) {
+            (Some(key), _) => key,
+            (None, None) => return Err(InvalidApiKey::Unknown.into()),
+            (None, Some(remote)) => {
+                let held = self.api_keys.as_ref();
+                let held = held.filter(|held| now.since(held.at) <= remote.max_staleness);
+                let Some(held) = held else {
+                    return Err(unfetched(SourceId::ApiKeys, replies.api_keys));
+                };
+                let key = held.table.find(pepper, presented);
+                key.ok_or(InvalidApiKey::Unknown)?
+            }
+        };
+        Ok(Verified {
+            principal: Rc::new(api_key::verify(policy, key, now)?),
+            provenance: Provenance::Local,
+        })
+    }
+
+    fn verify_token(
+        &mut self,
+        policy: &Policy,
+        accepted: &Accepted,
+        credential: &Credential<'_>,
+        replies: &Replies,
+        now: UnixTime,
+    ) -> Result<(Verified, Proof), Unverified> {
+        let fingerprint = self.fingerprints.fingerprint(&credential.value);
+        if let Some(token) = self.remembered(policy, fingerprint, &credential.value, now) {
+            let Issuer::Provider(id) = token.principal.issuer else {
+                return Err(Refusal::Issuer.into());
+            };
+            let provider = accepted
+                .provider_at(policy, credential.place, id)
+                .ok_or(Refusal::Issuer)?;
+            let validity = &token.principal.validity;
+            claims::check_validity(provider, validity, Statement::Token, now)?;
+            let age = now.since(token.at);
+            let verified = Verified {
+                principal: token.principal,
+                provenance: Provenance::Cache { age },
+            };
+            return Ok((verified, Proof::Signature));
+        }
+        let asked = accepted.introspecting_at(policy, credential.place);
+        let asked = match (Form::of(&credential.value)?, asked) {
+            (Form::Opaque, Some(asked)) => asked,
+            (Form::Opaque, None) => return Err(Refusal::MalformedToken.into()),
+            // Nobody here can verify it, and its issuer is there to be asked.
+            (Form::Jwt(segments), Some(asked)) if asked.issued(&segments) => asked,
+            (Form::Jwt(segments), _) => {
+                let token =
+                    self.verify_jwt(policy, accepted, credential, &segments, replies, now)?;
+                self.remember(policy, fingerprint, &token, now);
+                let verified = Verified {
+                    principal: token.principal,
+                    provenance: Provenance::Local,
+                };
+                return Ok((verified, Proof::Signature));
+            }
+        };
+        let (answer, provenance) = self.introspect(&asked, &credential.value, replies, now)?;
+        let principal = Rc::clone(&answer.principal);
+        let verified = Verified {
+            principal,
+            provenance,
+        };
+        Ok((verified, Proof::Answer))
+    }
+
+    /// Asks about a token that verified locally, where its provider wants that.
+    fn confirm(
+        &mut self,
+        policy: &Policy,
+        verified: Verified,
+        token: &[u8],
+        replies: &Replies,
+        now: UnixTime,
+    ) -> Result<Verified, Unverified> {
+        let asked = verified.principal.issuer.provider(policy);
+        let asked = asked.and_then(|(id, provider)| Asked::of(id, provider));
+        let Some(asked) = asked.filter(|asked| asked.introspection.when == When::Always) else {
+            return Ok(verified);
+        };
+        match self.introspect(&asked, token, replies, now) {
+            Ok((answer, provenance)) => {
+                let principal = answer.narrow(policy, &verified.principal)?;
+                check_confirmation(&principal, replies)?;
+                Ok(Verified {
+                    principal,
+                    provenance,
+                })
+            }
+            Err(Unverified::Refused(Refusal::IntrospectionUnavailable))
+                if asked.introspection.on_unavailable == Fallback::Allow =>
+            {
+                Ok(verified)
+            }
+            Err(unverified) => Err(unverified),
+        }
+    }
+
+    /// What the provider says of a token: just now, or not long ago.
+    fn introspect(
+        &mut self,
+        asked: &Asked<'_>,
+        token: &[u8],
+        replies: &Replies,
+        now: UnixTime,
+    ) -> Result<(Rc<Answer>, Provenance), Unverified> {
+        let fingerprint = self.fingerprints.fingerprint_within(asked.id.0, token);
+        let (introspected, is_reply) = match &replies.introspection {
+            Some(introspected) => (introspected.clone(), true),
+            None => match self.answers.known(fingerprint, now) {
+                Some(known) => (known, false),
+                None => {
+                    let question = Question::Introspection {
+                        provider: asked.id,
+                        token: fingerprint,
+                    };
+                    let call = introspection::call(asked.introspection, token);
+                    return Err(Unverified::Await(Callout::Ask(question, Box::new(call))));
+                }
+            },
+        };
+        match introspected {
+            Introspected::Active(answer) => {
+                let validity = answer.validity();
+                claims::check_validity(asked.provider, validity, Statement::Answer, now)?;
+                let age = now.since(answer.at);
+                let provenance = match is_reply {
+                    true => Provenance::Callout { age },
+                    false => Provenance::Cache { age },
+                };
+                Ok((answer, provenance))
+            }
+            Introspected::Refused(refusal) => Err(refusal.into()),
+            Introspected::Unavailable => Err(Refusal::IntrospectionUnavailable.into()),
+        }
+    }
+
+    /// Everything that costs little comes before the signature: whoever can only forge gets no
+    /// more work out of us than reading what they sent.
+    fn verify_jwt(
+        &mut self,
+        policy: &Policy,
+        accepted: &Accepted,
+        credential: &Credential<'_>,
+        segments: &Segments<'_>,
+        replies: &Replies,
+        now: UnixTime,
+    ) -> Result<VerifiedToken, Unverified> {
+        let header = segments.header()?;
+        let text = segments.claims()?;
+        let claims = json::parse_object(&text).map_err(|_| Refusal::MalformedToken)?;
+        let issuer = claims
+            .get("iss")
+            .and_then(json::Value::as_str)
+            .ok_or(Refusal::Issuer)?;
+        let (id, provider) = accepted
+            .provider_of_issuer(policy, credential.place, issuer)
+            .ok_or(Refusal::Issuer)?;
+        if !provider.algorithms.contains(header.algorithm) {
+            return Err(Refusal::UnsupportedAlgorithm.into());
+        }
+        if !provider.types.accept(header.typ.as_deref()) {
+            return Err(Refusal::Type.into());
+        }
+        let mut principal = claims::judge(policy, id, provider, &claims, Statement::Token, now)?;
+        if policy.forward.payload_header.is_some() {
+            let payload = String::from_utf8_lossy(segments.encoded_claims());
+            principal.payload = Some(payload.into());
+        }
+        let key = self.verify_signature(id, provider, &header, segments, replies, now)?;
+        Ok(VerifiedToken {
+            principal: Rc::new(principal),
+            key,
+            at: now,
+        })
+    }
+
+    fn verify_signature(
+        &self,
+        id: ProviderId,
+        provider: &Provider,
+        header: &Header,
+        segments: &Segments<'_>,
+        replies: &Replies,
+        now: UnixTime,
+    ) -> Result<KeyId, Unverified> {
+        // What is no token by its form must not make us ask for keys.
+        let signature = segments.signature()?;
+        let source = SourceId::Keys(id);
+        let Some(keys) = self.keys.of(id, provider, now) else {
+            return Err(unfetched(source, replies.keys));
+        };
+        let candidates = match keys.candidates(header.algorithm, header.kid.as_deref()) {
+            Candidates::Keys(keys) => keys,
+            Candidates::Mismatch => return Err(Refusal::UnsupportedAlgorithm.into()),
+            // The provider may have rotated its keys. Where it was asked and knows no such key,
+            // or where it may not be asked again yet, the token is at fault: or else anyone
+            // could turn random kids into our unavailability.
+            Candidates::Unknown => {
+                let can_ask = matches!(provider.keys, Keys::Remote(_)) && replies.keys.is_none();
+                return Err(if can_ask {
+                    Unverified::Await(Callout::Source(source))
+                } else {
+                    Refusal::UnknownKey.into()
+                });
+            }
+        };
+        let message = segments.signing_input();
+        candidates
+            .into_iter()
+            .find(|key| {
+                self.verifier
+                    .verify(header.algorithm, key, message, &signature)
+                    .is_ok()
+            })
+            .map(|key| key.id())
+            .ok_or(Refusal::BadSignature.into())
+    }
+
+    /// A token that held before, while the key that signed it is still published.
+    fn remembered(
+        &mut self,
+        policy: &Policy,
+        fingerprint: Fingerprint,
+        token: &[u8],
+        now: UnixTime,
+    ) -> Option<VerifiedToken> {
+        // Without a dot it is no JWT, and no miss of these.
+        if !token.contains(&b'.') {
+            return None;
+        }
+        let token = self.tokens.get(fingerprint, now)?;
+        let Issuer::Provider(id) = token.principal.issuer else {
+            return None;
+        };
+        let provider = policy.providers.get(id.0)?;
+        let keys = self.keys.of(id, provider, now)?;
+        keys.holds(token.key).then(|| token.clone())
+    }
+
+    fn remember(
+        &mut self,
+        policy: &Policy,
+        fingerprint: Fingerprint,
+        token: &VerifiedToken,
+        now: UnixTime,
+    ) {
+        let tolerance = match token.principal.issuer {
+            Issuer::Provider(id) => policy.providers.get(id.0).map(|p| p.clock_tolerance),
+            Issuer::ApiKeys => None,
+        };
+        let expires = match token.principal.validity.expires {
+            Some(expires) => expires.plus(tolerance.unwrap_or_default()),
+            None => UnixTime::FAR_FUTURE,
+        };
+        self.tokens.insert(fingerprint, token.clone(), expires, now);
+    }
+}
+
+/// Why a request that needs a document cannot be judged: it has to be fetched, or could not be.
+fn unfetched(source: SourceId, fetch: Option<Fetch>) -> Unverified {
+    let retry_after = match fetch {
+        None => return Unverified::Await(Callout::Source(source)),
+        Some(Fetch::Arrived) => Duration::ZERO,
+        Some(Fetch::Failed { retry_after }) => retry_after,
+    };
+    Refusal::KeysUnavailable { retry_after }.into()
+}
+
+fn status_list_call(lists: &StatusLists, reference: &Reference) -> Call {
+    Call {
+        endpoint: Endpoint {
+            path: reference.path(lists).into(),
+            ..lists.endpoint.clone()
+        },
+        method: "GET",
+        headers: vec![("accept", (*b"application/statuslist+jwt").into())],
+        body: Vec::new(),
+    }
+}
+
+// === impl Asked ===
+
+impl<'p> Asked<'p> {
+    fn of(id: ProviderId, provider: &'p Provider) -> Option<Self> {
+        let introspection = provider.introspection.as_ref()?;
+        Some(Asked {
+            id,
+            provider,
+            introspection,
+        })
+    }
+
+    /// Whether this is its JWT, which it alone can verify.
+    fn issued(&self, token: &Segments<'_>) -> bool {
+        let issuer = |claims: &json::Object<'_>| {
+            claims.get("iss").and_then(json::Value::as_str) == Some(&self.provider.issuer)
+        };
+        matches!(self.provider.keys, Keys::None)
+            && token
+                .claims()
+                .is_ok_and(|text| json::parse_object(&text).is_ok_and(|claims| issuer(&claims)))
+    }
+}
+
+// === impl Verified ===
+
+impl Verified {
+    pub fn principal(&self) -> &Principal {
+        &self.principal
+    }
+
+    pub fn provenance(&self) -> Provenance {
+        self.provenance
+    }
+}
+
+// === impl Accepted ===
+
+impl Accepted {
+    /// The provider whose `iss` this is, among those that this rule accepts from this place.
+    fn provider_of_issuer<'p>(
+        &self,
+        policy: &'p Policy,
+        place: PlaceId,
+        issuer: &str,
+    ) -> Option<(ProviderId, &'p Provider)> {
+        self.providers.iter().find_map(|&id| {
+            let provider = self.provider_at(policy, place, id)?;
+            (provider.issuer.as_ref() == issuer).then_some((id, provider))
+        })
+    }
+
+    /// The one provider that is asked about opaque tokens from this place; that there are no
+    /// two was settled when the policy was compiled.
+    fn introspecting_at<'p>(&self, policy: &'p Policy, place: PlaceId) -> Option<Asked<'p>> {
+        self.providers.iter().find_map(|&id| {
+            let provider = self.provider_at(policy, place, id)?;
+            Asked::of(id, provider)
+        })
+    }
+
+    fn provider_at<'p>(
+        &self,
+        policy: &'p Policy,
+        place: PlaceId,
+        id: ProviderId,
+    ) -> Option<&'p Provider> {
+        let provider = policy.providers.get(id.0)?;
+        let accepted = self.providers.contains(&id) && provider.places.contains(&place);
+        accepted.then_some(provider)
+    }
+}
+
+// === impl Unverified ===
+
+impl From<Refusal> for Unverified {
+    fn from(refusal: Refusal) -> Self {
+        Unverified::Refused(refusal)
+    }
+}
+
+impl From<InvalidApiKey> for Unverified {
+    fn from(invalid: InvalidApiKey) -> Self {
+        Refusal::ApiKey(invalid).into()
+    }
+}
+
+impl From<InvalidClaims> for Unverified {
+    fn from(invalid: InvalidClaims) -> Self {
+        Refusal::Claims(invalid).into()
+    }
+}
+
+impl From<InvalidHeader> for Unverified {
+    fn from(invalid: InvalidHeader) -> Self {
+        match invalid {
+            InvalidHeader::Extension => Refusal::Extension,
+            InvalidHeader::Malformed => Refusal::MalformedToken,
+            InvalidHeader::UnsupportedAlgorithm => Refusal::UnsupportedAlgorithm,
+        }
+        .into()
+    }
+}
+
+impl From<token::Malformed> for Unverified {
+    fn from(_: token::Malformed) -> Self {
+        Refusal::MalformedToken.into()
+    }
+}

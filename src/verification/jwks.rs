@@ -1,0 +1,58 @@
+//! The verification keys that this worker holds of each provider.
+
+use std::rc::Rc;
+
+use crate::keys::KeySet;
+use crate::policy::ProviderId;
+use crate::policy::provider::{Keys, Provider};
+use crate::time::UnixTime;
+
+/// Fetched sets, indexed by `ProviderId`; inline sets live in the policy.
+#[derive(Debug)]
+pub struct HeldKeys(Vec<Option<Fetched>>);
+
+#[derive(Debug)]
+struct Fetched {
+    set: Rc<KeySet>,
+    at: UnixTime,
+}
+
+// === impl HeldKeys ===
+
+impl HeldKeys {
+    pub fn none(providers: usize) -> Self {
+        HeldKeys(std::iter::repeat_with(|| None).take(providers).collect())
+    }
+
+    /// The keys that `provider`'s tokens are verified with at `now`: the last good set serves
+    /// for `max_staleness` while its source is down.
+    pub fn of<'a>(
+        &'a self,
+        id: ProviderId,
+        provider: &'a Provider,
+        now: UnixTime,
+    ) -> Option<&'a Rc<KeySet>> {
+        match &provider.keys {
+            Keys::Inline(set) => Some(set),
+            Keys::Remote(remote) => self
+                .0
+                .get(id.0)?
+                .as_ref()
+                .filter(|fetched| now.since(fetched.at) <= remote.max_staleness)
+                .map(|fetched| &fetched.set),
+            Keys::None => None,
+        }
+    }
+
+    /// Replaces the set of a provider; an older one than is held is not taken.
+    pub fn adopt(&mut self, id: ProviderId, set: KeySet, at: UnixTime) {
+        if let Some(slot) = self.0.get_mut(id.0)
+            && slot.as_ref().is_none_or(|held| held.at <= at)
+        {
+            *slot = Some(Fetched {
+                set: Rc::new(set),
+                at,
+            });
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! Who is calling, as far as it has been proved.
+
+use crate::json::Value;
+use crate::policy::forward::Identity;
+use crate::policy::provider::Provider;
+use crate::policy::{Policy, ProviderId};
+use crate::scope::ScopeSet;
+use crate::time::UnixTime;
+use crate::verification::status_list::Reference;
+
+/// What is known about a caller whose credential held: facts, never a decision, so that one
+/// caller's principal serves every rule and may be cached.
+#[derive(Clone, Debug)]
+pub struct Principal {
+    pub issuer: Issuer,
+    pub subject: Option<Box<str>>,
+    pub client_id: Option<Box<str>>,
+    /// Every client that is named, not the first alone: to be revoked is meant for any of them.
+    pub clients: Vec<Box<str>>,
+    pub tenant: Option<Box<str>>,
+    pub key_id: Option<Box<str>>,
+    pub scopes: ScopeSet,
+    pub audiences: Vec<Box<str>>,
+    /// Indexed by `ClaimId`.
+    pub claims: Vec<Option<Value<'static>>>,
+    pub validity: Validity,
+    /// `jti`.
+    pub token_id: Option<Box<str>>,
+    /// Where its status stands, where the provider has status lists.
+    pub status: Option<Reference>,
+    /// `cnf` of a certificate-bound token (RFC 8705 §3.1).
+    pub confirmation: Option<[u8; 32]>,
+    /// The claims as base64url JSON, where the policy forwards them.
+    pub payload: Option<Box<str>>,
+    /// The values of the policy's identity headers, in their order.
+    pub forwarded: Vec<Option<Box<str>>>,
+}
+
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Issuer {
+    Provider(ProviderId),
+    ApiKeys,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Validity {
+    pub issued_at: Option<UnixTime>,
+    pub not_before: Option<UnixTime>,
+    pub expires: Option<UnixTime>,
+}
+
+// === impl Issuer ===
+
+impl Issuer {
+    pub(super) fn provider(self, policy: &Policy) -> Option<(ProviderId, &Provider)> {
+        match self {
+            Issuer::ApiKeys => None,
+            Issuer::Provider(id) => Some((id, policy.providers.get(id.0)?)),
+        }
+    }
+}
+
+// === impl Principal ===
+
+impl Principal {
+    /// The name of the provider, or `api_keys`.
+    pub fn provider<'p>(&self, policy: &'p Policy) -> &'p str {
+        match self.issuer {
+            Issuer::ApiKeys => "api_keys",
+            Issuer::Provider(id) => policy
+                .providers
+                .get(id.0)
+                .map_or("", |provider| provider.name.as_ref()),
+        }
+    }
+
+    /// The values of the identity headers; `None` where one holds a control character.
+    pub(super) fn forwarded_by(&self, policy: &Policy) -> Option<Vec<Option<Box<str>>>> {
+        let values: Vec<Option<Box<str>>> = policy
+            .forward
+            .headers
+            .iter()
+            .map(|(_, identity)| self.identity(policy, *identity))
+            .collect();
+        let clean = |value: &str| !value.chars().any(char::is_control);
+        values.iter().flatten().all(|v| clean(v)).then_some(values)
+    }
+
+    fn identity(&self, policy: &Policy, identity: Identity) -> Option<Box<str>> {
+        match identity {
+            Identity::Subject => self.subject.clone(),
+            Identity::ClientId => self.client_id.clone(),
+            Identity::Scopes => Some(self.scopes.as_str())
+                .filter(|scopes| !scopes.is_empty())
+                .map(Box::from),
+            Identity::Tenant => self.tenant.clone(),
+            Identity::Provider => Some(self.provider(policy).into()),
+            Identity::KeyId => self.key_id.clone(),
+            Identity::Claim(id) => self.claims.get(id.0)?.as_ref().map(header_text),
+        }
+    }
+}
+
+/// A claim as a header value: strings as they are, arrays joined with commas, the rest as JSON.
+fn header_text(value: &Value<'_>) -> Box<str> {
+    match value {
+        Value::String(s) => s.as_ref().into(),
+        Value::Array(items) => {
+            let items: Vec<Box<str>> = items.iter().map(header_text).collect();
+            items.join(",").into()
+        }
+        other => other.to_string().into(),
+    }
+}

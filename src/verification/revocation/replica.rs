@@ -1,0 +1,171 @@
+//! A worker's copy of a list, and how it gets to be that of every other.
+//!
+//! Following: after [`Replica::refresh`], as long as [`Replica::wants`] names a slot, the shell
+//! reads it and [`Replica::feed`]s what it found. A worker that is in step reads the head, and
+//! after an update the journal's last slots; one that is new or too far behind reads the chunks.
+//! What it held before serves until all is there.
+//!
+//! Publishing: [`Replica::publish`] gives the bytes that must replace the very head that was read
+//! (compare-and-swap); where that succeeds, each [`Replica::next_write`] is copied into its slot.
+//! Either may be spread over several ticks.
+
+mod follow;
+mod publish;
+
+use std::collections::VecDeque;
+
+use crate::time::UnixTime;
+use crate::verification::revocation::page::Kind;
+use crate::verification::revocation::poll::Poll;
+use crate::verification::revocation::slot::{Head, Slot};
+use crate::verification::revocation::store::{DigestKey, Entry, Retention, Store};
+
+#[derive(Debug)]
+pub struct Replica {
+    kind: Kind,
+    retention: Retention,
+    held: Option<Held>,
+    /// What stood in the head's slot when it was last read or written.
+    seen: Option<Box<[u8]>>,
+    task: Task,
+}
+
+/// Bytes for a slot. Empty ones only free what was there.
+#[derive(Debug)]
+pub struct Write {
+    pub slot: Slot,
+    pub bytes: Vec<u8>,
+}
+
+/// Why an update is not published.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Unpublished {
+    /// The shared list is not the one that was polled for any more: follow, and poll again.
+    Superseded,
+    /// More entries than one list may have.
+    TooLong,
+}
+
+/// A list as of a place in its journal.
+#[derive(Debug)]
+struct Held {
+    head: Head,
+    store: Store,
+    /// The place in the journal up to which the store has everything.
+    at: u64,
+    /// The entries of the part in which that place lies.
+    tail: Vec<Entry>,
+}
+
+#[derive(Debug)]
+enum Task {
+    Idle,
+    Follow {
+        step: Step,
+        /// How often it may still start from the head.
+        attempts: u8,
+    },
+    /// Waits for the claim to succeed.
+    Claim {
+        publication: Publication,
+        claim: Box<[u8]>,
+    },
+    Write(Publication),
+}
+
+#[derive(Debug)]
+enum Step {
+    Head,
+    /// Reads chunk after chunk into a list that nobody asks yet.
+    Chunks {
+        new: Box<Held>,
+        shard: usize,
+        /// The least place that all chunks so far cover.
+        covers: u64,
+    },
+    /// The journal may have gone on while the chunks were read.
+    HeadAgain {
+        new: Box<Held>,
+        covers: u64,
+    },
+    /// Reads the journal up to the end that this head knows, into a new list or the one held.
+    Journal {
+        target: Head,
+        new: Option<Box<Held>>,
+    },
+}
+
+#[derive(Debug)]
+struct Publication {
+    head: Head,
+    /// A new list. Otherwise what is new on the one held.
+    store: Option<Store>,
+    new: Vec<Entry>,
+    /// Where the journal of the list held goes on.
+    from: u64,
+    slots: VecDeque<Slot>,
+    /// What a reset leaves behind.
+    garbage: Vec<Slot>,
+}
+
+// === impl Replica ===
+
+impl Replica {
+    pub fn new(kind: Kind, retention: Retention) -> Self {
+        Replica {
+            kind,
+            retention,
+            held: None,
+            seen: None,
+            task: Task::Idle,
+        }
+    }
+
+    /// The list, where this worker has one.
+    pub fn store(&self) -> Option<&Store> {
+        self.held.as_ref().map(|held| &held.store)
+    }
+
+    /// As of when the list is that this worker has.
+    pub fn as_of(&self) -> Option<UnixTime> {
+        self.held.as_ref().map(|held| held.head.as_of)
+    }
+
+    /// A poll for what is new, or for the whole list where this worker is not in step with the
+    /// others. `random` comes from the system's random source.
+    pub fn poll(&self, random: [u8; 16]) -> Poll {
+        let retention = self.shared_retention();
+        match self.in_step() {
+            Some(held) => Poll::new(
+                self.kind,
+                held.head.key.clone(),
+                retention,
+                Some(held.head.cursor.clone()),
+            ),
+            None => Poll::new(self.kind, DigestKey::new(random), retention, None),
+        }
+    }
+
+    /// What is held, where it is all that the shared data has.
+    fn in_step(&self) -> Option<&Held> {
+        let head = self.seen_head()?;
+        self.held
+            .as_ref()
+            .filter(|held| held.head.generation == head.generation && held.at == head.end)
+    }
+
+    fn seen_head(&self) -> Option<Head> {
+        Head::from_bytes(self.seen.as_deref()?, self.kind)
+    }
+
+    /// Providers that share a list may forget at different times: the longest counts for all.
+    fn shared_retention(&self) -> Retention {
+        match self.seen_head() {
+            Some(head) => self.retention.union(&head.retention),
+            None => self.retention,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
