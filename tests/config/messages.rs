@@ -1,0 +1,78 @@
+use portcullis::policy::compile;
+
+use crate::{compile_yaml, environment};
+
+/// The text as the host hands it over, and the one fault.
+const NO_CONFIGURATION: &[(&str, &str)] = &[
+    ("", "configuration: found nothing, expected a JSON object"),
+    (
+        " \n",
+        "configuration: found nothing, expected a JSON object",
+    ),
+    (
+        "[]",
+        "configuration: found an array, expected a JSON object",
+    ),
+    ("null", "configuration: found null, expected a JSON object"),
+    (
+        "\"realm: a\"",
+        "configuration: found a string, expected a JSON object",
+    ),
+    (
+        "realm: a",
+        "configuration: found not valid JSON at byte 0 (line 1), expected a JSON object",
+    ),
+    (
+        r#"{"realm": "a", "realm": "b"}"#,
+        "configuration: found a member that stands twice at byte 0 (line 1), expected a JSON object",
+    ),
+    (
+        "{\n  \"rules\": [\n    {\"name\": \"a\", \"name\": \"b\"}]}",
+        "configuration: found a member that stands twice at byte 19 (line 3), \
+         expected a JSON object",
+    ),
+    (
+        r#"{"realm": "a"} {}"#,
+        "configuration: found more bytes after the JSON value at byte 15 (line 1), expected a JSON object",
+    ),
+];
+
+#[test]
+fn what_is_no_object_is_one_clear_fault() {
+    for (text, message) in NO_CONFIGURATION {
+        let invalid = compile(text.as_bytes(), &environment).unwrap_err();
+        assert_eq!(invalid.to_string(), *message);
+    }
+    let invalid = compile(b"\xff", &environment).unwrap_err();
+    let message = "configuration: found not UTF-8 at byte 0 (line 1), expected a JSON object";
+    assert_eq!(invalid.to_string(), message);
+}
+
+/// Where a secret stands in the wrong place, no message repeats it.
+const MISPLACED_SECRETS: &[&str] = &[
+    "api_keys: {pepper: SECRET}",
+    "api_keys: {pepper: {env: SECRET}}",
+    "api_keys: {pepper: {danger_inline: [SECRET]}}",
+    "api_keys: {pepper: {danger_inline: SECRET}}",
+    "api_keys: {keys: SECRET}",
+    "api_keys: {keys: [SECRET]}",
+    "api_keys: {keys: {key: SECRET}}",
+    "api_keys: {keys: [{id: a, key: SECRET}]}",
+    "api_keys: {keys: [{id: a, hash: SECRET}]}",
+    "api_keys: {keys: [{id: a, hash: 'sha256:SECRET'}]}",
+    "api_keys: {keys: [{id: a, hash: 'SECRET:'}]}",
+    "providers: {a: {jwks: {inline: {keys: [{kty: oct, k: SECRET}]}}}}",
+    "providers: {a: {jwks: {inline: SECRET}}}",
+    "providers: {a: {jwks: {remote: {uri: 'https://gate:SECRET@idp/'}}}}",
+    "providers: {a: {jwks: {remote: {uri: 'https://idp/ ?token=SECRET'}}}}",
+    "providers: {a: {jwks: {remote: {uri: 'SECRET'}}}}",
+];
+
+#[test]
+fn no_message_repeats_a_secret() {
+    for yaml in MISPLACED_SECRETS {
+        let yaml = yaml.replace("SECRET", "s3cr-et");
+        let message = compile_yaml(&yaml).unwrap_err().to_string();
+        assert!(!message.contains("s3cr-et"), "{yaml}:\n{message}");
+    }
+}

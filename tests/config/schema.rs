@@ -1,0 +1,332 @@
+//! The JSON Schema and the reader agree: on every key, and on which configurations are good.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use portcullis::config::reader::Problem;
+use portcullis::policy::compile;
+use regex_lite::Regex;
+use serde_json::{Map, Value, json};
+
+use crate::{environment, files, shipped, to_json};
+
+fn schema() -> Value {
+    let text = include_str!("../../schema/portcullis.schema.json");
+    serde_json::from_str(text).expect("the schema is JSON")
+}
+
+/// Follows a `$ref` within the schema, which is all that there is.
+fn target<'s>(schema: &'s Value, node: &'s Value) -> &'s Value {
+    match node.get("$ref") {
+        Some(reference) => {
+            let pointer = reference.as_str().unwrap().strip_prefix('#').unwrap();
+            let target = schema.pointer(pointer);
+            target.unwrap_or_else(|| panic!("{reference} is not there"))
+        }
+        None => node,
+    }
+}
+
+/// Every place in the schema where an object or a leaf may stand, with a function's worth of
+/// information: how to build a configuration that has `value` right there.
+fn places<'s>(
+    schema: &'s Value,
+    node: &'s Value,
+    path: &[Step],
+    found: &mut Vec<(Vec<Step>, &'s Value)>,
+) {
+    let node = target(schema, node);
+    found.push((path.to_vec(), node));
+    for (key, child) in node["properties"].as_object().into_iter().flatten() {
+        // A rule that only refines another one.
+        if child != &Value::Bool(false) {
+            places(
+                schema,
+                child,
+                &[path, &[Step::Key(key.clone())]].concat(),
+                found,
+            );
+        }
+    }
+    if node["additionalProperties"].is_object() {
+        let child = &node["additionalProperties"];
+        places(
+            schema,
+            child,
+            &[path, &[Step::Key("x-any".into())]].concat(),
+            found,
+        );
+    }
+    if node["items"].is_object() {
+        places(
+            schema,
+            &node["items"],
+            &[path, &[Step::Element]].concat(),
+            found,
+        );
+    }
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Step {
+    Key(String),
+    Element,
+}
+
+/// A configuration in which `value` stands at `path`.
+fn holding(path: &[Step], value: Value) -> Value {
+    path.iter().rev().fold(value, |value, step| match step {
+        Step::Key(key) => Value::Object(Map::from_iter([(key.clone(), value)])),
+        Step::Element => json!([value]),
+    })
+}
+
+/// As the messages write it.
+fn written(path: &[Step]) -> String {
+    let mut text = String::new();
+    for step in path {
+        match step {
+            Step::Element => text += "[0]",
+            Step::Key(key) => {
+                let dot = if text.is_empty() { "" } else { "." };
+                text += &format!("{dot}{key}");
+            }
+        }
+    }
+    text
+}
+
+/// An unknown key is answered with all that are known there: so the reader is walked through
+/// its own messages, and nobody has to keep a list for the test.
+#[test]
+fn every_key_is_in_the_schema_and_in_the_reader() {
+    let schema = schema();
+    let mut found = Vec::new();
+    places(&schema, &schema, &[], &mut found);
+    let mut objects = 0;
+    for (path, node) in found {
+        let probe = holding(&path, json!({"zzzzzzzzzzzz": 1}));
+        let invalid = compile(probe.to_string().as_bytes(), &environment).unwrap_err();
+        let at = written(&[&path[..], &[Step::Key("zzzzzzzzzzzz".into())]].concat());
+        let known = invalid
+            .faults()
+            .iter()
+            .find_map(|fault| match &fault.problem {
+                Problem::UnknownKey { known, .. } if *fault.path == *at => {
+                    Some(known.iter().copied().collect::<BTreeSet<_>>())
+                }
+                _ => None,
+            });
+        // An open object, where any key is legal, says so; a leaf has no keys.
+        let closed = node["additionalProperties"] == json!(false);
+        let properties = node["properties"].as_object().filter(|_| closed);
+        let expected = properties.map(|p| p.keys().map(String::as_str).collect::<BTreeSet<_>>());
+        assert_eq!(known, expected, "at {:?}", written(&path));
+        objects += usize::from(closed);
+    }
+    assert!(objects > 20, "only {objects} objects were walked");
+}
+
+#[test]
+fn every_key_says_what_it_means() {
+    let schema = schema();
+    let mut found = Vec::new();
+    places(&schema, &schema, &[], &mut found);
+    for (path, node) in found {
+        for (key, child) in node["properties"].as_object().into_iter().flatten() {
+            let described = child
+                .get("description")
+                .or(target(&schema, child).get("description"));
+            assert!(
+                described.is_some(),
+                "{}.{key} has no description",
+                written(&path)
+            );
+        }
+    }
+}
+
+#[test]
+fn every_key_is_in_the_reference() {
+    let reference = include_str!("../../docs/configuration.md");
+    let schema = schema();
+    let mut found = Vec::new();
+    places(&schema, &schema, &[], &mut found);
+    for (path, node) in found {
+        for key in node["properties"]
+            .as_object()
+            .into_iter()
+            .flatten()
+            .map(|(key, _)| key)
+        {
+            let word = Regex::new(&format!("\\b{key}\\b")).unwrap();
+            assert!(word.is_match(reference), "{}.{key}", written(&path));
+        }
+    }
+}
+
+#[test]
+fn good_ones_fit_the_schema() {
+    let schema = schema();
+    for path in files("tests/config/good").into_iter().chain(shipped()) {
+        let value = to_json(&fs::read_to_string(&path).unwrap());
+        if let Err(misfit) = fits(&schema, &schema, &value) {
+            panic!("{}: {misfit}", path.display());
+        }
+    }
+}
+
+/// Whether an editor with the schema underlines something in every one that fails to load: but
+/// for these, where several members are wrong together, or the environment is.
+const ONLY_ON_LOAD: &[&str] = &[
+    "api_key_rules",
+    "default_place_taken",
+    "forward_defaults_taken",
+    "introspection_secret_unset",
+    "pepper_absent",
+    "pepper_empty",
+    "pepper_no_name",
+    "pepper_short",
+    "pepper_short_inline",
+    "pepper_unset",
+    "two_introspectors",
+];
+
+#[test]
+fn bad_ones_do_not_fit_the_schema() {
+    let schema = schema();
+    let mut fit = Vec::new();
+    for path in files("tests/config/bad") {
+        let value = to_json(&fs::read_to_string(&path).unwrap());
+        if fits(&schema, &schema, &value).is_ok() {
+            fit.push(path.file_stem().unwrap().to_string_lossy().into_owned());
+        }
+    }
+    assert_eq!(fit, ONLY_ON_LOAD);
+}
+
+/// Whether a value fits a schema: as much of JSON Schema as ours uses, and any other keyword
+/// fails. A crate for the whole of it would bring some fifty more.
+fn fits(schema: &Value, node: &Value, value: &Value) -> Result<(), String> {
+    let node = match node {
+        Value::Bool(true) => return Ok(()),
+        Value::Bool(false) => return Err(format!("{value} must not be there")),
+        Value::Object(node) => node,
+        _ => panic!("{node} is no schema"),
+    };
+    let misfit = |what: &str| Err(format!("{value} does not fit {what}"));
+    let all = |nodes: &Value| -> Vec<Result<(), String>> {
+        let nodes = nodes.as_array().unwrap().iter();
+        nodes.map(|node| fits(schema, node, value)).collect()
+    };
+    for (keyword, rule) in node {
+        let text = || rule.as_str().unwrap();
+        let count = || rule.as_u64().unwrap() as usize;
+        match (keyword.as_str(), value) {
+            ("$defs" | "$id" | "$schema" | "default" | "description" | "title", _) => {}
+            ("$ref", _) => fits(schema, target(schema, &Value::Object(node.clone())), value)?,
+            ("type", _) => {
+                let types: Vec<_> = match rule {
+                    Value::Array(types) => types.iter().collect(),
+                    rule => vec![rule],
+                };
+                let is = |name: &&Value| match name.as_str().unwrap() {
+                    "array" => value.is_array(),
+                    "boolean" => value.is_boolean(),
+                    "integer" => value.as_f64().is_some_and(|n| n.fract() == 0.0),
+                    "number" => value.is_number(),
+                    "object" => value.is_object(),
+                    "string" => value.is_string(),
+                    name => panic!("the type {name} is not known here"),
+                };
+                if !types.iter().any(is) {
+                    return misfit(&rule.to_string());
+                }
+            }
+            ("const", _) if rule != value => return misfit(&rule.to_string()),
+            ("const", _) => {}
+            ("enum", _) if !rule.as_array().unwrap().contains(value) => {
+                return misfit(&rule.to_string());
+            }
+            ("enum", _) => {}
+            ("allOf", _) => all(rule).into_iter().collect::<Result<_, _>>()?,
+            ("anyOf", _) if !all(rule).iter().any(Result::is_ok) => return misfit("anyOf"),
+            ("anyOf", _) => {}
+            ("oneOf", _) if all(rule).iter().filter(|r| r.is_ok()).count() != 1 => {
+                return misfit("oneOf");
+            }
+            ("oneOf", _) => {}
+            ("not", _) if fits(schema, rule, value).is_ok() => return misfit("not"),
+            ("not", _) => {}
+            ("if", _) => {
+                if fits(schema, rule, value).is_ok() {
+                    fits(schema, &node["then"], value)?;
+                }
+            }
+            ("then", _) => assert!(node.contains_key("if")),
+            ("properties", Value::Object(members)) => {
+                for (key, child) in rule.as_object().unwrap() {
+                    if let Some(value) = members.get(key) {
+                        fits(schema, child, value)?;
+                    }
+                }
+            }
+            ("additionalProperties", Value::Object(members)) => {
+                let known = node.get("properties").and_then(Value::as_object);
+                for (key, value) in members {
+                    if known.is_none_or(|known| !known.contains_key(key)) {
+                        fits(schema, rule, value).map_err(|e| format!("{key}: {e}"))?;
+                    }
+                }
+            }
+            ("propertyNames", Value::Object(members)) => {
+                for key in members.keys() {
+                    fits(schema, rule, &json!(key))?;
+                }
+            }
+            ("required", Value::Object(members)) => {
+                let mut keys = rule
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .map(|key| key.as_str().unwrap());
+                if let Some(key) = keys.find(|key| !members.contains_key(*key)) {
+                    return misfit(&format!("{key} is required"));
+                }
+            }
+            ("minProperties", Value::Object(members)) if members.len() < count() => {
+                return misfit(keyword);
+            }
+            ("items", Value::Array(items)) => {
+                items.iter().try_for_each(|item| fits(schema, rule, item))?;
+            }
+            ("minItems", Value::Array(items)) if items.len() < count() => return misfit(keyword),
+            ("maxItems", Value::Array(items)) if items.len() > count() => return misfit(keyword),
+            ("minLength", Value::String(s)) if s.chars().count() < count() => {
+                return misfit(keyword);
+            }
+            ("pattern", Value::String(s)) if !Regex::new(text()).unwrap().is_match(s) => {
+                return misfit(text());
+            }
+            ("minimum", Value::Number(n)) if n.as_f64() < rule.as_f64() => return misfit(keyword),
+            ("maximum", Value::Number(n)) if n.as_f64() > rule.as_f64() => return misfit(keyword),
+            (
+                "additionalProperties"
+                | "items"
+                | "maxItems"
+                | "maximum"
+                | "minItems"
+                | "minLength"
+                | "minProperties"
+                | "minimum"
+                | "pattern"
+                | "properties"
+                | "propertyNames"
+                | "required",
+                _,
+            ) => {}
+            (keyword, _) => panic!("the keyword {keyword} is not known here"),
+        }
+    }
+    Ok(())
+}

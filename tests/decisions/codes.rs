@@ -1,0 +1,119 @@
+//! Every code of the contract that exists is reached; the harness checks its status, its error
+//! and its challenge.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use portcullis::decision::Code;
+use portcullis::policy::ProviderId;
+use portcullis::verification::Refusal;
+use portcullis::verification::callout::{Fetch, Introspected, Reply};
+use portcullis::verification::principal::Issuer;
+use portcullis::verification::source::SourceId;
+use serde_json::json;
+
+use super::harness::keys::{Key, amended, sha256, tampered};
+use super::harness::policy::{ISSUER, only, provider, remote_provider};
+use super::harness::{Filter, NOW, Stage, fetched, get};
+
+#[test]
+fn every_code_is_reached() {
+    let key = Key::new("ES256", "k");
+    let mut filter = Filter::new(json!({
+        "providers": { "corp": provider([&key]) },
+        "api_keys": { "keys": [
+            { "id": "old", "hash": sha256("old"), "expires_at": "2020-01-01T00:00:00Z" },
+            { "id": "new", "hash": sha256("new"), "not_before": "2030-01-01T00:00:00Z" },
+            { "id": "lost", "hash": sha256("lost"), "revoked": true },
+        ] },
+        "rules": [
+            { "match": { "path": { "exact": "/scope" } }, "scopes": { "all": ["s"] } },
+            { "match": { "path": { "exact": "/claim" } }, "claims": [{ "claim": "c", "present": true }] },
+            { "match": { "path": { "exact": "/deny" } }, "access": "deny" },
+            { "match": { "path": { "exact": "/" } } },
+        ],
+    }));
+    let with = |changes| get("/").bearer(key.token(changes));
+    let api_key = |secret| get("/").with("x-api-key", secret);
+    let good = key.token(json!({}));
+    let mut reached: BTreeSet<&str> = [
+        get("/"),
+        with(json!({ "exp": 1 })),
+        with(json!({ "nbf": NOW + 600 })),
+        get("/").bearer(tampered(&good)),
+        with(json!({ "iss": "other" })),
+        with(json!({ "aud": "other" })),
+        get("/").bearer(key.token_with(json!({ "kid": "other" }), json!({}))),
+        get("/").bearer(key.token_with(json!({ "alg": "none" }), json!({}))),
+        get("/").bearer("x"),
+        get("/").bearer(key.token_with(json!({ "crit": ["x"] }), json!({}))),
+        api_key("unknown"),
+        api_key("old"),
+        api_key("new"),
+        api_key("lost"),
+        get("/").bearer(&good).bearer(&good),
+        get("/a//b"),
+        get("/").host("a,b"),
+        get("/").bearer("x".repeat(20_000)),
+        get("/scope").bearer(&good),
+        get("/claim").bearer(&good),
+        get("/nowhere"),
+        get("/deny"),
+    ]
+    .iter()
+    .map(|ask| filter.ask(ask).code())
+    .collect();
+
+    let mut cold = Filter::new(only(amended(
+        remote_provider(ISSUER, "/jwks.json"),
+        json!({}),
+    )));
+    let ask = get("/").bearer(&good);
+    let Stage::Waits(waiting, _) = cold.begin(&ask) else {
+        panic!("it has no keys to decide with");
+    };
+    let retry_after = Duration::ZERO;
+    let failed = fetched(Fetch::Failed { retry_after });
+    if let Stage::Answered(answer) = cold.resume(waiting, &ask, failed) {
+        reached.insert(answer.code());
+    }
+
+    let asked = json!({ "introspection": {
+        "cluster": "as", "uri": "http://as/introspect",
+        "client_id": "gateway", "client_secret": { "danger_inline": "s" },
+    } });
+    for answer in [
+        Introspected::Unavailable,
+        Introspected::Refused(Refusal::Inactive),
+    ] {
+        let mut filter = Filter::new(only(amended(provider([&key]), asked.clone())));
+        let ask = get("/").bearer("opaque");
+        let Stage::Waits(waiting, _) = filter.begin(&ask) else {
+            panic!("it has nobody's word for it");
+        };
+        let reply = Reply::Introspection(answer);
+        if let Stage::Answered(answer) = filter.resume(waiting, &ask, reply) {
+            reached.insert(answer.code());
+        }
+    }
+
+    let listed =
+        json!({ "revocation": { "list": { "cluster": "as", "uri": "http://as/revoked" } } });
+    let mut filter = Filter::new(only(amended(provider([&key]), listed)));
+    let ask = with(json!({ "jti": "lost" }));
+    let Stage::Waits(waiting, _) = filter.begin(&ask) else {
+        panic!("it has no list to decide with");
+    };
+    let failed = Reply::Source(
+        SourceId::Revocation(Issuer::Provider(ProviderId(0))),
+        Fetch::Failed { retry_after },
+    );
+    if let Stage::Answered(answer) = filter.resume(waiting, &ask, failed) {
+        reached.insert(answer.code());
+    }
+    filter.revoke(r#"{"cursor": "1", "revoked": [{"jti": "lost", "exp": 4102444800}]}"#);
+    reached.insert(filter.ask(&ask).code());
+
+    let all: BTreeSet<&str> = Code::ALL.iter().map(|code| code.name()).collect();
+    assert_eq!(reached, all);
+}

@@ -1,0 +1,571 @@
+//! Which credential counts, and what of it the upstream sees.
+
+use serde_json::{Value, json};
+
+use super::harness::keys::{Key, amended, sha256};
+use super::harness::policy::{api_key, only, provider};
+use super::harness::{Ask, Filter, PASSES, get};
+
+const AMBIGUOUS: &str = "AMBIGUOUS_CREDENTIALS";
+const MISSING: &str = "MISSING_TOKEN";
+const MALFORMED: &str = "MALFORMED_TOKEN";
+
+const API_KEY: &str = "an-api-key-of-these-tests";
+
+/// Tokens in four places, API keys in two; a rule for each kind, one for both, an open one.
+fn everywhere(key: &Key) -> Filter {
+    let places = json!({
+        "headers": [{ "name": "authorization", "prefix": "Bearer " }, { "name": "x-token" }, { "name": "x-literal", "prefix": "Token=" }],
+        "query": ["access_token"],
+        "cookies": ["session"],
+    });
+    Filter::new(json!({
+        "providers": { "corp": amended(provider([key]), json!({ "from": places })) },
+        "api_keys": {
+            "from": [{ "header": "x-api-key" }, { "header": "authorization", "scheme": "ApiKey" }],
+            "keys": [api_key("ci", &sha256(API_KEY))],
+        },
+        "rules": [
+            { "match": { "path": { "prefix": "/open" } }, "access": "anonymous" },
+            { "match": { "path": { "prefix": "/closed" } }, "access": "deny" },
+            { "match": { "path": { "prefix": "/optional" } }, "access": "optional" },
+            { "match": { "path": { "prefix": "/token" } }, "credentials": ["corp"] },
+            { "match": { "path": { "prefix": "/key" } }, "credentials": ["api_keys"] },
+            {},
+        ],
+    }))
+}
+
+#[test]
+fn the_scheme() {
+    let key = Key::new("ES256", "k");
+    let token = key.token(json!({}));
+    let with = |value: String| get("/").with("authorization", value);
+    Filter::new(only(provider([&key]))).table(&[
+        ("as usual", with(format!("Bearer {token}")), PASSES),
+        ("without case", with(format!("bEARER {token}")), PASSES),
+        ("more spaces", with(format!("Bearer    {token}")), PASSES),
+        ("nothing", get("/"), MISSING),
+        ("no scheme", with(token.clone()), MISSING),
+        ("another scheme", with("Basic dXNlcjpwYXNz".into()), MISSING),
+        (
+            "another scheme with a token",
+            with(format!("Token {token}")),
+            MISSING,
+        ),
+        ("DPoP", with(format!("DPoP {token}")), MISSING),
+        ("a longer word", with(format!("Bearerx {token}")), MISSING),
+        ("no space", with(format!("Bearer{token}")), MISSING),
+        ("a tab", with(format!("Bearer\t{token}")), MISSING),
+        ("a colon", with(format!("Bearer: {token}")), MISSING),
+        ("an empty header", with(String::new()), MISSING),
+        (
+            "nothing behind the scheme",
+            with("Bearer".into()),
+            MALFORMED,
+        ),
+        (
+            "spaces behind the scheme",
+            with("Bearer   ".into()),
+            MALFORMED,
+        ),
+        (
+            "the scheme twice",
+            with(format!("Bearer Bearer {token}")),
+            MALFORMED,
+        ),
+        (
+            "two tokens",
+            with(format!("Bearer {token} {token}")),
+            MALFORMED,
+        ),
+        (
+            "a token in a place that nobody configured",
+            get("/?access_token=x")
+                .with("cookie", "session=x")
+                .with("x-token", token.clone()),
+            MISSING,
+        ),
+        (
+            "two headers",
+            with(format!("Bearer {token}")).with("authorization", "Basic dXNlcjpwYXNz"),
+            AMBIGUOUS,
+        ),
+        (
+            "two headers, in the other order",
+            with("Basic dXNlcjpwYXNz".into()).bearer(&token),
+            AMBIGUOUS,
+        ),
+        (
+            "the same twice",
+            with(format!("Bearer {token}")).bearer(&token),
+            AMBIGUOUS,
+        ),
+        (
+            "joined by a comma",
+            with(format!("Bearer {token},Bearer {token}")),
+            AMBIGUOUS,
+        ),
+        (
+            "joined by a comma and a space",
+            with(format!("Bearer {token}, Bearer x")),
+            AMBIGUOUS,
+        ),
+        (
+            "hidden behind another scheme",
+            with(format!("Basic dXNlcg==, bearer {token}")),
+            AMBIGUOUS,
+        ),
+        (
+            "a comma at the end",
+            with(format!("Bearer {token},")),
+            AMBIGUOUS,
+        ),
+        (
+            "a comma at the start",
+            with(format!(",Bearer {token}")),
+            AMBIGUOUS,
+        ),
+        (
+            "a comma in the token",
+            with(format!("Bearer {},{}", &token[..20], &token[20..])),
+            AMBIGUOUS,
+        ),
+        (
+            "a comma that hides nothing",
+            with("Digest a=b, c=d".into()),
+            MISSING,
+        ),
+    ]);
+}
+
+#[test]
+fn each_place() {
+    let key = Key::new("ES256", "k");
+    let token = key.token(json!({}));
+    let long = "x".repeat(16_385);
+    let escaped = token.replace('.', "%2E");
+    let query = |query: String| get(&format!("/token?{query}"));
+    let cookie = |value: String| get("/token").with("cookie", value);
+    let too_large = "REQUEST_TOO_LARGE";
+    everywhere(&key).table(&[
+        ("query", query(format!("access_token={token}")), PASSES),
+        (
+            "query, among others",
+            query(format!("a=1&access_token={token}&b")),
+            PASSES,
+        ),
+        (
+            "query, escaped",
+            query(format!("access%5ftoken={escaped}")),
+            PASSES,
+        ),
+        ("query, no value", query("access_token".into()), MALFORMED),
+        (
+            "query, empty value",
+            query("access_token=".into()),
+            MALFORMED,
+        ),
+        (
+            "query, other case",
+            query(format!("Access_Token={token}")),
+            MISSING,
+        ),
+        (
+            "query, longer name",
+            query(format!("xaccess_token={token}&access_tokenx={token}")),
+            MISSING,
+        ),
+        (
+            "query, twice",
+            query(format!("access_token={token}&access_token={token}")),
+            AMBIGUOUS,
+        ),
+        (
+            "query, twice, once escaped",
+            query(format!("access_token={token}&access%5Ftoken=x")),
+            AMBIGUOUS,
+        ),
+        (
+            "query, twice, once empty",
+            query(format!("access_token={token}&access_token")),
+            AMBIGUOUS,
+        ),
+        (
+            "query, a list of two",
+            query(format!("access_token={token},{token}")),
+            MALFORMED,
+        ),
+        (
+            "query, too long",
+            query(format!("access_token={long}")),
+            too_large,
+        ),
+        (
+            "a query within the query",
+            query(format!("a=b?access_token={token}")),
+            MISSING,
+        ),
+        (
+            "the body's form is not read",
+            get("/token")
+                .method("POST")
+                .with("content-type", "application/x-www-form-urlencoded"),
+            MISSING,
+        ),
+        ("cookie", cookie(format!("session={token}")), PASSES),
+        (
+            "cookie, among others",
+            cookie(format!("a=1; session={token};b=2")),
+            PASSES,
+        ),
+        (
+            "cookie, in a second header",
+            cookie("a=1".into()).with("cookie", format!("session={token}")),
+            PASSES,
+        ),
+        (
+            "cookie, other case",
+            cookie(format!("Session={token}")),
+            MISSING,
+        ),
+        (
+            "cookie, longer name",
+            cookie(format!("xsession={token}; session2=x")),
+            MISSING,
+        ),
+        (
+            "cookie, in another's value",
+            cookie(format!("a=session={token}")),
+            MISSING,
+        ),
+        ("cookie, empty", cookie("session=".into()), MALFORMED),
+        ("cookie, no value", cookie("session".into()), MALFORMED),
+        (
+            "cookie, quoted",
+            cookie(format!("session=\"{token}\"")),
+            MALFORMED,
+        ),
+        (
+            "cookie, twice",
+            cookie(format!("session={token}; session={token}")),
+            AMBIGUOUS,
+        ),
+        (
+            "cookie, twice, once empty",
+            cookie(format!("session={token}; session")),
+            AMBIGUOUS,
+        ),
+        (
+            "cookie, in two headers",
+            cookie(format!("session={token}")).with("cookie", "session=x"),
+            AMBIGUOUS,
+        ),
+        (
+            "cookie, too long",
+            cookie(format!("session={long}")),
+            too_large,
+        ),
+        (
+            "a header of its own",
+            get("/token").with("x-token", &token),
+            PASSES,
+        ),
+        (
+            "a header of its own, empty",
+            get("/token").with("x-token", ""),
+            MALFORMED,
+        ),
+        (
+            "a header of its own, twice",
+            get("/token")
+                .with("x-token", &token)
+                .with("x-token", &token),
+            AMBIGUOUS,
+        ),
+        (
+            "a header of its own, with a scheme",
+            get("/token").with("x-token", format!("Bearer {token}")),
+            MALFORMED,
+        ),
+        (
+            "a header of its own, too long",
+            get("/token").with("x-token", &long),
+            too_large,
+        ),
+        (
+            "a literal prefix",
+            get("/token").with("x-literal", format!("Token={token}")),
+            PASSES,
+        ),
+        (
+            "a literal prefix, other case",
+            get("/token").with("x-literal", format!("token={token}")),
+            MISSING,
+        ),
+        (
+            "header and query",
+            query(format!("access_token={token}")).bearer(&token),
+            AMBIGUOUS,
+        ),
+        (
+            "header and empty query",
+            query("access_token".into()).bearer(&token),
+            AMBIGUOUS,
+        ),
+        (
+            "header and cookie",
+            cookie(format!("session={token}")).bearer(&token),
+            AMBIGUOUS,
+        ),
+        (
+            "two headers of two names",
+            get("/token").with("x-token", &token).bearer(&token),
+            AMBIGUOUS,
+        ),
+        ("bearer, too long", get("/token").bearer(&long), too_large),
+        (
+            "just as long as it may be",
+            get("/token").bearer(&long[..16_384]),
+            MALFORMED,
+        ),
+    ]);
+}
+
+#[test]
+fn a_rule_looks_at_its_own_places_alone() {
+    let key = Key::new("ES256", "k");
+    let token = key.token(json!({}));
+    let both = |path: &str| get(path).bearer(&token).with("x-api-key", API_KEY);
+    everywhere(&key).table(&[
+        (
+            "token where tokens are wanted, key beside it",
+            both("/token"),
+            PASSES,
+        ),
+        (
+            "key where keys are wanted, token beside it",
+            both("/key"),
+            PASSES,
+        ),
+        ("both where both are wanted", both("/"), AMBIGUOUS),
+        (
+            "both, one of them bad",
+            get("/").bearer("x").with("x-api-key", API_KEY),
+            AMBIGUOUS,
+        ),
+        (
+            "both, one of them empty",
+            get("/").bearer(&token).with("x-api-key", ""),
+            AMBIGUOUS,
+        ),
+        (
+            "a key where tokens are wanted",
+            get("/token").with("x-api-key", API_KEY),
+            MISSING,
+        ),
+        (
+            "a token where keys are wanted",
+            get("/key").bearer(&token),
+            MISSING,
+        ),
+        (
+            "a key of the Authorization header where tokens are wanted",
+            get("/token").with("authorization", format!("ApiKey {API_KEY}")),
+            MISSING,
+        ),
+        (
+            "a key that hides a token",
+            get("/key").with("authorization", format!("ApiKey {API_KEY}, Bearer {token}")),
+            AMBIGUOUS,
+        ),
+        (
+            "a token that hides a key",
+            get("/token").with("authorization", format!("Bearer {token}, ApiKey {API_KEY}")),
+            AMBIGUOUS,
+        ),
+        ("a key as a token", get("/token").bearer(API_KEY), MALFORMED),
+        (
+            "a token as a key",
+            get("/key").with("x-api-key", &token),
+            "INVALID_API_KEY",
+        ),
+        ("optional: none", get("/optional"), PASSES),
+        (
+            "optional: another scheme",
+            get("/optional").with("authorization", "Basic eA=="),
+            PASSES,
+        ),
+        (
+            "optional: a good one",
+            get("/optional").bearer(&token),
+            PASSES,
+        ),
+        (
+            "optional: a bad one",
+            get("/optional").bearer(key.token(json!({ "exp": 1 }))),
+            "TOKEN_EXPIRED",
+        ),
+        (
+            "optional: an empty one",
+            get("/optional").with("authorization", "Bearer"),
+            MALFORMED,
+        ),
+        (
+            "optional: an unknown key",
+            get("/optional").with("x-api-key", "unknown"),
+            "INVALID_API_KEY",
+        ),
+        ("optional: two", both("/optional"), AMBIGUOUS),
+        (
+            "anonymous: a bad one is not looked at",
+            get("/open").bearer("x"),
+            PASSES,
+        ),
+        (
+            "anonymous: two are still ambiguous",
+            get("/open").bearer("x").bearer("y"),
+            AMBIGUOUS,
+        ),
+        (
+            "deny: a good one",
+            get("/closed").bearer(&token),
+            "RULE_DENIES",
+        ),
+        ("deny: none", get("/closed"), "RULE_DENIES"),
+        (
+            "deny: two",
+            get("/closed").bearer("x").bearer("y"),
+            AMBIGUOUS,
+        ),
+        (
+            "a key and a token in one header",
+            get("/")
+                .with("authorization", format!("ApiKey {API_KEY}"))
+                .bearer(&token),
+            AMBIGUOUS,
+        ),
+    ]);
+}
+
+/// Raw `:path` and `cookie` of what the upstream gets for a request that passes.
+fn forwarded(filter: &mut Filter, ask: Ask) -> (Vec<String>, Vec<String>) {
+    let answer = filter.ask(&ask);
+    assert!(answer.passes(), "{}: {ask:?}", answer.code());
+    (answer.forwarded(":path"), answer.forwarded("cookie"))
+}
+
+#[test]
+fn of_a_query_only_the_credential_goes() {
+    let key = Key::new("ES256", "k");
+    let mut filter = everywhere(&key);
+    for (sent, left) in [
+        ("/open", "/open"),
+        ("/open?", "/open?"),
+        ("/open?a=1&&b=%zz&", "/open?a=1&&b=%zz&"),
+        ("/open?access_token=x", "/open"),
+        ("/open?access_token=x&", "/open?"),
+        ("/open?access_token=x&a=%2f+&A==", "/open?a=%2f+&A=="),
+        ("/open?a=1&access_token=x&b=2", "/open?a=1&b=2"),
+        ("/open?a=1&access%5Ftoken=x", "/open?a=1"),
+        ("/open?a&access_token&b", "/open?a&b"),
+        (
+            "/open?%61ccess_token=x&access_tokens=y&Access_token=z",
+            "/open?access_tokens=y&Access_token=z",
+        ),
+        ("/%6fpen?x=1&access_token=y", "/%6fpen?x=1"),
+    ] {
+        assert_eq!(forwarded(&mut filter, get(sent)).0, [left], "{sent}");
+    }
+}
+
+#[test]
+fn of_the_cookies_only_the_credential_goes() {
+    let key = Key::new("ES256", "k");
+    let mut filter = everywhere(&key);
+    for (sent, left) in [
+        (vec!["a=1; b=2"], vec!["a=1; b=2"]),
+        (vec!["a=\"1;\" b"], vec!["a=\"1;\" b"]),
+        (vec!["session=x"], vec![]),
+        (vec!["session"], vec![]),
+        (vec!["session=x; a=1"], vec!["a=1"]),
+        (vec!["a=1; session=x"], vec!["a=1"]),
+        (vec!["a=1;session=x;  b=2"], vec!["a=1;  b=2"]),
+        (
+            vec!["a=1; sessions=2; Session=3; session=x"],
+            vec!["a=1; sessions=2; Session=3"],
+        ),
+        (vec!["a=1", "session=x", "b=2"], vec!["a=1", "b=2"]),
+    ] {
+        let ask = sent
+            .iter()
+            .fold(get("/open"), |ask, value| ask.with("cookie", value));
+        assert_eq!(forwarded(&mut filter, ask).1, left, "{sent:?}");
+    }
+}
+
+#[test]
+fn every_place_is_stripped_on_every_rule() {
+    let key = Key::new("ES256", "k");
+    let token = key.token(json!({}));
+    let mut filter = everywhere(&key);
+    for ask in [
+        get("/open?access_token=x"),
+        get("/open").bearer("y"),
+        get("/open").with("authorization", "ApiKey y"),
+        get("/open").with("x-api-key", "z"),
+        get("/open").with("x-token", "z"),
+        get("/open").with("x-literal", "Token=z"),
+        get("/open").with("cookie", "session=z"),
+    ] {
+        let upstream = filter.ask(&ask.with("x-other", "kept")).upstream.unwrap();
+        let mut headers = get("/open").with("x-other", "kept").0;
+        headers.sort();
+        let mut left = upstream.0;
+        left.sort();
+        assert_eq!(left, headers);
+    }
+    // The one that counted, and one that nobody looked at.
+    let ask = get("/token").bearer(&token).with("x-api-key", "z");
+    let answer = filter.ask(&ask);
+    assert_eq!(answer.forwarded("authorization"), [""; 0]);
+    assert_eq!(answer.forwarded("x-api-key"), [""; 0]);
+    // What no place would yield is nobody's business.
+    let basic = get("/open")
+        .with("authorization", "Basic eA==")
+        .with("x-literal", "else");
+    let answer = filter.ask(&basic);
+    assert_eq!(answer.forwarded("authorization"), ["Basic eA=="]);
+    assert_eq!(answer.forwarded("x-literal"), ["else"]);
+}
+
+#[test]
+fn a_credential_may_be_kept() {
+    let key = Key::new("ES256", "k");
+    let token = key.token(json!({}));
+    let config = amended(
+        only(provider([&key])),
+        json!({ "forward": { "credential": "keep" } }),
+    );
+    let answer = Filter::new(config).ask(&get("/").bearer(&token));
+    assert_eq!(
+        answer.forwarded("authorization"),
+        [format!("Bearer {token}")]
+    );
+}
+
+#[test]
+fn the_longest_credential_is_the_operators() {
+    let key = Key::new("ES256", "k");
+    let token = key.token(json!({}));
+    let limit = |bytes: usize| {
+        let config = json!({ "limits": { "token_bytes": bytes } });
+        Filter::new(amended(only(provider([&key])), config)).ask(&get("/").bearer(&token))
+    };
+    assert_eq!(limit(token.len()).code(), PASSES);
+    assert_eq!(limit(token.len() - 1).code(), "REQUEST_TOO_LARGE");
+    let header: Value = json!({ "x5c": vec!["x".repeat(40); 2000] });
+    let bloated = key.token_with(header, json!({}));
+    let answer = Filter::new(only(provider([&key]))).ask(&get("/").bearer(bloated));
+    assert_eq!(answer.code(), "REQUEST_TOO_LARGE");
+}

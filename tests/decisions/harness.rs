@@ -1,0 +1,427 @@
+//! A filter without a host, requests, and answers that are checked against the contract as they
+//! are made.
+
+// The issuer of the tests on a real Envoy serves here too, with a clock that stands still.
+#[allow(dead_code)]
+#[path = "../envoy/harness/keys.rs"]
+pub mod keys;
+
+#[allow(dead_code)]
+#[path = "../envoy/harness/policy.rs"]
+pub mod policy;
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use portcullis::effects::{self, Counter, Edit, LocalReply, Outcome};
+use portcullis::exchange::{self, Step, Waiting};
+use portcullis::keys::{KeySet, Origin};
+use portcullis::policy::{Policy, ProviderId, compile};
+use portcullis::request::Request;
+use portcullis::secret::FingerprintKey;
+use portcullis::time::UnixTime;
+use portcullis::verification::State;
+use portcullis::verification::callout::{Callout, Fetch, Reply};
+use portcullis::verification::principal::Issuer;
+use portcullis::verification::revocation::Progress;
+use portcullis::verification::signature::Verifier;
+use portcullis::verification::source::{Document, SourceId};
+use serde_json::Value;
+
+pub const NOW: i64 = 1_700_000_000;
+
+pub const PASSES: &str = "passes";
+
+pub fn now() -> i64 {
+    NOW
+}
+
+/// What the VM's environment holds in these tests.
+pub const PEPPER: &str = "0123456789abcdef0123";
+
+// === requests ===
+
+#[derive(Clone, Debug)]
+pub struct Ask(pub Vec<(String, Vec<u8>)>);
+
+pub fn get(path: &str) -> Ask {
+    Ask(Vec::new())
+        .with(":method", "GET")
+        .with(":scheme", "https")
+        .with(":authority", "api.example.com")
+        .with(":path", path)
+}
+
+/// A CORS preflight for `method`.
+pub fn preflight(path: &str, method: &str) -> Ask {
+    get(path)
+        .method("OPTIONS")
+        .with("origin", "https://app.example")
+        .with("access-control-request-method", method)
+}
+
+impl Ask {
+    pub fn with(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
+        self.0.push((name.into(), value.as_ref().into()));
+        self
+    }
+
+    pub fn bearer(self, token: impl AsRef<str>) -> Self {
+        self.with("authorization", format!("Bearer {}", token.as_ref()))
+    }
+
+    pub fn method(self, method: &str) -> Self {
+        self.replaced(":method", method)
+    }
+
+    pub fn host(self, host: &str) -> Self {
+        self.replaced(":authority", host)
+    }
+
+    fn replaced(mut self, name: &str, value: &str) -> Self {
+        for (n, v) in &mut self.0 {
+            if n == name {
+                *v = value.into();
+            }
+        }
+        self
+    }
+}
+
+// === the filter ===
+
+pub struct Filter {
+    pub policy: Rc<Policy>,
+    pub state: State,
+    pub now: UnixTime,
+    /// What the connection's client showed.
+    pub certificate: Option<[u8; 32]>,
+}
+
+/// What came of the fetch of the first provider's keys.
+pub const fn fetched(fetch: Fetch) -> Reply {
+    Reply::Source(SourceId::Keys(ProviderId(0)), fetch)
+}
+
+pub enum Stage {
+    Answered(Answer),
+    Waits(Waiting, Callout),
+}
+
+impl Filter {
+    pub fn new(config: Value) -> Self {
+        Self::from_text(&config.to_string()).unwrap_or_else(|faults| panic!("{faults}\n{config:#}"))
+    }
+
+    /// The faults, one to a line, where the text is no configuration.
+    pub fn from_text(text: &str) -> Result<Self, String> {
+        let environment = |name: &str| (name == "PEPPER").then(|| PEPPER.to_owned());
+        let compiled = compile(text.as_bytes(), &environment).map_err(|e| e.to_string())?;
+        let fingerprints = FingerprintKey::new(*b"the same always.");
+        let state = State::new(&compiled.policy, Verifier::pure(), fingerprints);
+        Ok(Filter {
+            policy: Rc::new(compiled.policy),
+            state,
+            now: UnixTime::from_secs(NOW),
+            certificate: None,
+        })
+    }
+
+    pub fn at(&mut self, seconds: i64) -> &mut Self {
+        self.now = UnixTime::from_secs(seconds);
+        self
+    }
+
+    /// Keys that were fetched just now for the provider of that index.
+    pub fn adopt(&mut self, provider: usize, set: &Value) {
+        let set = KeySet::parse(set.to_string().as_bytes(), Origin::Remote);
+        let (set, _) = set.expect("a key set");
+        let source = SourceId::Keys(ProviderId(provider));
+        self.state.adopt(source, Document::Keys(set), self.now);
+    }
+
+    /// The first provider's revocation list, fetched just now.
+    pub fn revoke(&mut self, page: &str) {
+        let issuer = Issuer::Provider(ProviderId(0));
+        let list = self.state.list_mut(issuer).expect("a list");
+        let progress = list.poll([7; 16]).take(page.as_bytes(), self.now);
+        let Ok(Progress::Complete(update)) = progress else {
+            panic!("{page}");
+        };
+        let published = list.publish(update, None, 1, self.now, self.now);
+        published.expect("nobody else publishes");
+        while list.next_write(self.now).is_some() {}
+    }
+
+    pub fn begin(&mut self, ask: &Ask) -> Stage {
+        let headers = borrowed(ask);
+        let request = Request::from_headers(&headers);
+        let step = exchange::begin(&self.policy, &mut self.state, &request, self.now);
+        self.stage(step, ask)
+    }
+
+    pub fn resume(&mut self, waiting: Waiting, ask: &Ask, reply: Reply) -> Stage {
+        let headers = borrowed(ask);
+        let request = Request::from_headers(&headers);
+        let step = waiting.resume(&mut self.state, &request, reply, self.now);
+        self.stage(step, ask)
+    }
+
+    /// The answer of a filter that needs nothing but the client's certificate.
+    pub fn ask(&mut self, ask: &Ask) -> Answer {
+        let mut stage = self.begin(ask);
+        for _ in 0..2 {
+            match stage {
+                Stage::Answered(answer) => return answer,
+                Stage::Waits(waiting, Callout::ClientCertificate) => {
+                    let reply = Reply::ClientCertificate(self.certificate);
+                    stage = self.resume(waiting, ask, reply);
+                }
+                Stage::Waits(_, callout) => panic!("waits for {callout:?}"),
+            }
+        }
+        panic!("the client's certificate is asked for twice")
+    }
+
+    /// Asks each row twice: what is remembered must not change the answer.
+    pub fn table(&mut self, rows: &[(&str, Ask, &str)]) {
+        let mut wrong = String::new();
+        for (what, ask, expected) in rows {
+            for time in ["at first", "then"] {
+                let answer = self.ask(ask);
+                let found = answer.code();
+                if !expected.split('|').any(|code| code == found) {
+                    wrong += &format!("{what}: {time} {found}, not {expected}\n");
+                }
+            }
+        }
+        assert!(wrong.is_empty(), "{wrong}");
+    }
+
+    fn stage(&self, step: Step, ask: &Ask) -> Stage {
+        let decision = match step {
+            Step::Await(waiting, callout) => return Stage::Waits(waiting, callout),
+            Step::Decided(decision) => decision,
+        };
+        let headers = borrowed(ask);
+        let request = Request::from_headers(&headers);
+        let effects = effects::of(&self.policy, &request, &decision, self.now);
+        let code = match effects.counter {
+            Counter::Allowed => None,
+            Counter::Denied(code) | Counter::ShadowDenied(code) => Some(code.name()),
+        };
+        let (reply, upstream) = match effects.outcome {
+            Outcome::Reply(reply) => (Some(reply), None),
+            Outcome::Continue(edits) => (None, Some(edited(ask, &edits))),
+        };
+        let answer = Answer {
+            code,
+            reply,
+            upstream,
+            state: effects
+                .filter_state
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect(),
+            audit: effects.audit.map(|line| line.text),
+        };
+        answer.check(ask);
+        Stage::Answered(answer)
+    }
+}
+
+fn borrowed(ask: &Ask) -> Vec<(&[u8], &[u8])> {
+    ask.0
+        .iter()
+        .map(|(name, value)| (name.as_bytes(), value.as_slice()))
+        .collect()
+}
+
+/// What a host makes of the edits.
+fn edited(ask: &Ask, edits: &[Edit<'_>]) -> Ask {
+    let mut headers = ask.0.clone();
+    let text = |name: &[u8]| String::from_utf8(name.to_vec()).unwrap();
+    for edit in edits {
+        match edit {
+            Edit::Add(name, value) => headers.push((text(name), value.clone())),
+            Edit::Remove(name) => headers.retain(|(n, _)| n.as_bytes() != *name),
+            Edit::Set(name, value) => {
+                headers.retain(|(n, _)| n.as_bytes() != *name);
+                headers.push((text(name), value.to_vec()));
+            }
+        }
+    }
+    Ask(headers)
+}
+
+// === answers ===
+
+#[derive(Debug)]
+pub struct Answer {
+    code: Option<&'static str>,
+    pub reply: Option<LocalReply>,
+    /// What goes on to the upstream.
+    pub upstream: Option<Ask>,
+    pub state: HashMap<String, String>,
+    pub audit: Option<String>,
+}
+
+impl Answer {
+    pub fn code(&self) -> &'static str {
+        self.code.unwrap_or(PASSES)
+    }
+
+    pub fn passes(&self) -> bool {
+        self.code.is_none()
+    }
+
+    pub fn status(&self) -> Option<u16> {
+        self.reply.as_ref().map(|reply| reply.status)
+    }
+
+    /// A header of the refusal, which no refusal has twice.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let reply = self.reply.as_ref()?;
+        let mut values = reply.headers.iter().filter(|(n, _)| *n == name);
+        let value = values.next()?;
+        assert!(values.next().is_none(), "{name} twice");
+        Some(&value.1)
+    }
+
+    /// The values of a header that the upstream gets.
+    pub fn forwarded(&self, name: &str) -> Vec<String> {
+        let upstream = self.upstream.as_ref().expect("a request that goes on");
+        upstream
+            .0
+            .iter()
+            .filter(|(n, _)| n == name)
+            .map(|(_, value)| String::from_utf8_lossy(value).into_owned())
+            .collect()
+    }
+
+    pub fn audit(&self) -> Value {
+        serde_json::from_str(self.audit.as_ref().expect("an audit line")).expect("JSON")
+    }
+
+    /// What holds of every answer.
+    fn check(&self, ask: &Ask) {
+        if let Some(reply) = &self.reply {
+            self.check_refusal(reply, ask);
+        }
+        if let Some(line) = &self.audit {
+            assert_eq!(line.lines().count(), 1, "{line}");
+            assert!(self.audit().is_object(), "{line}");
+            check_secrecy(line, ask);
+        }
+        for value in self.state.values() {
+            assert!(!value.contains(char::is_control), "{value:?}");
+            check_secrecy(value, ask);
+        }
+    }
+
+    fn check_refusal(&self, reply: &LocalReply, ask: &Ask) {
+        let code = self.code();
+        let (status, error) = of_contract(code);
+        assert_eq!(reply.status, status, "{code}");
+        assert_eq!(self.header("cache-control"), Some("no-store"), "{code}");
+        let challenged = status == 401 || error == "insufficient_scope";
+        let challenge = self.header("www-authenticate");
+        assert_eq!(challenge.is_some(), challenged, "{code}");
+        if let Some(challenge) = challenge {
+            let scheme = challenge.split(' ').next().unwrap();
+            assert!(["Bearer", "ApiKey"].contains(&scheme), "{challenge}");
+            let names_error = challenge.contains("error=");
+            assert_eq!(
+                names_error,
+                scheme == "Bearer" && code != "MISSING_TOKEN",
+                "{challenge}"
+            );
+        }
+        assert_eq!(self.header("retry-after").is_some(), status == 503);
+        match reply.grpc_status {
+            Some(grpc) => {
+                let expected = match status {
+                    400 => 3,
+                    401 => 16,
+                    403 => 7,
+                    _ => 14,
+                };
+                assert_eq!(grpc, expected, "{code}");
+                assert_eq!(self.header("x-portcullis-code"), Some(code));
+            }
+            None => {
+                assert_eq!(self.header("content-type"), Some("application/json"));
+                let body: Value = serde_json::from_str(&reply.body).expect("JSON");
+                assert_eq!(body.as_object().map(serde_json::Map::len), Some(3));
+                assert_eq!(
+                    (&body["error"], &body["code"]),
+                    (&error.into(), &code.into())
+                );
+                assert!(body["error_description"].is_string());
+            }
+        }
+        check_secrecy(&reply.body, ask);
+        for (name, value) in &reply.headers {
+            assert!(!value.contains(char::is_control), "{name}: {value:?}");
+            check_secrecy(value, ask);
+        }
+    }
+}
+
+/// Nothing of what may be a credential stands in what we write.
+fn check_secrecy(text: &str, ask: &Ask) {
+    const PLACES: [&str; 5] = ["authorization", "x-api-key", "x-token", "cookie", "x-key"];
+    for (name, value) in &ask.0 {
+        let value = String::from_utf8_lossy(value);
+        let parts = value.split([' ', ',', ';', '=']).filter(|p| p.len() > 12);
+        if PLACES.contains(&name.as_str()) {
+            for part in parts {
+                assert!(!text.contains(part), "{name} leaks into {text}");
+            }
+        }
+    }
+}
+
+/// Status and `error` as the contract lists them, written down apart from the filter's own.
+fn of_contract(code: &str) -> (u16, &'static str) {
+    match code {
+        "MISSING_TOKEN" => (401, "unauthorized"),
+        "TOKEN_EXPIRED"
+        | "TOKEN_NOT_YET_VALID"
+        | "INVALID_SIGNATURE"
+        | "INVALID_ISSUER"
+        | "INVALID_AUDIENCE"
+        | "UNKNOWN_KEY"
+        | "UNSUPPORTED_ALGORITHM"
+        | "MALFORMED_TOKEN"
+        | "TOKEN_REVOKED"
+        | "TOKEN_INACTIVE"
+        | "INVALID_TOKEN"
+        | "INVALID_API_KEY"
+        | "API_KEY_EXPIRED"
+        | "API_KEY_REVOKED"
+        | "API_KEY_NOT_YET_VALID" => (401, "invalid_token"),
+        "AMBIGUOUS_CREDENTIALS" | "AMBIGUOUS_PATH" | "AMBIGUOUS_HOST" | "REQUEST_TOO_LARGE" => {
+            (400, "invalid_request")
+        }
+        "INSUFFICIENT_SCOPE" => (403, "insufficient_scope"),
+        "CLAIM_MISMATCH" | "NO_RULE" | "RULE_DENIES" => (403, "access_denied"),
+        "KEYS_UNAVAILABLE" | "INTROSPECTION_UNAVAILABLE" | "REVOCATION_UNAVAILABLE" => {
+            (503, "temporarily_unavailable")
+        }
+        other => panic!("{other} is no code of the contract"),
+    }
+}
+
+/// A file of test data from outside the repository, where that is at hand.
+pub fn corpus(name: &str) -> Option<Value> {
+    let directory = match std::env::var_os("CORPORA") {
+        Some(directory) => std::path::PathBuf::from(directory),
+        None => std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpora"),
+    };
+    let Ok(text) = std::fs::read(directory.join(name)) else {
+        println!("skipped: no corpora");
+        return None;
+    };
+    Some(serde_json::from_slice(&text).expect("JSON"))
+}

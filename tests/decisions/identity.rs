@@ -1,0 +1,198 @@
+//! What upstreams learn about the caller, and from nobody else.
+
+use serde_json::{Value, json};
+
+use super::harness::keys::{Key, amended, claims, decode, sha256};
+use super::harness::policy::{api_key, provider};
+use super::harness::{Filter, PASSES, get, preflight};
+
+const SIX: [&str; 6] = [
+    "x-auth-subject",
+    "x-auth-client-id",
+    "x-auth-scopes",
+    "x-auth-tenant",
+    "x-auth-provider",
+    "x-auth-key-id",
+];
+
+fn config(key: &Key, forward: Value) -> Value {
+    json!({
+        "providers": { "corp": amended(provider([key]), json!({ "tenant_claim": "org.tenant" })) },
+        "api_keys": { "keys": [api_key("ci", &sha256("an-api-key-of-ci"))] },
+        "rules": [
+            { "match": { "path": { "prefix": "/open" } }, "access": "anonymous" },
+            { "match": { "path": { "prefix": "/optional" } }, "access": "optional" },
+            {},
+        ],
+        "forward": forward,
+    })
+}
+
+#[test]
+fn the_six_headers() {
+    let key = Key::new("ES256", "k");
+    let mut filter = Filter::new(config(&key, json!({})));
+    let mut seen = |claims: Value| {
+        let answer = filter.ask(&get("/").bearer(key.token(claims)));
+        SIX.map(|name| answer.forwarded(name).join("|"))
+    };
+    for (changes, expected) in [
+        (json!({}), ["alice", "", "", "", "corp", ""]),
+        (
+            json!({ "client_id": "app", "azp": "other", "scope": "b a b", "scp": ["c"], "org": { "tenant": "acme" } }),
+            ["alice", "app", "b a c", "acme", "corp", ""],
+        ),
+        (
+            json!({ "azp": "app" }),
+            ["alice", "app", "", "", "corp", ""],
+        ),
+        (json!({ "sub": "Ünï" }), ["Ünï", "", "", "", "corp", ""]),
+        (json!({ "sub": null }), ["", "", "", "", "corp", ""]),
+        (
+            json!({ "client_id": 7, "azp": "app", "org": { "tenant": ["acme"] } }),
+            ["alice", "app", "", "", "corp", ""],
+        ),
+    ] {
+        assert_eq!(seen(changes.clone()), expected, "{changes}");
+    }
+}
+
+#[test]
+fn a_clients_own_copies_are_removed_on_every_rule() {
+    let key = Key::new("ES256", "k");
+    let token = key.token(json!({}));
+    let mut filter = Filter::new(config(&key, json!({ "payload_header": "x-auth-claims" })));
+    for ask in [
+        get("/open"),
+        get("/optional"),
+        get("/").bearer(&token),
+        get("/").with("x-api-key", "an-api-key-of-ci"),
+        preflight("/", "GET"),
+    ] {
+        let mut spoofed = ask;
+        for name in SIX.iter().chain(&["x-auth-claims"]) {
+            for name in [
+                (*name).to_owned(),
+                (*name).to_owned(),
+                name.replace('-', "_"),
+                name.replacen('-', "_", 1),
+                name.to_uppercase(),
+                name.to_uppercase().replace('-', "_"),
+            ] {
+                spoofed = spoofed.with(&name, "root");
+            }
+        }
+        let spoofed = spoofed
+            .with("x-auth-subjects", "kept")
+            .with("xx-auth-subject", "kept");
+        let answer = filter.ask(&spoofed);
+        assert_eq!(answer.code(), PASSES);
+        let upstream = answer.upstream.unwrap().0;
+        assert!(
+            upstream.iter().all(|(_, value)| value != b"root"),
+            "{upstream:?}"
+        );
+        assert_eq!(
+            upstream
+                .iter()
+                .filter(|(_, value)| value == b"kept")
+                .count(),
+            2
+        );
+    }
+}
+
+#[test]
+fn identity_is_set_once_beside_spoofed_copies() {
+    let key = Key::new("ES256", "k");
+    let mut filter = Filter::new(config(&key, json!({})));
+    let ask = get("/")
+        .with("x-auth-subject", "root")
+        .with("X_AUTH_SUBJECT", "root")
+        .bearer(key.token(json!({})));
+    assert_eq!(filter.ask(&ask).forwarded("x-auth-subject"), ["alice"]);
+}
+
+#[test]
+fn nobody_is_nobody() {
+    let key = Key::new("ES256", "k");
+    let mut filter = Filter::new(config(&key, json!({})));
+    for ask in [get("/open").bearer(key.token(json!({}))), get("/optional")] {
+        let answer = filter.ask(&ask);
+        for name in SIX {
+            assert_eq!(answer.forwarded(name), [""; 0], "{name}");
+        }
+    }
+}
+
+#[test]
+fn any_claim_may_be_forwarded() {
+    let key = Key::new("ES256", "k");
+    let forward = json!({ "headers": { "x-department": "claim:org.department", "X-Roles": "claim:roles" }, "payload_header": "x-claims" });
+    let mut filter = Filter::new(config(&key, forward));
+    let mut seen = |claims: Value| {
+        let answer = filter.ask(&get("/").bearer(key.token(claims)));
+        (
+            answer.forwarded("x-department").join("|"),
+            answer.forwarded("x-roles").join("|"),
+        )
+    };
+    let text = |a: &str, b: &str| (a.to_owned(), b.to_owned());
+    assert_eq!(seen(json!({})), text("", ""));
+    assert_eq!(
+        seen(json!({ "org": { "department": "sales" }, "roles": ["a", "b", 1, true] })),
+        text("sales", "a,b,1,true")
+    );
+    assert_eq!(
+        seen(json!({ "org": { "department": { "a": [1.50, "x"] } }, "roles": 7 })),
+        text(r#"{"a":[1.5,"x"]}"#, "7")
+    );
+    let answer = filter.ask(&get("/").bearer(key.token(json!({}))));
+    let payload: Value = serde_json::from_slice(&decode(&answer.forwarded("x-claims")[0])).unwrap();
+    assert_eq!(payload, claims(json!({})));
+    // These replace the six.
+    assert_eq!(answer.forwarded("x-auth-subject"), [""; 0]);
+}
+
+#[test]
+fn what_could_break_out_of_a_header_refuses_the_request() {
+    let key = Key::new("ES256", "k");
+    let forward = json!({ "headers": { "x-sub": "subject", "x-roles": "claim:roles", "x-tenant": "tenant", "x-client": "client_id" } });
+    let mut filter = Filter::new(config(&key, forward));
+    let mut rows = Vec::new();
+    for bad in [
+        "a\r\nx-admin: 1",
+        "a\nb",
+        "a\rb",
+        "a\0b",
+        "\u{7f}",
+        "a\tb",
+        "\u{1b}[2J",
+        "\u{85}",
+        "\u{9f}",
+        "\u{1}",
+    ] {
+        for claims in [
+            json!({ "sub": bad }),
+            json!({ "roles": bad }),
+            json!({ "roles": ["a", bad] }),
+            json!({ "roles": ["a", ["b", [bad]]] }),
+            json!({ "org": { "tenant": bad } }),
+            json!({ "client_id": bad }),
+        ] {
+            rows.push((bad, get("/").bearer(key.token(claims)), "INVALID_TOKEN"));
+        }
+    }
+    // Within JSON it is written as an escape, and what is not forwarded is no matter.
+    rows.push((
+        "in an object",
+        get("/").bearer(key.token(json!({ "roles": { "a\n": "b\r\nc" } }))),
+        PASSES,
+    ));
+    rows.push((
+        "elsewhere",
+        get("/").bearer(key.token(json!({ "note": "a\r\nb" }))),
+        PASSES,
+    ));
+    filter.table(&rows);
+}

@@ -1,0 +1,93 @@
+//! What the cases are written with.
+
+pub mod client;
+pub mod envoy;
+pub mod faults;
+pub mod gateway;
+pub mod keys;
+pub mod policy;
+pub mod refusal;
+pub mod service;
+pub mod table;
+
+use std::process::{Command, Output};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// How long anything may take that has no limit of its own: generous, since machines are shared.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What a busy machine may add to a limit that the contract states.
+pub const NOISE: Duration = Duration::from_millis(2000);
+
+/// Bytes beyond printable ASCII as `\xc3`.
+pub fn printable(bytes: &[u8]) -> String {
+    let shown = |byte: &u8| match byte {
+        b' '..=b'~' => char::from(*byte).to_string(),
+        _ => format!("\\x{byte:02x}"),
+    };
+    bytes.iter().map(shown).collect()
+}
+
+/// Seconds since the epoch.
+pub fn now() -> i64 {
+    let since_epoch = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .expect("the clock is past 1970");
+    i64::try_from(since_epoch.as_secs()).expect("before the year 292277026596")
+}
+
+/// Polls until `probe` yields something; `None` after `limit`.
+pub fn poll<T>(limit: Duration, mut probe: impl FnMut() -> Option<T>) -> Option<T> {
+    let deadline = Instant::now() + limit;
+    loop {
+        if let Some(found) = probe() {
+            return Some(found);
+        }
+        if Instant::now() >= deadline {
+            return None;
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// An RFC 3339 time.
+pub fn rfc3339(unix: i64) -> String {
+    let (day, second) = (unix.div_euclid(86_400), unix.rem_euclid(86_400));
+    // Years that begin in March, so that the leap day is the last (the Gregorian cycle has 146,097 days).
+    let of_cycle = (day + 719_468).rem_euclid(146_097);
+    let year = (of_cycle - of_cycle / 1460 + of_cycle / 36_524 - of_cycle / 146_096) / 365;
+    let of_year = of_cycle - (365 * year + year / 4 - year / 100);
+    let month = (5 * of_year + 2) / 153;
+    let (day_of_month, month) = (of_year - (153 * month + 2) / 5 + 1, (month + 2) % 12 + 1);
+    let year = year + (day + 719_468).div_euclid(146_097) * 400 + i64::from(month <= 2);
+    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+    format!("{year:04}-{month:02}-{day_of_month:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
+/// `curl`, for what our own client does not speak: TLS and HTTP/2. `None`, and a word, where there is none.
+pub fn curl() -> Option<fn() -> Command> {
+    let version = Command::new("curl").arg("--version").output();
+    let speaks = |version: &Output| String::from_utf8_lossy(&version.stdout).contains("HTTP2");
+    if !version.is_ok_and(|version| speaks(&version)) {
+        eprintln!("skipped: there is no curl that speaks HTTP/2");
+        return None;
+    }
+    Some(|| {
+        let mut curl = Command::new("curl");
+        curl.args(["--silent", "--show-error", "--include", "--max-time", "30"]);
+        curl
+    })
+}
+
+/// The answer's head and body as curl prints them.
+pub fn run_curl(mut curl: Command) -> String {
+    let output = curl.output().expect("curl is installed");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(
+        output.status.success(),
+        "{curl:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    text
+}

@@ -1,0 +1,515 @@
+//! An Envoy with the filter in front of an echoing upstream.
+
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::{Map, Value, json};
+
+use super::client::{Answer, Request};
+use super::envoy::{Envoy, Refused, module, proving_module};
+use super::refusal::{self, Challenge};
+use super::service::Service;
+use super::table::Rows;
+use super::{NOISE, PATIENCE, poll};
+
+/// How a gateway is set up; `start` makes one.
+#[derive(Clone)]
+pub struct Setup {
+    policy: Value,
+    /// Instead of the policy, be it JSON or not.
+    policy_text: Option<String>,
+    workers: u32,
+    clusters: Vec<Value>,
+    environment: Map<String, Value>,
+    over_lds: bool,
+    mutual_tls: bool,
+    in_a_struct: bool,
+    module: fn() -> PathBuf,
+}
+
+pub struct Gateway {
+    envoy: Envoy,
+    setup: Setup,
+    upstream: Service,
+    port: u16,
+}
+
+impl Setup {
+    pub fn of(policy: Value) -> Self {
+        Self {
+            policy,
+            policy_text: None,
+            workers: 1,
+            clusters: Vec::new(),
+            environment: Map::new(),
+            over_lds: false,
+            mutual_tls: false,
+            in_a_struct: false,
+            module,
+        }
+    }
+
+    pub fn policy_text(mut self, text: &str) -> Self {
+        self.policy_text = Some(text.to_owned());
+        self
+    }
+
+    pub fn workers(mut self, workers: u32) -> Self {
+        self.workers = workers;
+        self
+    }
+
+    /// A cluster of one host on this port.
+    pub fn cluster(self, name: &str, port: u16) -> Self {
+        let address = json!({ "socket_address": { "address": "127.0.0.1", "port_value": port } });
+        self.cluster_at(
+            name,
+            json!([{ "lb_endpoints": [{ "endpoint": { "address": address } }] }]),
+        )
+    }
+
+    pub fn cluster_without_hosts(self, name: &str) -> Self {
+        self.cluster_at(name, json!([]))
+    }
+
+    /// A cluster whose circuit breaker lets one call through at a time.
+    pub fn narrow_cluster(mut self, name: &str, port: u16) -> Self {
+        self = self.cluster(name, port);
+        let cluster = self.clusters.last_mut().expect("just added");
+        cluster["circuit_breakers"] = json!({ "thresholds": [{
+            "max_connections": 1, "max_pending_requests": 1, "max_requests": 1, "max_retries": 0,
+        }] });
+        self
+    }
+
+    fn cluster_at(mut self, name: &str, endpoints: Value) -> Self {
+        self.clusters.push(json!({
+            "name": name,
+            "type": "STATIC",
+            "connect_timeout": "1s",
+            "load_assignment": { "cluster_name": name, "endpoints": endpoints },
+        }));
+        self
+    }
+
+    /// An environment variable of the VM.
+    pub fn environment(mut self, name: &str, value: &str) -> Self {
+        self.environment.insert(name.to_owned(), json!(value));
+        self
+    }
+
+    /// The listener comes over LDS, so that `Gateway::update` works. A bad policy is then no reason not to start.
+    pub fn over_lds(mut self) -> Self {
+        self.over_lds = true;
+        self
+    }
+
+    /// A second listener asks clients for a certificate (`Gateway::tls_port`).
+    pub fn mutual_tls(mut self) -> Self {
+        self.mutual_tls = true;
+        self
+    }
+
+    /// The policy reaches the plugin as a `Struct` instead of a `StringValue`.
+    pub fn in_a_struct(mut self) -> Self {
+        self.in_a_struct = true;
+        self
+    }
+
+    /// The module that obeys the header `x-prove`.
+    pub fn proving(mut self) -> Self {
+        self.module = proving_module;
+        self
+    }
+
+    pub fn start(self) -> Gateway {
+        self.try_start()
+            .unwrap_or_else(|refused| panic!("Envoy refused to start:\n{}", refused.log))
+    }
+
+    pub fn try_start(mut self) -> Result<Gateway, Refused> {
+        let upstream = Service::echo();
+        self = self.cluster("upstream", upstream.port());
+        let folder = Envoy::folder();
+        fs::write(
+            folder.join("bootstrap.json"),
+            self.bootstrap(&folder).to_string(),
+        )
+        .expect("a writable folder");
+        if self.over_lds {
+            self.publish(&folder);
+        }
+        let envoy = Envoy::start(folder, self.workers)?;
+        let mut gateway = Gateway {
+            envoy,
+            setup: self,
+            upstream,
+            port: 0,
+        };
+        gateway.port = gateway
+            .listener("plain")
+            .expect("a listener for plain HTTP");
+        Ok(gateway)
+    }
+
+    fn bootstrap(&self, folder: &Path) -> Value {
+        let mut bootstrap = json!({
+            "node": { "id": "test", "cluster": "test" },
+            "admin": { "address": socket(), "access_log": [] },
+            "static_resources": { "clusters": self.clusters },
+            "stats_config": { "stats_tags": shipped_stats_tags() },
+        });
+        if self.over_lds {
+            let source = json!({
+                "path": folder.join("lds/listeners.json"),
+                "watched_directory": { "path": folder.join("lds") },
+            });
+            bootstrap["dynamic_resources"] =
+                json!({ "lds_config": { "path_config_source": source } });
+        } else {
+            bootstrap["static_resources"]["listeners"] = json!(self.listeners(folder));
+        }
+        bootstrap
+    }
+
+    /// Puts the listeners where Envoy watches: at once, by a rename.
+    fn publish(&self, folder: &Path) {
+        let watched = folder.join("lds");
+        fs::create_dir_all(&watched).expect("a writable folder");
+        let mut listeners = self.listeners(folder);
+        for listener in &mut listeners {
+            listener["@type"] = json!("type.googleapis.com/envoy.config.listener.v3.Listener");
+        }
+        let draft = folder.join("listeners.json");
+        fs::write(&draft, json!({ "resources": listeners }).to_string())
+            .expect("a writable folder");
+        fs::rename(draft, watched.join("listeners.json")).expect("a writable folder");
+    }
+
+    fn listeners(&self, folder: &Path) -> Vec<Value> {
+        let listener = |name: &str, chain: Value| json!({ "name": name, "address": socket(), "filter_chains": [chain] });
+        let connections = self.connection_manager(folder);
+        let mut listeners = vec![listener("plain", json!({ "filters": [connections] }))];
+        if self.mutual_tls {
+            let fixture = |name: &str| json!({ "filename": format!("{}/tests/envoy/fixtures/{name}", env!("CARGO_MANIFEST_DIR")) });
+            let certificate = json!({ "certificate_chain": fixture("server.pem"), "private_key": fixture("server-key.pem") });
+            let context = json!({
+                "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
+                "common_tls_context": {
+                    "tls_certificates": [certificate],
+                    "validation_context": { "trusted_ca": fixture("client.pem") },
+                },
+            });
+            let socket = json!({ "name": "envoy.transport_sockets.tls", "typed_config": context });
+            listeners.push(listener(
+                "tls",
+                json!({ "filters": [connections], "transport_socket": socket }),
+            ));
+        }
+        listeners
+    }
+
+    fn connection_manager(&self, folder: &Path) -> Value {
+        let state = |name: &str| {
+            (
+                name.to_owned(),
+                json!(format!("%FILTER_STATE(wasm.portcullis.{name}:PLAIN)%")),
+            )
+        };
+        let mut log: Map<_, _> = [
+            "subject",
+            "client_id",
+            "tenant",
+            "scopes",
+            "rule",
+            "decision",
+            "code",
+        ]
+        .map(state)
+        .into_iter()
+        .collect();
+        log.insert("path".to_owned(), json!("%REQ(:PATH)%"));
+        let access_log = json!({
+            "@type": "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog",
+            "path": folder.join("access.log"),
+            "log_format": { "json_format": log },
+        });
+        let router = json!({ "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router" });
+        let route = json!({ "match": { "prefix": "/" }, "route": { "cluster": "upstream", "timeout": "15s" } });
+        json!({
+            "name": "envoy.filters.network.http_connection_manager",
+            "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+                "stat_prefix": "ingress",
+                "stream_idle_timeout": "15s",
+                "access_log": [{ "name": "envoy.access_loggers.file", "typed_config": access_log }],
+                "http_filters": [
+                    { "name": "envoy.filters.http.wasm", "typed_config": self.filter() },
+                    { "name": "envoy.filters.http.router", "typed_config": router },
+                ],
+                "route_config": { "virtual_hosts": [{ "name": "all", "domains": ["*"], "routes": [route] }] },
+            },
+        })
+    }
+
+    fn filter(&self) -> Value {
+        let configuration = if self.in_a_struct {
+            json!({ "@type": "type.googleapis.com/google.protobuf.Struct", "value": self.policy })
+        } else {
+            let text = self
+                .policy_text
+                .clone()
+                .unwrap_or_else(|| self.policy.to_string());
+            json!({ "@type": "type.googleapis.com/google.protobuf.StringValue", "value": text })
+        };
+        json!({
+            "@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm",
+            "config": {
+                "name": "portcullis",
+                "configuration": configuration,
+                "failure_policy": "FAIL_RELOAD",
+                "reload_config": { "backoff": { "base_interval": "0.1s" } },
+                "vm_config": {
+                    "vm_id": "portcullis",
+                    "runtime": "envoy.wasm.runtime.v8",
+                    "code": { "local": { "filename": (self.module)() } },
+                    "environment_variables": { "key_values": self.environment },
+                },
+            },
+        })
+    }
+}
+
+/// The labels that operators are told to give the counters.
+fn shipped_stats_tags() -> Vec<Value> {
+    let shipped = concat!(env!("CARGO_MANIFEST_DIR"), "/envoy/envoy.yaml");
+    let shipped = fs::read_to_string(shipped).expect("the tour has an Envoy configuration");
+    let tag = |line: &str| {
+        let line = line.trim().strip_prefix("- {tag_name: ")?;
+        let (name, regex) = line.strip_suffix("'}")?.split_once(", regex: '")?;
+        Some(json!({ "tag_name": name, "regex": regex }))
+    };
+    let tags: Vec<Value> = shipped.lines().filter_map(tag).collect();
+    assert!(
+        !tags.is_empty(),
+        "envoy/envoy.yaml has no stats_tags of one line each"
+    );
+    tags
+}
+
+/// Any free port of this machine.
+fn socket() -> Value {
+    json!({ "socket_address": { "address": "127.0.0.1", "port_value": 0 } })
+}
+
+/// What became of a request.
+pub struct Outcome {
+    pub request: Request,
+    pub answer: Answer,
+    pub elapsed: Duration,
+}
+
+impl fmt::Debug for Outcome {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            out,
+            "\n--- request\n{:?}--- answer after {:?}\n{:?}",
+            self.request, self.elapsed, self.answer
+        )
+    }
+}
+
+impl Outcome {
+    /// Panics where the answer is no refusal by one of these codes (`A|B`).
+    pub fn assert_refused(&self, codes: &str) {
+        let verdict = refusal::check(
+            &self.answer,
+            &codes.split('|').collect::<Vec<_>>(),
+            Challenge::Bearer,
+        );
+        assert!(verdict.is_ok(), "{verdict:?} in {self:?}");
+    }
+
+    pub fn assert_passed(&self) {
+        let verdict = self.answer.seen();
+        assert!(verdict.is_ok(), "{verdict:?} in {self:?}");
+    }
+
+    /// Panics where the answer took longer than a limit of the contract and what a busy machine adds.
+    pub fn assert_within(&self, limit: Duration) {
+        assert!(
+            self.elapsed < limit + NOISE,
+            "later than {limit:?}: {self:?}"
+        );
+    }
+}
+
+impl Gateway {
+    pub fn start(policy: Value) -> Self {
+        Setup::of(policy).start()
+    }
+
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub fn tls_port(&self) -> u16 {
+        self.listener("tls").expect("a listener for TLS")
+    }
+
+    fn listener(&self, name: &str) -> Option<u16> {
+        poll(PATIENCE, || {
+            let listeners = self
+                .envoy
+                .admin("/listeners?format=json")
+                .ok()?
+                .json()
+                .ok()?;
+            let statuses = listeners["listener_statuses"].as_array()?.clone();
+            let status = statuses.into_iter().find(|status| status["name"] == name)?;
+            let port = status["local_address"]["socket_address"]["port_value"].as_u64()?;
+            u16::try_from(port).ok()
+        })
+    }
+
+    pub fn send(&self, request: &Request) -> Answer {
+        request.send(self.port).unwrap_or_else(|error| {
+            panic!(
+                "{error}\n{request:?}\nEnvoy's log:\n{}",
+                self.envoy.log_tail()
+            )
+        })
+    }
+
+    pub fn timed(&self, request: Request) -> Outcome {
+        let start = Instant::now();
+        let answer = self.send(&request);
+        Outcome {
+            request,
+            answer,
+            elapsed: start.elapsed(),
+        }
+    }
+
+    /// Sends all at once. The outcomes come in the order of the requests.
+    pub fn send_all(&self, requests: Vec<Request>) -> Vec<Outcome> {
+        thread::scope(|scope| {
+            let under_way: Vec<_> = requests
+                .into_iter()
+                .map(|request| scope.spawn(move || self.timed(request)))
+                .collect();
+            under_way
+                .into_iter()
+                .map(|thread| thread.join().expect("an answer"))
+                .collect()
+        })
+    }
+
+    /// Repeats a request until its answer has this status; panics with the last answer where it never has.
+    pub fn await_status(&self, request: &Request, status: u16) -> Outcome {
+        let mut last = None;
+        let found = poll(PATIENCE, || {
+            last = Some(self.timed(request.clone()));
+            last.take_if(|outcome| outcome.answer.status == status)
+        });
+        found.unwrap_or_else(|| {
+            panic!(
+                "never {status}: {last:?}\nEnvoy's log:\n{}",
+                self.envoy.log_tail()
+            )
+        })
+    }
+
+    /// Runs the rows of a table to its end, then fails with all that went wrong.
+    pub fn table(&self, fill: impl FnOnce(&mut Rows<'_>)) {
+        let mut rows = Rows::of(self);
+        fill(&mut rows);
+        rows.finish();
+    }
+
+    /// How many requests reached the upstream.
+    pub fn upstream_calls(&self) -> usize {
+        self.upstream.calls().len()
+    }
+
+    /// Publishes another policy over LDS; whether Envoy took it.
+    pub fn update(&self, policy: Value) -> bool {
+        let count = |name| self.counter(&format!("listener_manager.lds.{name}"));
+        let counts = || [count("update_success"), count("update_rejected")];
+        let before = counts();
+        let setup = Setup {
+            policy,
+            ..self.setup.clone()
+        };
+        setup.publish(&self.envoy.file(""));
+        let taken = poll(PATIENCE, || match counts() {
+            [taken, _] if taken > before[0] => Some(true),
+            [_, refused] if refused > before[1] => Some(false),
+            _ => None,
+        });
+        taken.expect("Envoy reads the update")
+    }
+
+    /// A counter by its full name, those of the filter without Envoy's `wasmcustom.`; 0 where nobody counted yet.
+    pub fn counter(&self, name: &str) -> u64 {
+        let stats = self
+            .envoy
+            .admin("/stats")
+            .map(|answer| answer.body)
+            .unwrap_or_default();
+        let stats = String::from_utf8_lossy(&stats);
+        let values = stats.lines().filter_map(|line| {
+            let (found, value) = line.split_once(": ")?;
+            (found.strip_prefix("wasmcustom.").unwrap_or(found) == name).then_some(value)
+        });
+        values.filter_map(|value| value.parse::<u64>().ok()).sum()
+    }
+
+    /// The lines of `/stats/prometheus` that are the filter's.
+    pub fn prometheus_of_filter(&self) -> String {
+        let answer = self
+            .envoy
+            .admin("/stats/prometheus")
+            .expect("the admin interface answers");
+        let text = String::from_utf8_lossy(&answer.body).into_owned();
+        let ours = text.lines().filter(|line| line.starts_with("portcullis"));
+        ours.map(|line| format!("{line}\n")).collect()
+    }
+
+    pub fn log(&self) -> String {
+        self.envoy.log()
+    }
+
+    pub fn log_tail(&self) -> String {
+        self.envoy.log_tail()
+    }
+
+    /// The audit line about a request to this path, once it is there.
+    pub fn audit(&self, path: &str) -> Option<Value> {
+        poll(Duration::from_secs(10), || {
+            audit_lines(&self.log()).find(|line| line["path"] == path)
+        })
+    }
+
+    /// The access log entry of a request to this path, once it is there.
+    pub fn access(&self, path: &str) -> Option<Value> {
+        poll(Duration::from_secs(10), || {
+            let log = self.envoy.read("access.log");
+            log.lines()
+                .filter_map(|line| serde_json::from_str(line).ok())
+                .find(|entry: &Value| entry["path"] == path)
+        })
+    }
+}
+
+/// The audit lines in Envoy's log, oldest first.
+pub fn audit_lines(log: &str) -> impl Iterator<Item = Value> {
+    log.lines().filter_map(|line| {
+        let json = line.find('{').map(|start| &line[start..])?;
+        let audit: Value = serde_json::from_str(json).ok()?;
+        audit.get("decision").is_some().then_some(audit)
+    })
+}

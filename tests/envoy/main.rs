@@ -1,0 +1,35 @@
+//! Portcullis inside a real Envoy, from the outside: requests go in over TCP, and what counts is what the
+//! client gets back, what the upstream receives, and what the other services are asked.
+//!
+//! `PORTCULLIS_WASM` names the module (default: `target/wasm32-wasip1/release/portcullis.wasm`),
+//! `PORTCULLIS_PROVING_WASM` the one built with the feature `proving` (default: the same below `target/proving`),
+//! `ENVOY_BIN` the Envoy (default: `.cache/envoy/envoy`, then the PATH). `make test` provides them all.
+
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used
+)]
+
+mod algorithms;
+mod api_keys;
+mod configuration;
+mod credentials;
+mod grpc;
+mod harness;
+mod host_signatures;
+mod identity;
+mod introspection;
+mod jwks;
+#[path = "../vectors/lists.rs"]
+mod lists;
+mod reload;
+mod remote_api_keys;
+mod revocation;
+mod rules;
+mod status_list;
+mod telemetry;
+mod tokens;

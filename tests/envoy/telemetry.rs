@@ -1,0 +1,254 @@
+//! What a request leaves behind: an audit line, counters, filter state.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::harness::client::get;
+use crate::harness::gateway::{Gateway, audit_lines};
+use crate::harness::keys::{Key, amended, fresh_api_key, sha256};
+use crate::harness::policy::provider;
+use crate::harness::poll;
+
+fn policy(key: &Key, api_key: &str) -> Value {
+    json!({
+        "providers": { "corp": amended(provider([key]), json!({ "tenant_claim": "tenant" })) },
+        "api_keys": { "keys": [{ "id": "robot-2026", "client": "robot", "hash": sha256(api_key) }] },
+        "rules": [{ "name": "open", "match": { "path": { "prefix": "/open" } }, "access": "anonymous" }, { "name": "main" }],
+        "audit": "all",
+    })
+}
+
+#[test]
+fn every_decision_is_audited_and_counted() {
+    let (key, secret) = (Key::new("ES256", "k"), fresh_api_key());
+    let token = key.token(json!({ "client_id": "app", "tenant": "acme", "scope": "a b", "secret": "a-claim-that-nobody-logs" }));
+    let gateway = Gateway::start(policy(&key, &secret));
+    gateway.table(|rows| {
+        rows.passes("allowed", get("/audit/allowed?secret=1").bearer(&token));
+        rows.passes(
+            "allowed from the cache",
+            get("/audit/cached").bearer(&token),
+        );
+        rows.passes("an API key", get("/audit/key").header("x-api-key", &secret));
+        rows.passes("anonymous", get("/open/anonymous"));
+        rows.refuses(
+            "expired",
+            get("/audit/expired").bearer(key.token(json!({ "exp": 1 }))),
+            "TOKEN_EXPIRED",
+        );
+        rows.refuses(
+            "missing",
+            get("/audit/missing").header("x-request-id", "4a1c6e1e-0000-4000-8000-000000000000"),
+            "MISSING_TOKEN",
+        );
+        rows.refuses(
+            "injection",
+            get("/audit/a%22,%22b?x=\"").bearer("\"} {\"decision\":\"allow\"}"),
+            "MALFORMED_TOKEN",
+        );
+        rows.refuses(
+            "bytes",
+            get("/audit/bytes").header("authorization", b"Bearer \xff\xfe"),
+            "MALFORMED_TOKEN",
+        );
+    });
+
+    let audit = |path: &str| {
+        gateway
+            .audit(path)
+            .unwrap_or_else(|| panic!("no audit line for {path}:\n{}", gateway.log_tail()))
+    };
+    for (path, wanted) in [
+        (
+            "/audit/allowed",
+            json!({ "decision": "allow", "rule": "main", "provider": "corp", "subject": "alice", "client_id": "app", "source": "local", "method": "GET" }),
+        ),
+        (
+            "/audit/cached",
+            json!({ "decision": "allow", "rule": "main", "provider": "corp", "subject": "alice", "source": "cache" }),
+        ),
+        (
+            "/audit/key",
+            json!({ "decision": "allow", "provider": "api_keys", "client_id": "robot", "key_id": "robot-2026" }),
+        ),
+        (
+            "/open/anonymous",
+            json!({ "decision": "allow", "rule": "open" }),
+        ),
+        (
+            "/audit/expired",
+            json!({ "decision": "deny", "code": "TOKEN_EXPIRED", "rule": "main" }),
+        ),
+        (
+            "/audit/missing",
+            json!({ "decision": "deny", "code": "MISSING_TOKEN", "rule": "main", "request_id": "4a1c6e1e-0000-4000-8000-000000000000" }),
+        ),
+        (
+            "/audit/bytes",
+            json!({ "decision": "deny", "code": "MALFORMED_TOKEN" }),
+        ),
+    ] {
+        let line = audit(path);
+        for (member, value) in wanted.as_object().expect("an object") {
+            assert_eq!(&line[member], value, "{member} of {line}");
+        }
+        for member in line.as_object().expect("an object").keys() {
+            let known = [
+                "time",
+                "decision",
+                "code",
+                "rule",
+                "provider",
+                "subject",
+                "client_id",
+                "key_id",
+                "source",
+                "age_ms",
+                "method",
+                "path",
+                "request_id",
+            ];
+            assert!(
+                known.contains(&member.as_str()),
+                "unknown member {member} of {line}"
+            );
+        }
+        for member in ["time", "decision", "method", "path", "request_id"] {
+            assert!(!line[member].is_null(), "{member} of {line}");
+        }
+    }
+    let log = gateway.log();
+    assert!(
+        !log.contains("a-claim-that-nobody-logs") && !log.contains("secret=1"),
+        "{log}"
+    );
+    let levels = |path: &str| {
+        log.lines()
+            .find(|line| line.contains(&format!("\"{path}\"")))
+            .unwrap_or_default()
+    };
+    assert!(
+        levels("/audit/allowed").contains("[info]"),
+        "{}",
+        levels("/audit/allowed")
+    );
+    assert!(
+        levels("/audit/expired").contains("[warning]"),
+        "{}",
+        levels("/audit/expired")
+    );
+
+    for (counter, count) in [
+        ("portcullis.allowed", 4),
+        ("portcullis.denied.token_expired", 1),
+        ("portcullis.denied.missing_token", 1),
+        ("portcullis.denied.malformed_token", 2),
+        ("portcullis.shadow_denied.token_expired", 0),
+        ("portcullis.cache.token.hit", 1),
+    ] {
+        assert_eq!(gateway.counter(counter), count, "{counter}");
+    }
+    let prometheus = gateway.prometheus_of_filter();
+    for line in [
+        "portcullis_allowed{} 4",
+        "portcullis_denied{code=\"token_expired\"} 1",
+        "portcullis_cache{cache=\"token\",result=\"hit\"} 1",
+    ] {
+        assert!(
+            prometheus.lines().any(|other| other == line),
+            "{line} is not in\n{}",
+            prometheus
+        );
+    }
+
+    let access = |path: &str| {
+        gateway
+            .access(path)
+            .unwrap_or_else(|| panic!("no access log entry for {path}"))
+    };
+    let allowed = access("/audit/allowed?secret=1");
+    let wanted = json!({
+        "path": "/audit/allowed?secret=1", "subject": "alice", "client_id": "app", "tenant": "acme", "scopes": "a b",
+        "rule": "main", "decision": "allow", "code": null,
+    });
+    for (member, value) in wanted.as_object().expect("an object") {
+        let empty = value.is_null() && allowed[member] == "";
+        assert!(empty || &allowed[member] == value, "{member} of {allowed}");
+    }
+    let denied = access("/audit/expired");
+    assert_eq!(
+        (&denied["decision"], &denied["code"], &denied["rule"]),
+        (&json!("deny"), &json!("TOKEN_EXPIRED"), &json!("main"))
+    );
+    assert_eq!(access("/audit/key")["client_id"], "robot");
+}
+
+#[test]
+fn audit_may_be_denied_only_or_none() {
+    let (key, secret) = (Key::new("ES256", "k"), fresh_api_key());
+    for (audit, denials) in [(Value::Null, true), (json!("none"), false)] {
+        let gateway = Gateway::start(amended(policy(&key, &secret), json!({ "audit": audit })));
+        gateway.table(|rows| {
+            rows.passes(
+                "allowed",
+                get("/audit/allowed").bearer(key.token(json!({}))),
+            );
+            rows.refuses("denied", get("/audit/denied"), "MISSING_TOKEN");
+        });
+        let lines = || audit_lines(&gateway.log()).collect::<Vec<_>>();
+        if denials {
+            assert!(gateway.audit("/audit/denied").is_some());
+        } else {
+            thread::sleep(Duration::from_millis(300));
+        }
+        assert_eq!(
+            lines().len(),
+            usize::from(denials),
+            "audit {audit}: {:?}",
+            lines()
+        );
+    }
+}
+
+#[test]
+fn a_flood_of_denials_is_summed_up() {
+    let (key, secret) = (Key::new("ES256", "k"), fresh_api_key());
+    let gateway = Gateway::start(policy(&key, &secret));
+    let start = Instant::now();
+    const FLOOD: usize = 600;
+    for _ in 0..FLOOD {
+        gateway.send(&get("/flood"));
+    }
+    let seconds = usize::try_from(start.elapsed().as_secs()).expect("a short while") + 1;
+    let lines = || {
+        audit_lines(&gateway.log())
+            .filter(|line| line["path"] == "/flood")
+            .count()
+    };
+    let logged = lines();
+    assert!(
+        logged <= 100 * (seconds + 1),
+        "{logged} lines in {seconds} s"
+    );
+    assert!(logged >= 100.min(FLOOD), "{logged} lines");
+    assert_eq!(
+        gateway.counter("portcullis.denied.missing_token"),
+        FLOOD as u64
+    );
+    // Further denials in a later second: now the suppressed ones are told.
+    let told = poll(Duration::from_secs(10), || {
+        gateway.send(&get("/later"));
+        gateway
+            .log()
+            .lines()
+            .any(|line| line.contains("suppressed"))
+            .then_some(())
+    });
+    assert!(
+        logged == FLOOD || told.is_some(),
+        "nobody tells of {} suppressed lines",
+        FLOOD - logged
+    );
+}
