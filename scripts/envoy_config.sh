@@ -1,0 +1,24 @@
+#!/bin/sh
+# Prints envoy/envoy.yaml ready to run: ${NAME:-default} becomes NAME from the environment or the default,
+# ${POLICY} becomes policies/tour.yaml, indented like the placeholder.
+set -eu
+cd "$(dirname "$0")/.."
+
+awk -v policy=policies/tour.yaml '
+    /^ *\$\{POLICY\}$/ {
+        indent = $0
+        sub(/\$.*/, "", indent)
+        while ((getline line < policy) > 0) print (line == "" ? line : indent line)
+        next
+    }
+    {
+        while (match($0, /\$\{[A-Z_]+:-[^}]*\}/)) {
+            name = value = substr($0, RSTART + 2, RLENGTH - 3)
+            sub(/:-.*/, "", name)
+            sub(/^[A-Z_]+:-/, "", value)
+            if (name in ENVIRON) value = ENVIRON[name]
+            $0 = substr($0, 1, RSTART - 1) value substr($0, RSTART + RLENGTH)
+        }
+        print
+    }
+' envoy/envoy.yaml

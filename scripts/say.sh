@@ -1,0 +1,23 @@
+# shellcheck shell=sh
+# Sourced: what every script here says and asks in the same words.
+
+say() { printf '\033[1m==>\033[0m %s\n' "$*" >&2; }
+fail() { printf '\033[1;31mfailed:\033[0m %s\n' "$*" >&2; exit 1; }
+
+# apt_install WHAT-FOR PACKAGE...: installs where that is ours to do, else says what is missing.
+apt_install() {
+    purpose=$1
+    shift
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        say "installing $*: $purpose"
+        apt-get update -qq >&2 && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends -o Dpkg::Use-Pty=0 "$@" >&2
+    else
+        say "$purpose is missing: as root, apt-get install $*"
+        return 1
+    fi
+}
+
+# Cargo links native code, build scripts included, with cc.
+need_cc() {
+    command -v cc >/dev/null || apt_install "a C compiler and linker" gcc libc6-dev || fail "no cc"
+}

@@ -1,0 +1,24 @@
+#!/bin/sh
+# Runs every test and says at the end what ran. `make test` builds what this needs.
+set -eu
+cd "$(dirname "$0")/.."
+. scripts/say.sh
+
+ENVOY_BIN=$(scripts/envoy.sh)
+PORTCULLIS_WASM=$PWD/target/wasm32-wasip1/release/portcullis.wasm
+PORTCULLIS_PROVING_WASM=$PWD/target/proving/wasm32-wasip1/release/portcullis.wasm
+export ENVOY_BIN PORTCULLIS_WASM PORTCULLIS_PROVING_WASM
+
+failed=
+cargo test --workspace --no-fail-fast || failed="cargo test"
+
+scripts/compose_test.sh && containers="ran" || containers=$?
+case $containers in
+ran) ;;
+77) containers="skipped, and why stands above" ;;
+*) containers="failed" failed="${failed:+$failed, }compose-test" ;;
+esac
+
+say "ran: cargo test --workspace, with Envoy $("$ENVOY_BIN" --version | sed -n 's|.*version: [0-9a-f]*/\([0-9.]*\).*|\1|p') at $ENVOY_BIN"
+say "the tour in containers: $containers"
+[ -z "$failed" ] || fail "$failed"

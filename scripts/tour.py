@@ -1,0 +1,389 @@
+#!/usr/bin/env python3
+"""The tour: requests through a real Envoy, what each should get, what it got, and why: the refusal's own
+reason, or the identity that the upstream saw.
+
+    tour.py demo      sets a stage, visits it, takes it down; exit status 0 only if every answer is as expected
+    tour.py up        leaves a stage standing and prints requests to try
+    tour.py down      ends what `up` started
+    tour.py visit ENVOY AUTHORITY AUTHORITY_ADMIN      the same requests against one that stands elsewhere, by its URLs
+"""
+
+import base64
+import http.client
+import json
+import os
+import signal
+import sys
+import threading
+import time
+import urllib.parse
+from dataclasses import dataclass, field
+from typing import Callable, Optional
+
+from stage import ROOT, Failed, Stage
+
+# The secrets of authority/tour.toml and the keys of policies/tour.yaml: public, and good for this tour alone.
+SECRETS = {
+    "reader": "reader-secret-3f9c1a7e5b2d8046",
+    "writer": "writer-secret-8d21c6f04e7ab395",
+    "edward": "edward-secret-51b7e0d93c6f2a84",
+    "stranger": "stranger-secret-c04a96e1f87d3b52",
+    "shortlived": "shortlived-secret-7e2f5d1b9a0c4836",
+}
+API_KEY = "tour-key-of-ci-bot-4f1d7a90c2e35b68"
+EXPIRED_API_KEY = "tour-key-of-last-year-8b3c6e1f70a94d25"
+UNKNOWN_API_KEY = "tour-key-of-nobody-0000000000000000"
+
+
+# === What is sent ===
+
+
+@dataclass
+class Answer:
+    status: int
+    headers: list
+    body: bytes
+    took: float = 0.0
+    note: str = ""  # what the row itself saw, where that says more than the body
+    wrong: str = ""  # what it saw that must not be
+
+    def json(self):
+        try:
+            found = json.loads(self.body)
+        except ValueError:
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    def all(self, name):
+        return [value for key, value in self.headers if key.lower() == name]
+
+    @property
+    def verdict(self):
+        """`200`, or `401 TOKEN_EXPIRED`."""
+        return f"{self.status} {self.json().get('code', '')}".strip()
+
+    @property
+    def seen(self):
+        """The headers that reached the upstream."""
+        return self.json().get("headers", {})
+
+    @property
+    def why(self):
+        if self.note:
+            return self.note
+        if self.status != 200:
+            return self.json().get("error_description") or self.body[:60].decode(errors="replace")
+        who = [f"{name[7:]}={value}" for name, value in sorted(self.seen.items()) if name.startswith("x-auth-")]
+        return " ".join(who) or "no identity"
+
+
+def ask(url, method, path, headers=None, body=None):
+    """One request, its path byte for byte as given."""
+    connection = http.client.HTTPConnection(urllib.parse.urlsplit(url).netloc, timeout=20)
+    began = time.monotonic()
+    try:
+        connection.request(method, path, body=body, headers=headers or {})
+        reply = connection.getresponse()
+        return Answer(reply.status, reply.getheaders(), reply.read(), time.monotonic() - began)
+    except (OSError, http.client.HTTPException) as error:
+        return Answer(0, [], f"no answer: {error}".encode())
+    finally:
+        connection.close()
+
+
+@dataclass
+class Visit:
+    """One walk through the rows, against one stage."""
+
+    envoy: str
+    authority: str
+    authority_admin: str
+    stage: Optional[Stage] = None  # where it is ours: then the tour may also kill what stands on it
+    tokens: dict = field(default_factory=dict)
+
+    def get(self, path, **headers):
+        return self.send("GET", path, **headers)
+
+    def send(self, method, path, **headers):
+        return ask(self.envoy, method, path, {name.replace("_", "-"): value for name, value in headers.items()})
+
+    def bearer(self, client):
+        return "Bearer " + self.token(client)
+
+    def token(self, client):
+        """The client's token, got once."""
+        if client not in self.tokens:
+            self.tokens[client] = self.new_token(client)
+        return self.tokens[client]
+
+    def new_token(self, client):
+        basic = base64.b64encode(f"{client}:{SECRETS[client]}".encode()).decode()
+        reply = ask(
+            self.authority, "POST", "/token", body="grant_type=client_credentials",
+            headers={"authorization": f"Basic {basic}", "content-type": "application/x-www-form-urlencoded"},
+        )
+        if reply.status != 200:
+            raise Failed(f"the authority gave {client} no token: {reply.verdict} {reply.why}")
+        return reply.json()["access_token"]
+
+    def rotate_keys(self):
+        reply = ask(self.authority_admin, "POST", "/keys/rotate")
+        if reply.status // 100 != 2:
+            raise Failed(f"the authority did not rotate its keys: {reply.verdict} {reply.why}")
+
+
+# === What is forged ===
+
+
+def segment(data):
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def opened(part):
+    return json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+
+
+def promoted(token):
+    """The same token with more rights, under the signature of the old claims."""
+    header, claims, signature = token.split(".")
+    return ".".join([header, segment(json.dumps({**opened(claims), "scope": "data:read data:write"}).encode()), signature])
+
+
+def unsigned(token):
+    header, claims, _ = token.split(".")
+    return ".".join([segment(json.dumps({**opened(header), "alg": "none"}).encode()), claims, ""])
+
+
+# === The rows ===
+
+
+@dataclass
+class Row:
+    request: str
+    expected: str
+    send: Callable[[Visit], Answer]
+    also: Callable[[Answer], Optional[str]] = lambda answer: None  # what is wrong beside status and code
+    needs_stage: bool = False
+
+
+def sees(**expected):
+    """The upstream must see exactly this identity."""
+
+    def problem(answer):
+        expected_headers = {f"x-auth-{name.replace('_', '-')}": value for name, value in expected.items()}
+        found = {name: value for name, value in answer.seen.items() if name.replace("_", "-").startswith("x-auth-")}
+        if {name: found.get(name) for name in expected_headers} != expected_headers:
+            return f"the upstream saw {found}, not {expected_headers}"
+        if not expected and found:
+            return f"the upstream saw {found}, but nobody had proved who they are"
+        return None
+
+    return problem
+
+
+def after_it_expired(visit):
+    token = visit.token("shortlived")
+    expiry = opened(token.split(".")[1])["exp"]
+    time.sleep(max(0.0, expiry - time.time() + 0.1))
+    return visit.get("/data", authorization="Bearer " + token)
+
+
+def through_a_rotation(visit):
+    """Clients keep asking while the key changes: nobody may be refused, neither the old token nor the new."""
+    answers, over = [], threading.Event()
+
+    def keep_asking(client):
+        while not over.is_set():
+            answers.append(visit.get("/data", authorization=visit.bearer(client)))
+
+    clients = [threading.Thread(target=keep_asking, args=(name,)) for name in ("reader", "writer", "edward")]
+    for client in clients:
+        client.start()
+    time.sleep(1.2)  # the policy lets unknown keys cause a fetch once a second, and one may have just been made
+    old = opened(visit.token("reader").split(".")[0])["kid"]
+    visit.rotate_keys()
+    token = visit.new_token("reader")
+    new = opened(token.split(".")[0])["kid"]
+    answer = visit.get("/data", authorization="Bearer " + token)
+    time.sleep(0.3)
+    over.set()
+    for client in clients:
+        client.join()
+
+    answer.note = f"new key accepted in {answer.took * 1000:.0f} ms; {len(answers)} requests in flight, none refused"
+    refused = sorted({found.verdict for found in answers if found.status != 200})
+    if refused:
+        answer.wrong = f"of {len(answers)} requests in flight some got {', '.join(refused)}"
+    elif old == new:
+        answer.wrong = "the authority still signs with the old key"
+    return answer
+
+
+ROWS = [
+    Row("a token, RS256", "200", lambda v: v.get("/data", authorization=v.bearer("reader")),
+        sees(subject="reader", client_id="reader", tenant="acme", provider="authority", scopes="data:read")),
+    Row("a token, ES256, to write", "200", lambda v: v.send("POST", "/data", authorization=v.bearer("writer")),
+        sees(subject="writer", provider="authority")),
+    Row("a token, EdDSA", "200", lambda v: v.get("/data", authorization=v.bearer("edward")), sees(subject="edward")),
+    Row("no credential", "401 MISSING_TOKEN", lambda v: v.get("/data")),
+    Row("an expired token", "401 TOKEN_EXPIRED", after_it_expired),
+    Row("a token for another audience", "401 INVALID_AUDIENCE",
+        lambda v: v.get("/data", authorization=v.bearer("stranger"))),
+    Row("a token with altered claims", "401 INVALID_SIGNATURE",
+        lambda v: v.get("/data", authorization="Bearer " + promoted(v.token("reader")))),
+    Row("a token with alg none", "401 UNSUPPORTED_ALGORITHM",
+        lambda v: v.get("/data", authorization="Bearer " + unsigned(v.token("reader")))),
+    Row("a reader's token, to write", "403 INSUFFICIENT_SCOPE",
+        lambda v: v.send("POST", "/data", authorization=v.bearer("reader"))),
+    Row("an API key", "200", lambda v: v.get("/data", x_api_key=API_KEY),
+        sees(subject="ci-bot", client_id="ci-bot", tenant="acme", provider="api_keys", key_id="ci-bot")),
+    Row("an expired API key", "401 API_KEY_EXPIRED", lambda v: v.get("/data", x_api_key=EXPIRED_API_KEY)),
+    Row("an unknown API key", "401 INVALID_API_KEY", lambda v: v.get("/data", x_api_key=UNKNOWN_API_KEY)),
+    Row("a token and an API key at once", "400 AMBIGUOUS_CREDENTIALS",
+        lambda v: v.get("/data", authorization=v.bearer("reader"), x_api_key=API_KEY)),
+    Row("a token, and X-Auth-Subject: root", "200",
+        lambda v: v.get("/data", authorization=v.bearer("reader"), x_auth_subject="root"), sees(subject="reader")),
+    Row("no token, but X-Auth-Subject: root", "200",
+        lambda v: v.get("/public", x_auth_subject="root", x_auth_scopes="data:write"), sees()),
+    Row("the path /public/..%2fdata", "400 AMBIGUOUS_PATH", lambda v: v.get("/public/..%2fdata")),
+    Row("a path that no rule names", "403 NO_RULE",
+        lambda v: v.get("/elsewhere", authorization=v.bearer("reader"))),
+    Row("a CORS preflight", "200",
+        lambda v: v.send("OPTIONS", "/data", origin="https://app.example", access_control_request_method="GET"),
+        sees()),
+    Row("tokens through a key rotation", "200", through_a_rotation, sees(subject="reader")),
+]
+
+
+# === The verdict ===
+
+
+def problem(row, answer):
+    """What is wrong with the answer; None if nothing is."""
+    if answer.wrong:
+        return answer.wrong
+    if answer.verdict != row.expected:
+        return f"expected {row.expected}"
+    if answer.status == 200:
+        leaked = {"authorization", "x-api-key"} & set(answer.seen)
+        if leaked:
+            return f"the credential reached the upstream in {', '.join(leaked)}"
+    else:
+        if answer.all("content-type") != ["application/json"] or answer.all("cache-control") != ["no-store"]:
+            return "a refusal is JSON that no cache stores"
+        challenges = len(answer.all("www-authenticate"))
+        if answer.status == 401 and challenges != 1:
+            return f"{challenges} WWW-Authenticate headers, expected one"
+    return row.also(answer)
+
+
+def walk(visit):
+    """Prints a line per row as it is answered; whether all agreed."""
+    visit.token("shortlived")  # it expires while the first rows are answered
+    rows = [row for row in ROWS if visit.stage or not row.needs_stage]
+    wide = max(len(row.request) for row in rows)
+    verdict = max(len(row.expected) for row in rows)
+    good, bad, plain = ("\033[32m", "\033[31m", "\033[0m") if colourful() else ("", "", "")
+
+    print(f"\n    {'request':{wide}}  {'expected':{verdict}}  {'answered':{verdict}}  why")
+    failed = 0
+    for row in rows:
+        answer = row.send(visit)
+        wrong = problem(row, answer)
+        failed += wrong is not None
+        mark = f"{bad}✗{plain}" if wrong else f"{good}✓{plain}"
+        print(f"  {mark} {row.request:{wide}}  {row.expected:{verdict}}  {answer.verdict:{verdict}}  {answer.why}", flush=True)
+        if wrong:
+            print(f"    {bad}{wrong}{plain}", flush=True)
+    if len(rows) < len(ROWS):
+        print(f"\n  {len(ROWS) - len(rows)} rows left out: they kill the authority, and this one is not ours to kill")
+    print(f"\n{len(rows) - failed} passed, {failed} failed")
+    return failed == 0
+
+
+def colourful():
+    return sys.stdout.isatty() and "NO_COLOR" not in os.environ
+
+
+# === The commands ===
+
+
+def demo():
+    stage = Stage(ROOT / ".cache/demo")
+    stage.down()  # what a demo that was killed may have left
+    say("starting the authority, an upstream and Envoy")
+    try:
+        stage.up()
+        agreed = walk(Visit(stage.envoy, stage.authority, stage.authority_admin, stage))
+    finally:
+        stage.down()
+    if not agreed:
+        say(f"what they said: {stage.folder.relative_to(ROOT)}/*.log")
+    return 0 if agreed else 1
+
+
+def up():
+    stage = Stage(ROOT / ".cache/tour")
+    if not stage.found_up():
+        stage.down()
+        say("starting the authority, an upstream and Envoy")
+        try:
+            stage.up()
+        except BaseException:
+            stage.down()
+            raise
+    print(f"""
+Portcullis is up; `make down` ends it.
+
+  Envoy       {stage.envoy}
+  counters    {stage.envoy_admin}/stats/prometheus
+  authority   {stage.authority}
+  logs        {stage.folder.relative_to(ROOT)}/*.log
+
+To try:
+
+  token=$(curl -s -u reader:{SECRETS['reader']} -d grant_type=client_credentials {stage.authority}/token |
+    python3 -c 'import json, sys; print(json.load(sys.stdin)["access_token"])')
+  curl -i -H "authorization: Bearer $token" {stage.envoy}/data
+  curl -i -H "authorization: Bearer $token" -X POST {stage.envoy}/data
+  curl -i -H "x-api-key: {API_KEY}" {stage.envoy}/data
+  curl -i {stage.envoy}/data
+  curl -i --path-as-is {stage.envoy}/public/..%2fdata
+  curl -i -X POST {stage.authority_admin}/keys/rotate
+""")
+    return 0
+
+
+def down():
+    ended = Stage(ROOT / ".cache/tour").down()
+    say("ended " + ", ".join(ended) if ended else "nothing was up")
+    return 0
+
+
+def visit(*urls):
+    return 0 if walk(Visit(*urls)) else 1
+
+
+def say(what):
+    print(f"==> {what}", file=sys.stderr, flush=True)
+
+
+def main(arguments):
+    # A `kill` should end the stage as a Ctrl-C does.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    commands = {"demo": (demo, 0), "up": (up, 0), "down": (down, 0), "visit": (visit, 3)}
+    command, operands = commands.get(arguments[0] if arguments else "", (None, 0))
+    if command is None or len(arguments) != operands + 1:
+        print(__doc__, file=sys.stderr)
+        return 2
+    try:
+        return command(*arguments[1:])
+    except Failed as failure:
+        say(f"failed: {failure}")
+    except KeyboardInterrupt:
+        say("interrupted")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

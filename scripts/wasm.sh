@@ -1,0 +1,73 @@
+#!/bin/sh
+# wasm.sh [--with rustup|debian] COMMAND [OPTION...]: runs cargo's COMMAND (build, clippy) for the module, with whichever
+# toolchain can be had. `build` leaves target/wasm32-wasip1/release/portcullis.wasm, whoever built it.
+#
+# rustup: the toolchain in use, its target added where missing. debian: Debian's compiler with its own std sources,
+# for machines without rustup or without a way to its server.
+set -eu
+cd "$(dirname "$0")/.."
+. scripts/say.sh
+
+target=wasm32-wasip1
+
+has_target() { # the std of the target lies in the compiler's sysroot: from rustup or a distribution
+    libdir=$(rustc --print target-libdir --target $target 2>/dev/null) && ls "$libdir"/libstd-*.rlib >/dev/null 2>&1
+}
+
+rustup_ready() {
+    command -v cargo >/dev/null || return 1
+    has_target && return
+    command -v rustup >/dev/null || return 1
+    say "adding the target $target with rustup"
+    timeout 120 rustup target add $target >&2 && has_target
+}
+
+rustup_cargo() {
+    need_cc
+    command=$1
+    shift
+    cargo "$command" --release --target $target -p portcullis --lib "$@"
+}
+
+debian_parts="rustc-web cargo-web rust-web-src lld-19 wasi-libc"
+
+debian_ready() {
+    # shellcheck disable=SC2086 # a list
+    dpkg -s $debian_parts >/dev/null 2>&1 || apt_install "a compiler for $target" $debian_parts gcc libc6-dev || return 1
+    needed=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
+    found=$(/usr/bin/rustc --version | cut -d ' ' -f 2)
+    [ "$(printf '%s\n' "$needed" "$found" | sort -V | head -n 1)" = "$needed" ] && return
+    say "Debian's rustc is $found and $needed is needed: the newer one is among its security updates"
+    return 1
+}
+
+# RUSTC_BOOTSTRAP: -Zbuild-std is unstable, and Debian has no std built for this target, only its sources.
+debian_cargo() {
+    command=$1
+    shift
+    env -u RUSTUP_TOOLCHAIN -u RUSTFLAGS \
+        RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 \
+        CARGO_TARGET_WASM32_WASIP1_LINKER=wasm-ld-19 \
+        CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS="-L native=/usr/lib/wasm32-wasi" \
+        /usr/bin/cargo "$command" --release --target $target -Zbuild-std=std,panic_abort -p portcullis --lib "$@"
+}
+
+way=any
+if [ "${1-}" = --with ]; then
+    way=$2
+    shift 2
+fi
+case $way in
+rustup) rustup_ready && rustup_cargo "$@" ;;
+debian) debian_ready && debian_cargo "$@" ;;
+any)
+    if rustup_ready; then
+        rustup_cargo "$@"
+    elif debian_ready; then
+        debian_cargo "$@"
+    else
+        fail "neither rustup nor Debian's packages bring a compiler for $target"
+    fi
+    ;;
+*) fail "--with rustup or --with debian, not $way" ;;
+esac
