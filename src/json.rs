@@ -6,6 +6,7 @@
 //! a claim that nobody asks about may hold `1e999`.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::fmt;
 
 use crate::limits::JSON_DEPTH;
@@ -25,7 +26,7 @@ pub enum Value<'a> {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Number<'a>(Cow<'a, str>);
 
-/// Members in the order they were written; no name stands twice.
+/// Members in the order they were written; no name stands twice, but after [`parse_leniently`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Object<'a>(Vec<(Cow<'a, str>, Value<'a>)>);
 
@@ -52,11 +53,24 @@ pub enum Fault {
 
 /// Reads one value that spans the whole text.
 pub fn parse(text: &[u8]) -> Result<Value<'_>, InvalidJson> {
+    read(text, Duplicates::Refused)
+}
+
+/// The same, but members that stand twice stay, for whoever reports all of them by their paths.
+pub fn parse_leniently(text: &[u8]) -> Result<Value<'_>, InvalidJson> {
+    read(text, Duplicates::Kept)
+}
+
+fn read(text: &[u8], duplicates: Duplicates) -> Result<Value<'_>, InvalidJson> {
     let text = std::str::from_utf8(text).map_err(|e| InvalidJson {
         fault: Fault::Utf8,
         at: e.valid_up_to(),
     })?;
-    let mut reader = Reader { text, at: 0 };
+    let mut reader = Reader {
+        text,
+        at: 0,
+        duplicates,
+    };
     reader.skip_space();
     let value = reader.value(0)?;
     reader.skip_space();
@@ -213,6 +227,13 @@ impl<'a> Object<'a> {
         self.0.iter().map(|(name, value)| (name.as_ref(), value))
     }
 
+    /// The names that stand twice or more.
+    pub fn duplicates(&self) -> BTreeSet<&str> {
+        let mut seen = BTreeSet::new();
+        let names = self.iter().map(|(name, _)| name);
+        names.filter(|name| !seen.insert(*name)).collect()
+    }
+
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -286,6 +307,13 @@ impl fmt::Display for InvalidJson {
 struct Reader<'a> {
     text: &'a str,
     at: usize,
+    duplicates: Duplicates,
+}
+
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Duplicates {
+    Kept,
+    Refused,
 }
 
 impl<'a> Reader<'a> {
@@ -390,12 +418,13 @@ impl<'a> Reader<'a> {
                 break;
             }
         }
-        Object::from_members(members)
-            .map(Value::Object)
-            .ok_or(InvalidJson {
+        if self.duplicates == Duplicates::Refused && has_duplicate(&members) {
+            return Err(InvalidJson {
                 fault: Fault::DuplicateMember,
                 at: start,
-            })
+            });
+        }
+        Ok(Value::Object(Object(members)))
     }
 
     /// After an element: a comma goes on, `close` ends.

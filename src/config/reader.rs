@@ -446,6 +446,26 @@ impl Faults {
         self.unfit(at, value.kind(), expected);
     }
 
+    /// Every member that stands twice, at any depth: which of the two is meant is nobody's guess.
+    pub fn duplicates(&mut self, at: At<'_>, value: &Value<'_>) {
+        match value {
+            Value::Object(object) => {
+                for name in object.duplicates() {
+                    self.unfit(at.key(name), "a member that stands twice", "one");
+                }
+                for (name, value) in object.iter() {
+                    self.duplicates(at.key(name), value);
+                }
+            }
+            Value::Array(items) => {
+                for (index, item) in items.iter().enumerate() {
+                    self.duplicates(at.index(index), item);
+                }
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
+    }
+
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

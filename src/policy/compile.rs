@@ -170,7 +170,7 @@ impl<'e> Compiler<'e> {
             self.faults.unfit(at, "nothing", EXPECTED);
             return None;
         }
-        let value = match json::parse(text) {
+        let value = match json::parse_leniently(text) {
             Ok(value) => value,
             Err(invalid) => {
                 let before = text.iter().take(invalid.at);
@@ -184,6 +184,7 @@ impl<'e> Compiler<'e> {
             self.faults.wrong_type(at, &value, EXPECTED);
             return None;
         };
+        self.faults.duplicates(at, &value);
         compile(self, &value)
     }
 

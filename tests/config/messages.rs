@@ -23,15 +23,6 @@ const NO_CONFIGURATION: &[(&str, &str)] = &[
         "configuration: found not valid JSON at byte 0 (line 1), expected a JSON object",
     ),
     (
-        r#"{"realm": "a", "realm": "b"}"#,
-        "configuration: found a member that stands twice at byte 0 (line 1), expected a JSON object",
-    ),
-    (
-        "{\n  \"rules\": [\n    {\"name\": \"a\", \"name\": \"b\"}]}",
-        "configuration: found a member that stands twice at byte 19 (line 3), \
-         expected a JSON object",
-    ),
-    (
         r#"{"realm": "a"} {}"#,
         "configuration: found more bytes after the JSON value at byte 15 (line 1), expected a JSON object",
     ),
@@ -46,6 +37,39 @@ fn what_is_no_object_is_one_clear_fault() {
     let invalid = compile(b"\xff", &environment).unwrap_err();
     let message = "configuration: found not UTF-8 at byte 0 (line 1), expected a JSON object";
     assert_eq!(invalid.to_string(), message);
+}
+
+/// All of them, and with the other faults.
+#[test]
+fn members_that_stand_twice_are_told_by_their_paths() {
+    let text = br#"{
+        "realm": "a", "r\u0065alm": "b", "mode": "shadow", "mode": "shadow", "mode": 1,
+        "rules": [{}, {"name": "a", "match": {"methods": ["GET"], "methods": ["POST"]}}],
+        "audit": "some"
+    }"#;
+    let invalid = compile(text, &environment).unwrap_err();
+    let mut told: Vec<String> = invalid.to_string().lines().map(str::to_owned).collect();
+    told.sort();
+    assert_eq!(
+        told,
+        [
+            r#"audit: found "some", expected denied, all or none"#,
+            "configuration: found none, expected at least one provider or one API key",
+            "mode: found a member that stands twice, expected one",
+            "realm: found a member that stands twice, expected one",
+            "rules[1].match.methods: found a member that stands twice, expected one",
+        ]
+    );
+}
+
+/// A key set is read by another reader than the rest.
+#[test]
+fn members_that_stand_twice_in_keys_are_told_too() {
+    let text = br#"{"providers": {"corp": {"issuer": "i", "audiences": ["a"],
+        "jwks": {"inline": {"keys": [{"kty": "EC", "kid": "a", "kid": "b"}]}}}}, "rules": [{}]}"#;
+    let invalid = compile(text, &environment).unwrap_err().to_string();
+    let told = "providers.corp.jwks.inline.keys[0].kid: found a member that stands twice";
+    assert!(invalid.contains(told), "{invalid}");
 }
 
 /// Where a secret stands in the wrong place, no message repeats it.
