@@ -13,7 +13,11 @@ import urllib.request
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-PEPPER = "a pepper for the tour, not for you"
+# Public, like those of authority/tour.toml.
+ENVIRONMENT = {
+    "API_KEY_PEPPER": "a pepper for the tour, not for you",
+    "INTROSPECTION_SECRET": "gateway-secret-b5e803c7d1946fa2",
+}
 
 
 class Failed(Exception):
@@ -110,6 +114,8 @@ class Stage:
         self.authority = self.authority_admin = self.upstream = self.envoy = self.envoy_admin = None
 
     def up(self):
+        for left in self.folder.glob("authority.db*"):
+            left.unlink()
         self.start_authority()
         self.upstream_actor.start(["python3", "-u", "scripts/echo_upstream.py"])
         self.upstream = self.upstream_actor.says("listening ")
@@ -136,9 +142,10 @@ class Stage:
         return True
 
     def start_authority(self):
-        """On free ports; after an outage on the same ones, where Envoy looks for it."""
+        """On free ports; after an outage on the same ones, where Envoy looks for it, and with what it knew."""
         self.authority_actor.start([
             ROOT / "target/debug/authority", "serve", "--config", "authority/tour.toml",
+            "--database", self.folder / "authority.db",
             "--listen", (self.authority or "http://127.0.0.1:0")[len("http://"):],
             "--admin", (self.authority_admin or "http://127.0.0.1:0")[len("http://"):],
         ])
@@ -169,7 +176,7 @@ class Stage:
                 "--concurrency", "2",
                 "--file-flush-interval-msec", "200",
             ],
-            env={"API_KEY_PEPPER": PEPPER},
+            env=ENVIRONMENT,
         )
         self.envoy_actor.wait_for(lambda: admin.exists() and admin.read_text(), "has an admin port")
         self.envoy_admin = "http://" + admin.read_text()

@@ -29,10 +29,14 @@ SECRETS = {
     "edward": "edward-secret-51b7e0d93c6f2a84",
     "stranger": "stranger-secret-c04a96e1f87d3b52",
     "shortlived": "shortlived-secret-7e2f5d1b9a0c4836",
+    "opaque": "opaque-secret-29d6b8f3a1c5e740",
 }
 API_KEY = "tour-key-of-ci-bot-4f1d7a90c2e35b68"
 EXPIRED_API_KEY = "tour-key-of-last-year-8b3c6e1f70a94d25"
 UNKNOWN_API_KEY = "tour-key-of-nobody-0000000000000000"
+
+# How soon what the authority says counts: within the policy's refresh_interval, the fetch's timeout, and a second.
+SOON = 1 + 2 + 1
 
 
 # === What is sent ===
@@ -111,25 +115,44 @@ class Visit:
         return "Bearer " + self.token(client)
 
     def token(self, client):
-        """The client's token, got once."""
+        """The client's token, got once; after a comma, one of several of it."""
         if client not in self.tokens:
-            self.tokens[client] = self.new_token(client)
+            self.tokens[client] = self.new_token(client.partition(",")[0])
         return self.tokens[client]
 
     def new_token(self, client):
-        basic = base64.b64encode(f"{client}:{SECRETS[client]}".encode()).decode()
-        reply = ask(
-            self.authority, "POST", "/token", body="grant_type=client_credentials",
-            headers={"authorization": f"Basic {basic}", "content-type": "application/x-www-form-urlencoded"},
-        )
-        if reply.status != 200:
-            raise Failed(f"the authority gave {client} no token: {reply.verdict} {reply.why}")
-        return reply.json()["access_token"]
+        return self.as_client(client, "/token", grant_type="client_credentials").json()["access_token"]
 
-    def rotate_keys(self):
-        reply = ask(self.authority_admin, "POST", "/keys/rotate")
-        if reply.status // 100 != 2:
-            raise Failed(f"the authority did not rotate its keys: {reply.verdict} {reply.why}")
+    def revoke(self, client, token):
+        """As RFC 7009 has it: a client gives up its own token."""
+        self.as_client(client, "/revoke", token=token)
+
+    def as_client(self, client, path, **form):
+        basic = base64.b64encode(f"{client}:{SECRETS[client]}".encode()).decode()
+        return must(ask(
+            self.authority, "POST", path, body=urllib.parse.urlencode(form),
+            headers={"authorization": f"Basic {basic}", "content-type": "application/x-www-form-urlencoded"},
+        ), path)
+
+    def as_operator(self, path, **body):
+        return must(ask(self.authority_admin, "POST", path, body=json.dumps(body) if body else None), path)
+
+
+def must(answer, path):
+    if answer.status // 100 != 2:
+        raise Failed(f"the authority answered {path} with {answer.verdict} {answer.why}")
+    return answer
+
+
+def until(verdict, send, seconds=SOON):
+    """Asks until that is the answer; how long it took."""
+    began = time.monotonic()
+    while True:
+        answer = send()
+        took = time.monotonic() - began
+        if answer.verdict == verdict or took > seconds:
+            return answer, took
+        time.sleep(0.02)
 
 
 # === What is forged ===
@@ -201,7 +224,7 @@ def through_a_rotation(visit):
         client.start()
     time.sleep(1.2)  # the policy lets unknown keys cause a fetch once a second, and one may have just been made
     old = opened(visit.token("reader").split(".")[0])["kid"]
-    visit.rotate_keys()
+    visit.as_operator("/keys/rotate")
     token = visit.new_token("reader")
     new = opened(token.split(".")[0])["kid"]
     answer = visit.get("/data", authorization="Bearer " + token)
@@ -216,6 +239,63 @@ def through_a_rotation(visit):
         answer.wrong = f"of {len(answers)} requests in flight some got {', '.join(refused)}"
     elif old == new:
         answer.wrong = "the authority still signs with the old key"
+    return answer
+
+
+def revoked_by_its_id(visit):
+    token = visit.new_token("reader")
+    before = visit.get("/data", authorization="Bearer " + token)
+    visit.revoke("reader", token)
+    answer, took = until("401 TOKEN_REVOKED", lambda: visit.get("/data", authorization="Bearer " + token))
+    answer.note = f"it passed, was revoked, and is refused {took * 1000:.0f} ms later"
+    if before.status != 200:
+        answer.wrong = f"before it was revoked it got {before.verdict}"
+    return answer
+
+
+def revoked_with_all_others(visit):
+    """Everything that a user, and everything that a client was given until now."""
+    notes = []
+    for client, entry in (("edward", {"sub": "edward"}), ("writer", {"client_id": "writer"})):
+        token = visit.new_token(client)
+        before = visit.get("/data", authorization="Bearer " + token)
+        visit.as_operator("/revocations", **entry, before=int(time.time()))
+        answer, took = until("401 TOKEN_REVOKED", lambda: visit.get("/data", authorization="Bearer " + token))
+        notes.append(f"by {next(iter(entry))} in {took * 1000:.0f} ms")
+        if before.status != 200:
+            answer.wrong = f"before it was revoked {client}'s token got {before.verdict}"
+        if answer.wrong or answer.status != 401:
+            break
+    answer.note = "refused " + ", ".join(notes)
+    return answer
+
+
+def minted(visit):
+    key = visit.as_operator("/api-keys", client="robot", scopes=["data:read"], tenant="acme").json()["key"]
+    answer, took = until("200", lambda: visit.get("/data", x_api_key=key))
+    answer.note = f"{answer.why}, {took * 1000:.0f} ms after it was minted"
+    return answer
+
+
+def during_an_outage(visit):
+    """Whoever has to be asked about is refused, politely; whatever the filter knows by itself goes on."""
+    known, unknown = visit.new_token("reader"), visit.token("opaque, unseen")
+    visit.stage.authority_actor.end(signal.SIGKILL)
+    answer = visit.get("/data", authorization="Bearer " + unknown)
+    local = visit.get("/data", authorization="Bearer " + known)
+    answer.note = f"retry-after {', '.join(answer.all('retry-after'))}; a JWT gets {local.verdict} meanwhile"
+    if local.status != 200:
+        answer.wrong = f"a JWT, which nobody has to be asked about, got {local.verdict}"
+    elif len(answer.all("retry-after")) != 1:
+        answer.wrong = "a 503 that does not say when to come again"
+    return answer
+
+
+def after_the_outage(visit):
+    visit.stage.start_authority()
+    unknown = visit.token("opaque, unseen")
+    answer, took = until("200", lambda: visit.get("/data", authorization="Bearer " + unknown))
+    answer.note = f"{answer.why}, {took * 1000:.0f} ms after the authority was back"
     return answer
 
 
@@ -252,6 +332,13 @@ ROWS = [
         lambda v: v.send("OPTIONS", "/data", origin="https://app.example", access_control_request_method="GET"),
         sees()),
     Row("tokens through a key rotation", "200", through_a_rotation, sees(subject="reader")),
+    Row("an opaque token", "200", lambda v: v.get("/data", authorization=v.bearer("opaque")),
+        sees(subject="opaque", client_id="opaque", tenant="acme", provider="authority", scopes="data:read")),
+    Row("a token, revoked by its jti", "401 TOKEN_REVOKED", revoked_by_its_id),
+    Row("tokens, revoked by user and by client", "401 TOKEN_REVOKED", revoked_with_all_others),
+    Row("an API key, minted just now", "200", minted, sees(subject="robot", provider="api_keys")),
+    Row("an opaque token, the authority killed", "503 INTROSPECTION_UNAVAILABLE", during_an_outage, needs_stage=True),
+    Row("the same, the authority back", "200", after_the_outage, sees(subject="opaque"), needs_stage=True),
 ]
 
 
@@ -350,6 +437,8 @@ To try:
   curl -i {stage.envoy}/data
   curl -i --path-as-is {stage.envoy}/public/..%2fdata
   curl -i -X POST {stage.authority_admin}/keys/rotate
+  curl -i -u reader:{SECRETS['reader']} -d token=$token {stage.authority}/revoke
+  curl -i -d '{{"client": "robot", "scopes": ["data:read"]}}' {stage.authority_admin}/api-keys
 """)
     return 0
 
