@@ -1,3 +1,5 @@
+#![allow(clippy::arithmetic_side_effects, clippy::unwrap_used)]
+
 use super::*;
 
 const SCHEDULE: Schedule = Schedule {
