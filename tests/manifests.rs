@@ -1,0 +1,342 @@
+//! The shipped manifests: their configurations compile, and the documents themselves fit the
+//! CustomResourceDefinitions of their kinds, where those are at hand.
+
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used
+)]
+
+mod manifests {
+    pub mod crd;
+}
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use portcullis::policy::compile;
+use serde_json::{Value, json};
+
+use self::manifests::crd::{self, Definitions};
+
+const FOLDERS: [&str; 2] = ["envoy/istio", "envoy/envoy-gateway"];
+
+/// A document, and the file that it stands in.
+struct Document {
+    file: String,
+    content: Value,
+}
+
+fn documents() -> Vec<Document> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let files = FOLDERS.map(|folder| crd::yaml_files(&root.join(folder)).expect(folder));
+    let documents = files.iter().flatten().flat_map(|path: &PathBuf| {
+        let name = path.strip_prefix(root).unwrap().display().to_string();
+        let yaml = fs::read_to_string(path).unwrap();
+        let contents: Vec<Value> = serde_saphyr::from_multiple(&yaml)
+            .unwrap_or_else(|invalid| panic!("{name}: {invalid}"));
+        assert!(!contents.is_empty(), "{name}");
+        let document = move |content| Document {
+            file: name.clone(),
+            content,
+        };
+        contents.into_iter().map(document)
+    });
+    documents.collect()
+}
+
+fn of_kind(kind: &str) -> Document {
+    let mut all = documents().into_iter();
+    all.find(|document| document.content["kind"] == kind)
+        .unwrap_or_else(|| panic!("no {kind}"))
+}
+
+/// Every value behind a member of that name, at any depth.
+fn all<'v>(value: &'v Value, name: &str, found: &mut Vec<&'v Value>) {
+    match value {
+        Value::Array(items) => items.iter().for_each(|item| all(item, name, found)),
+        Value::Object(members) => {
+            found.extend(members.get(name));
+            members.values().for_each(|member| all(member, name, found));
+        }
+        _ => {}
+    }
+}
+
+/// The configuration of the filter in a document, and the variables that its VM is given.
+fn configuration(document: &Value) -> Option<(&Value, Vec<String>)> {
+    let texts = |values: &Value, name: &str| -> Vec<String> {
+        let text = |value: &Value| match name {
+            "" => value.as_str().unwrap().to_owned(),
+            name => value[name].as_str().unwrap().to_owned(),
+        };
+        values.as_array().unwrap().iter().map(text).collect()
+    };
+    match document["kind"].as_str()? {
+        "WasmPlugin" => {
+            let spec = &document["spec"];
+            Some((
+                &spec["pluginConfig"],
+                texts(&spec["vmConfig"]["env"], "name"),
+            ))
+        }
+        "EnvoyExtensionPolicy" => {
+            let wasm = &document["spec"]["wasm"][0];
+            Some((&wasm["config"], texts(&wasm["env"]["hostKeys"], "")))
+        }
+        "EnvoyFilter" => {
+            let patches = document["spec"]["configPatches"].as_array()?;
+            let mut filters = patches
+                .iter()
+                .map(|p| &p["patch"]["value"]["typed_config"]["config"]);
+            let filter = filters.find(|filter| filter["configuration"].is_object())?;
+            let variables = &filter["vm_config"]["environment_variables"]["host_env_keys"];
+            let wrapped = &filter["configuration"];
+            assert_eq!(
+                wrapped["@type"],
+                "type.googleapis.com/google.protobuf.Struct"
+            );
+            Some((&wrapped["value"], texts(variables, "")))
+        }
+        _ => None,
+    }
+}
+
+#[test]
+fn every_document_says_what_it_is() {
+    for Document { file, content } in documents() {
+        for member in [
+            "/apiVersion",
+            "/kind",
+            "/metadata/name",
+            "/metadata/namespace",
+        ] {
+            let text = content.pointer(member).and_then(Value::as_str);
+            assert!(
+                text.is_some_and(|text| !text.is_empty()),
+                "{file}: {member}"
+            );
+        }
+        assert!(content["spec"].is_object(), "{file}");
+    }
+}
+
+#[test]
+fn every_configuration_compiles_with_the_variables_that_its_vm_gets() {
+    let mut compiled = Vec::new();
+    for Document { file, content } in documents() {
+        let Some((configuration, variables)) = configuration(&content) else {
+            continue;
+        };
+        let given = |name: &str| {
+            let given = variables.iter().any(|variable| variable == name);
+            given.then(|| "0123456789abcdef0123".to_owned())
+        };
+        match compile(configuration.to_string().as_bytes(), &given) {
+            Ok(policy) => assert_eq!(policy.warnings, [], "{file}"),
+            Err(invalid) => panic!("{file}:\n{invalid}"),
+        }
+        compiled.push(file);
+    }
+    let shipped = [
+        "envoy/istio/own-vm.yaml",
+        "envoy/istio/wasm-plugin.yaml",
+        "envoy/envoy-gateway/extension-policy.yaml",
+    ];
+    assert_eq!(compiled, shipped);
+}
+
+/// A request that waits in a VM which is lost ends at the stream's idle timeout.
+#[test]
+fn no_request_waits_for_ever() {
+    for folder in FOLDERS {
+        let mut idle = Vec::new();
+        let mut route = Vec::new();
+        let shipped = documents();
+        for document in shipped.iter().filter(|d| d.file.starts_with(folder)) {
+            all(&document.content, "stream_idle_timeout", &mut idle);
+            all(&document.content, "streamIdleTimeout", &mut idle);
+            all(&document.content["spec"], "requestTimeout", &mut route);
+            let mut routes = Vec::new();
+            all(&document.content, "route", &mut routes);
+            route.extend(routes.iter().filter_map(|route| route.get("timeout")));
+        }
+        let expected = [&json!("15s")];
+        assert_eq!(
+            (&*idle, &*route),
+            (&expected[..], &expected[..]),
+            "{folder}"
+        );
+    }
+}
+
+#[test]
+fn no_manifest_lets_requests_in_unjudged() {
+    for Document { file, content } in documents() {
+        let text = content.to_string();
+        for open in ["FAIL_OPEN", r#""failOpen":true"#, "fail_open"] {
+            assert!(!text.contains(open), "{file}: {open}");
+        }
+    }
+}
+
+// === the definitions ===
+
+#[test]
+fn every_document_fits_the_definition_of_its_kind() {
+    let Some(definitions) = Definitions::at_hand() else {
+        println!("skipped: no CRDs");
+        return;
+    };
+    let mut checked = 0;
+    for Document { file, content } in documents() {
+        let kind = &content["kind"];
+        match definitions.faults(&content) {
+            None => println!("skipped: {file}: no definition of {kind}"),
+            Some(faults) => {
+                assert!(faults.is_empty(), "{file}: {kind}: {faults:#?}");
+                checked += 1;
+            }
+        }
+    }
+    assert!(checked >= 5, "only {checked} had a definition");
+}
+
+/// One change to a shipped document, and where the fault is then.
+#[test]
+fn a_wrong_field_does_not_fit() {
+    let Some(definitions) = Definitions::at_hand() else {
+        println!("skipped: no CRDs");
+        return;
+    };
+    let cases = [
+        ("WasmPlugin", "/spec", "failStrategie", json!("FAIL_CLOSE")),
+        ("WasmPlugin", "/spec", "failStrategy", json!("FAIL_SOFTLY")),
+        ("WasmPlugin", "/spec", "url", json!(7)),
+        ("WasmPlugin", "/spec", "url", Value::Null),
+        ("WasmPlugin", "/spec", "sha256", json!("abc")),
+        (
+            "WasmPlugin",
+            "/spec/vmConfig/env/0",
+            "valueFrom",
+            json!("SECRET"),
+        ),
+        (
+            "WasmPlugin",
+            "/spec/vmConfig/env/0",
+            "value_from",
+            json!("HOST"),
+        ),
+        (
+            "EnvoyFilter",
+            "/spec/configPatches/0",
+            "applyTo",
+            json!("HTTP_FILTERS"),
+        ),
+        (
+            "EnvoyFilter",
+            "/spec/configPatches/0/patch",
+            "op",
+            json!("ADD"),
+        ),
+        (
+            "EnvoyExtensionPolicy",
+            "/spec/wasm/0",
+            "failOpen",
+            json!("no"),
+        ),
+        ("EnvoyExtensionPolicy", "/spec/wasm/0", "vmId", json!("x")),
+        (
+            "EnvoyExtensionPolicy",
+            "/spec/wasm/0/code",
+            "type",
+            json!("Oci"),
+        ),
+        ("EnvoyExtensionPolicy", "/spec/wasm/0", "code", Value::Null),
+        ("EnvoyPatchPolicy", "/spec", "targetRef", Value::Null),
+        (
+            "EnvoyPatchPolicy",
+            "/spec/jsonPatches/0",
+            "operations",
+            json!([]),
+        ),
+        (
+            "EnvoyPatchPolicy",
+            "/spec/jsonPatches/0/operation",
+            "op",
+            json!("put"),
+        ),
+        // Where a field may be anything, it is; beside it, nothing is.
+        (
+            "EnvoyPatchPolicy",
+            "/spec/jsonPatches/0/operation",
+            "values",
+            json!(1),
+        ),
+    ];
+    for (kind, at, member, value) in cases {
+        let mut document = of_kind(kind).content;
+        let case = format!("{kind}{at}/{member}: {value}");
+        let object = document.pointer_mut(at).and_then(Value::as_object_mut);
+        let object = object.unwrap_or_else(|| panic!("{case}: not there"));
+        match value {
+            Value::Null => assert!(object.remove(member).is_some(), "{case}"),
+            value => drop(object.insert(member.into(), value)),
+        }
+        let faults = definitions.faults(&document).expect("its definition");
+        let path = at.trim_start_matches('/').replace('/', ".");
+        let named = |fault: &String| fault.starts_with(&path) && fault.contains(member);
+        assert!(faults.iter().any(named), "{case}: {faults:?}");
+    }
+}
+
+/// The checker by itself: a schema, a value, and what is wrong with it.
+#[test]
+fn the_checker_knows_what_a_schema_says() {
+    let object = json!({ "type": "object", "required": ["a"], "properties": { "a": { "type": "integer" } } });
+    let text = json!({ "type": "string", "minLength": 2, "maxLength": 3, "pattern": "^x" });
+    let list =
+        json!({ "type": "array", "minItems": 1, "maxItems": 2, "items": { "type": "boolean" } });
+    let map = json!({ "type": "object", "additionalProperties": { "type": "number", "minimum": 1, "maximum": 2 } });
+    let open = json!({ "type": "object", "x-kubernetes-preserve-unknown-fields": true });
+    let either = json!({ "type": "object", "properties": { "a": {}, "b": {} },
+        "oneOf": [{ "required": ["a"] }, { "required": ["b"] }], "not": { "required": ["c"] } });
+    let port = json!({ "x-kubernetes-int-or-string": true, "anyOf": [{ "type": "integer" }, { "type": "string" }] });
+    let word = json!({ "type": "string", "enum": ["A", "B"] });
+    let cases = [
+        (&object, json!({ "a": 1 }), 0),
+        (&object, json!({}), 1),
+        (&object, json!({ "a": "1" }), 1),
+        (&object, json!({ "a": 1.5 }), 1),
+        (&object, json!({ "a": null }), 1),
+        (&object, json!({ "a": 1, "b": 1, "c": 1 }), 2),
+        (&object, json!([]), 1),
+        (&text, json!("xä"), 0),
+        (&text, json!("x"), 1),
+        (&text, json!("xxxx"), 1),
+        (&text, json!("ax"), 1),
+        (&list, json!([true]), 0),
+        (&list, json!([]), 1),
+        (&list, json!([true, false, true]), 1),
+        (&list, json!([true, 0]), 1),
+        (&map, json!({ "x": 1.5 }), 0),
+        (&map, json!({ "x": 0, "y": 3, "z": "1" }), 3),
+        (&open, json!({ "x": { "y": [1] } }), 0),
+        (&open, json!("x"), 1),
+        (&either, json!({ "a": 1 }), 0),
+        (&either, json!({}), 1),
+        (&either, json!({ "a": 1, "b": 1 }), 1),
+        (&either, json!({ "a": 1, "c": 1 }), 2),
+        (&port, json!(80), 0),
+        (&port, json!("http"), 0),
+        (&port, json!(true), 1),
+        (&word, json!("A"), 0),
+        (&word, json!("a"), 1),
+    ];
+    for (schema, value, expected) in cases {
+        let faults = crd::check(schema, &value);
+        assert_eq!(faults.len(), expected, "{value} as {schema}: {faults:?}");
+    }
+}
