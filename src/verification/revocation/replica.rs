@@ -151,7 +151,7 @@ impl Replica {
         let head = self.seen_head()?;
         self.held
             .as_ref()
-            .filter(|held| held.head.generation == head.generation && held.at == head.end)
+            .filter(|held| held.head.is_of_one_run(&head) && held.at == head.end)
     }
 
     fn seen_head(&self) -> Option<Head> {

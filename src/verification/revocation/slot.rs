@@ -155,6 +155,11 @@ pub(super) fn oldest(end: u64) -> u64 {
 // === impl Head ===
 
 impl Head {
+    /// Whether both speak of one journal: under another key, no digest of it would be found.
+    pub fn is_of_one_run(&self, other: &Head) -> bool {
+        self.generation == other.generation && self.key == other.key
+    }
+
     pub fn has_chunk(&self, shard: usize) -> bool {
         let bit = u32::try_from(shard)
             .ok()

@@ -79,7 +79,7 @@ impl Replica {
         let target = self.see(bytes)?;
         let goes_on = self.held.as_ref().is_some_and(|held| {
             let reach = oldest(target.end)..=target.end;
-            held.head.generation == target.generation && reach.contains(&held.at)
+            held.head.is_of_one_run(&target) && reach.contains(&held.at)
         });
         if goes_on {
             Ok(self.go_on(target, None))
@@ -106,7 +106,7 @@ impl Replica {
         let target = self.see(bytes)?;
         // From the start of a part: what the chunks have already does no harm.
         new.at = start_of(part_of(covers.min(target.end)));
-        if target.generation != new.head.generation || new.at < oldest(target.end) {
+        if !target.is_of_one_run(&new.head) || new.at < oldest(target.end) {
             return Err(Lost::Torn);
         }
         Ok(self.go_on(target, Some(new)))
