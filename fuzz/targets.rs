@@ -1,0 +1,810 @@
+//! What each fuzz target does with its input. Each says whether the input was accepted, and
+//! asserts what must hold of any input whatever; it knows nothing but the crate's public API.
+//!
+//! `fuzz_targets/` runs them under libFuzzer, from the seeds in `corpus/`; `tests/fuzz_corpora.rs`
+//! replays the seeds with every `cargo test`. A seed's name begins with what must become of it:
+//! `accepted-` or `refused-`.
+//!
+//! What is signed in the corpora is signed with the example keys of RFC 7515 §A.3 (`ec`) and
+//! RFC 8037 §A.1 (`ed`), whose private halves stand there, or with the RSA key of the tests
+//! (`rsa`). Only these inputs may ever verify; the clock stands at [`NOW`].
+
+use std::borrow::Cow;
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use portcullis::config::protobuf_struct;
+use portcullis::credential::{self, Credential, Stripped};
+use portcullis::decision::{Decision, Verdict};
+use portcullis::effects::{self, Edit, LocalReply, Outcome};
+use portcullis::exchange::{self, Step};
+use portcullis::json::{self, Value};
+use portcullis::keys::{Candidates, KeyId, KeySet, Origin};
+use portcullis::ledger::{self, Ledger, Plan, Schedule};
+use portcullis::limits;
+use portcullis::policy::requirement::Access;
+use portcullis::policy::{PlaceId, Policy, ProviderId, compile, compile_api_keys};
+use portcullis::request::path::CanonicalPath;
+use portcullis::request::{Request, Target};
+use portcullis::secret::FingerprintKey;
+use portcullis::time::UnixTime;
+use portcullis::verification::callout::{Callout, Introspected, Listed, Question, Replies, Reply};
+use portcullis::verification::claims::{Statement, judge};
+use portcullis::verification::revocation::{
+    Facts, Kind, Progress, Replica, Retention, Slot, Update,
+};
+use portcullis::verification::signature::Verifier;
+use portcullis::verification::status_list::{StatusList, StatusListToken};
+use portcullis::verification::{self, Provenance, State, Unverified};
+
+/// 2023-11-14T22:13:20Z
+pub const NOW: UnixTime = UnixTime::from_secs(1_700_000_000);
+
+const RS256: &[u8] = include_bytes!("corpus/token/accepted-rs256");
+
+/// Every token that was signed by a key of `policies/tokens.json`.
+const TOKENS: [&[u8]; 5] = [
+    RS256,
+    include_bytes!("corpus/token/accepted-es256"),
+    // RFC 7518 does not rule it out; it says nothing that the signer did not say.
+    include_bytes!("corpus/token/accepted-es256-with-high-s"),
+    include_bytes!("corpus/token/accepted-eddsa"),
+    include_bytes!("corpus/token/accepted-ps256-without-kid"),
+];
+
+const API_KEY: &[u8] = b"correct horse";
+
+/// What the operator keeps in the environment; it belongs in no message.
+const PEPPER: &str = "0123456789abcdef0123";
+
+/// Every status list that was signed and is good but for its checksum at most.
+const STATUS_LISTS: [&[u8]; 3] = [
+    include_bytes!("corpus/status_list/accepted-one-bit"),
+    include_bytes!("corpus/status_list/accepted-eight-bits-with-ttl"),
+    // Fuzzers' builds look at no checksum (`cfg(fuzzing)` in the decompressor); all others do.
+    include_bytes!("corpus/status_list/refused-wrong-checksum"),
+];
+
+const STATUS_LIST_URI: &str = "http://authority/status/1";
+
+thread_local! {
+    static KEY: Cell<KeyId> = Cell::new(some_key());
+    static TOKEN_POLICY: Rc<Policy> = policy(include_bytes!("policies/tokens.json"));
+    static REQUEST_POLICY: Rc<Policy> = policy(include_bytes!("policies/requests.json"));
+    static CALLOUT_POLICY: Rc<Policy> = policy(include_bytes!("policies/callouts.json"));
+}
+
+fn policy(configuration: &[u8]) -> Rc<Policy> {
+    match compile(configuration, &environment) {
+        Ok(compiled) => Rc::new(compiled.policy),
+        Err(invalid) => panic!("{invalid}"),
+    }
+}
+
+/// Whoever opens a status list has to name a key.
+fn some_key() -> KeyId {
+    let jwks = include_bytes!("corpus/jwks/accepted-three-kinds");
+    let (set, _) = KeySet::parse(jwks, Origin::Remote).expect("a key set");
+    set.iter().next().expect("a key").id()
+}
+
+fn environment(name: &str) -> Option<String> {
+    (name == "PEPPER").then(|| PEPPER.to_owned())
+}
+
+fn provider(policy: &Policy, name: &str) -> ProviderId {
+    let index = policy.providers.iter().position(|p| &*p.name == name);
+    ProviderId(index.expect("a provider of that name"))
+}
+
+fn fresh(policy: &Policy) -> State {
+    State::new(policy, Verifier::pure(), FingerprintKey::new([7; 16]))
+}
+
+// === token ===
+
+/// A bearer token, from its form to its signature. None verifies but the very ones that were
+/// signed, and what is remembered of a token is what it was found to be.
+pub fn token(data: &[u8]) -> bool {
+    let policy = TOKEN_POLICY.with(Rc::clone);
+    let mut state = fresh(&policy);
+    let credential = Credential {
+        place: PlaceId(0),
+        value: Cow::Borrowed(data),
+    };
+    // The connection's client showed no certificate.
+    let replies = Replies {
+        client_certificate: Some(None),
+        ..Replies::default()
+    };
+    let mut verify = || {
+        let accepts = &policy.rules[0].accepts;
+        verification::verify(&policy, &mut state, accepts, &credential, &replies, NOW)
+    };
+    match (verify(), verify()) {
+        (Ok(first), Ok(second)) => {
+            assert!(TOKENS.contains(&data), "nobody signed this");
+            assert_eq!(first.provenance(), Provenance::Local);
+            let age = Duration::ZERO;
+            assert_eq!(second.provenance(), Provenance::Cache { age });
+            let (first, second) = (first.principal(), second.principal());
+            assert_eq!(first.forwarded, second.forwarded);
+            true
+        }
+        (Err(Unverified::Refused(first)), Err(Unverified::Refused(second))) => {
+            assert_eq!(first, second);
+            false
+        }
+        (first, second) => panic!("{first:?}, then {second:?}"),
+    }
+}
+
+// === jwks ===
+
+/// A JWK Set, published or inline. No key of it verifies what nobody signed.
+pub fn jwks(data: &[u8]) -> bool {
+    let remote = KeySet::parse(data, Origin::Remote);
+    let inline = KeySet::parse(data, Origin::Inline);
+    if let Err(invalid) = &remote {
+        assert!(!invalid.to_string().is_empty());
+    }
+    if let Ok((inline, _)) = &inline {
+        assert!(!inline.is_empty(), "an inline set without a usable key");
+        check_keys(inline);
+    }
+    let Ok((set, skipped)) = remote else {
+        assert!(inline.is_err(), "what is inline is held to more");
+        return false;
+    };
+    assert!(set.len() + skipped.len() <= limits::JWKS_KEYS);
+    for key in &set {
+        for algorithm in key.algorithms().iter() {
+            assert!(!algorithm.name().starts_with("HS"), "a published secret");
+        }
+    }
+    check_keys(&set);
+    !set.is_empty()
+}
+
+fn check_keys(set: &KeySet) {
+    // R is the identity and S zero: good for every message under a key of low order.
+    let mut trivial = vec![0; 64];
+    trivial[0] = 1;
+    let zeros = vec![0; 64];
+    let ones = vec![1; 256];
+    for key in set {
+        assert!(set.holds(key.id()));
+        assert!(!key.algorithms().is_empty(), "a key for nothing");
+        for algorithm in key.algorithms().iter() {
+            let Candidates::Keys(trials) = set.candidates(algorithm, key.kid()) else {
+                panic!("{algorithm:?} is not found by what it is");
+            };
+            assert!(trials.into_iter().count() <= limits::KEY_TRIALS);
+            for signature in [&trivial, &zeros, &ones] {
+                let verdict = Verifier::pure().verify(algorithm, key, b"message", signature);
+                assert!(verdict.is_err(), "{algorithm:?}: nobody signed this");
+            }
+        }
+    }
+}
+
+// === claims ===
+
+/// JSON, and the claims of a token or of an answer once their source is beyond doubt.
+pub fn claims(data: &[u8]) -> bool {
+    let Ok(value) = json::parse(data) else {
+        return false;
+    };
+    let text = value.to_string();
+    let again = json::parse(text.as_bytes());
+    assert_eq!(again.as_ref(), Ok(&value), "written otherwise than read");
+    let Some(claims) = value.as_object() else {
+        return false;
+    };
+    let policy = TOKEN_POLICY.with(Rc::clone);
+    let id = provider(&policy, "strict");
+    let provider = &policy.providers[id.0];
+    let [of_token, _] = [Statement::Token, Statement::Answer].map(|statement| {
+        let principal = judge(&policy, id, provider, claims, statement, NOW).ok()?;
+        for value in principal.forwarded.iter().flatten() {
+            assert!(!value.contains(char::is_control), "a header injection");
+        }
+        assert!(principal.audiences.iter().any(|a| &**a == "api"));
+        assert_eq!(
+            claims.get("cnf").is_some(),
+            principal.confirmation.is_some()
+        );
+        let validity = principal.validity;
+        let tolerance = provider.clock_tolerance;
+        assert!(
+            validity
+                .not_before
+                .is_none_or(|t| t.minus(tolerance) <= NOW)
+        );
+        assert!(validity.expires.is_none_or(|t| NOW < t.plus(tolerance)));
+        Some(principal)
+    });
+    if let Some(token) = &of_token {
+        let expires = token.validity.expires.expect("require_exp");
+        assert!(
+            expires <= NOW.plus(Duration::from_secs(3600)),
+            "max_lifetime"
+        );
+        let status = token.status.as_ref().expect("required");
+        let rest = status.uri.strip_prefix("http://authority/status/");
+        let rest = rest.expect("a status list of the provider");
+        assert!(rest.split('/').all(|segment| segment != ".."));
+        assert!(!rest.contains(['?', '#', '%', '\\']));
+    }
+    of_token.is_some()
+}
+
+// === configuration ===
+
+/// A plugin's configuration, as JSON or as the bytes of a `Struct`.
+pub fn configuration(data: &[u8]) -> bool {
+    if let Some(value) = protobuf_struct::decode(data) {
+        let text = value.to_string();
+        assert_eq!(json::parse(text.as_bytes()), Ok(value));
+    }
+    if let Err(invalid) = compile_api_keys(data, None) {
+        check_messages(&invalid.to_string(), invalid.faults().len(), data);
+    }
+    let compiled = compile(data, &environment);
+    // Spaces and escapes mean nothing.
+    if let Ok(value) = json::parse(data) {
+        let again = compile(value.to_string().as_bytes(), &environment);
+        match (&compiled, &again) {
+            (Ok(one), Ok(other)) => assert_eq!(one.warnings, other.warnings),
+            (Err(one), Err(other)) => assert_eq!(one, other),
+            _ => panic!("good and bad by its spelling"),
+        }
+    }
+    let policy = match compiled {
+        Ok(compiled) => {
+            for warning in &compiled.warnings {
+                check_messages(&warning.to_string(), 1, data);
+            }
+            Rc::new(compiled.policy)
+        }
+        Err(invalid) => {
+            check_messages(&invalid.to_string(), invalid.faults().len(), data);
+            return false;
+        }
+    };
+    // What compiles can be asked.
+    let mut state = fresh(&policy);
+    for credential in [
+        "Bearer eyJhbGciOiJub25lIn0.e30.",
+        "Bearer x",
+        "ApiKey x",
+        "",
+    ] {
+        let headers: [(&[u8], &[u8]); 4] = [
+            (b":method", b"GET"),
+            (b":authority", b"api.example.com"),
+            (b":path", b"/v1/x"),
+            (b"authorization", credential.as_bytes()),
+        ];
+        let request = Request::from_headers(&headers);
+        if let Step::Decided(decision) = exchange::begin(&policy, &mut state, &request, NOW) {
+            let permit = match &decision.verdict {
+                Verdict::Allow(permit) => permit,
+                Verdict::Deny(_) => continue,
+            };
+            assert!(permit.caller().is_none(), "a credential of nobody's");
+        }
+    }
+    true
+}
+
+/// One line each, never none, and nothing in them that only the environment knows.
+fn check_messages(text: &str, faults: usize, data: &[u8]) {
+    assert!(faults > 0 && text.lines().count() == faults, "{text}");
+    assert!(text.lines().all(|line| !line.contains(char::is_control)));
+    let wrote_it = data.windows(PEPPER.len()).any(|w| w == PEPPER.as_bytes());
+    assert!(wrote_it || !text.contains(PEPPER), "a secret in a message");
+}
+
+// === request ===
+
+/// A request: each line is a header, pseudo-headers too. What passes has the credential that it
+/// needs, and takes no credential and no identity of its own along.
+pub fn request(data: &[u8]) -> bool {
+    let policy = REQUEST_POLICY.with(Rc::clone);
+    let lines: Vec<(Vec<u8>, &[u8])> = data.split(|b| *b == b'\n').filter_map(header).collect();
+    let headers: Vec<(&[u8], &[u8])> = lines.iter().map(|(n, v)| (n.as_slice(), *v)).collect();
+    let request = Request::from_headers(&headers);
+    check_path(request.raw_path());
+    let mut state = fresh(&policy);
+    let Step::Decided(decision) = exchange::begin(&policy, &mut state, &request, NOW) else {
+        panic!("nothing has to be asked");
+    };
+    if let Verdict::Allow(permit) = &decision.verdict {
+        let rule = &policy.rules[decision.rule.expect("unmatched requests are denied")];
+        match permit.caller() {
+            Some(_) => {
+                let credential = credential::find(&policy, rule, &request);
+                let value = credential.ok().flatten().expect("whose else").value;
+                assert!(API_KEY == &*value || TOKENS.contains(&&*value));
+            }
+            None => {
+                let is_open = matches!(rule.access, Access::Anonymous | Access::Optional);
+                assert!(is_open || request.method == b"OPTIONS", "{}", rule.label);
+            }
+        }
+    }
+    check_effects(&policy, &request, &decision);
+    matches!(decision.verdict, Verdict::Allow(_))
+}
+
+fn header(line: &[u8]) -> Option<(Vec<u8>, &[u8])> {
+    let at = line
+        .windows(2)
+        .position(|w| w == b": ")
+        .filter(|at| *at > 0)?;
+    let (name, value) = line.split_at(at);
+    Some((name.to_ascii_lowercase(), &value[2..]))
+}
+
+fn check_path(raw: &[u8]) {
+    let Ok(path) = CanonicalPath::read(raw) else {
+        return;
+    };
+    let again = CanonicalPath::read(path.as_str().as_bytes());
+    assert_eq!(again.as_ref(), Ok(&path), "canonical only at second sight");
+    assert!(!path.as_str().split('/').any(|s| s == "." || s == ".."));
+    if path.oddities().is_empty() {
+        assert!(!path.as_str().contains("//") && !path.as_str().contains(';'));
+        assert!(!path.as_str().contains("%2F"));
+    }
+}
+
+fn check_effects(policy: &Policy, request: &Request<'_>, decision: &Decision) {
+    let effects = effects::of(policy, request, decision, NOW);
+    match &effects.outcome {
+        Outcome::Continue(edits) => check_edits(policy, request, edits),
+        Outcome::Reply(reply) => check_reply(reply),
+    }
+    for (_, value) in &effects.filter_state {
+        assert!(!value.is_empty() && !value.contains(char::is_control));
+    }
+    let line = effects.audit.expect("all are audited").text;
+    assert!(!line.contains(char::is_control), "more than one line");
+    assert!(json::parse_object(line.as_bytes()).is_ok(), "{line}");
+}
+
+fn check_edits(policy: &Policy, request: &Request<'_>, edits: &[Edit<'_>]) {
+    let mut headers = request.headers.to_vec();
+    let mut ours = 0;
+    for edit in edits {
+        match edit {
+            Edit::Add(name, value) => headers.push((name, value)),
+            Edit::Remove(name) => headers.retain(|(n, _)| n != name),
+            Edit::Set(name, value) => {
+                headers.retain(|(n, _)| n != name);
+                headers.push((name, value));
+                ours += usize::from(policy.forward.is_identity(name));
+            }
+        }
+    }
+    let identity = headers
+        .iter()
+        .filter(|(n, _)| policy.forward.is_identity(n));
+    assert_eq!(identity.count(), ours, "a client's own identity goes on");
+    let onward = Request::from_headers(&headers);
+    let left = credential::strip(policy, &onward);
+    assert_eq!(left, Stripped::default(), "a credential goes on");
+    let paths = [request, &onward].map(|r| Target::read(r).map(|t| t.path().to_owned()));
+    assert_eq!(paths[0], paths[1], "it was matched by another path");
+}
+
+fn check_reply(reply: &LocalReply) {
+    let named = |name| move |header: &&(&str, String)| header.0 == name;
+    let count = |name| reply.headers.iter().filter(named(name)).count();
+    assert!(matches!(reply.status, 400 | 401 | 403 | 503));
+    match reply.status {
+        401 => assert_eq!(count("www-authenticate"), 1),
+        403 => assert!(count("www-authenticate") <= 1),
+        _ => assert_eq!(count("www-authenticate"), 0),
+    }
+    assert_eq!(count("retry-after"), usize::from(reply.status == 503));
+    if reply.grpc_status.is_none() {
+        assert!(json::parse_object(reply.body.as_bytes()).is_ok());
+    }
+}
+
+// === introspection ===
+
+/// The answer of an introspection endpoint, about an opaque token and about a JWT that holds.
+pub fn introspection(data: &[u8]) -> bool {
+    // Whatever it is, it adds nothing to a JWT.
+    ask("always", RS256, data);
+    ask("opaque", b"2YotnFZFEjr1zCsicMWpAA", data)
+}
+
+/// Asks by way of the rule that is named like the provider.
+fn ask(name: &str, token: &[u8], answer: &[u8]) -> bool {
+    let policy = CALLOUT_POLICY.with(Rc::clone);
+    let asked = &policy.providers[provider(&policy, name).0];
+    let path = format!("/{name}");
+    let mut state = fresh(&policy);
+    let authorization = [b"Bearer ", token].concat();
+    let headers: [(&[u8], &[u8]); 4] = [
+        (b":method", b"GET"),
+        (b":authority", b"api.example.com"),
+        (b":path", path.as_bytes()),
+        (b"authorization", &authorization),
+    ];
+    let request = Request::from_headers(&headers);
+    let begun = exchange::begin(&policy, &mut state, &request, NOW);
+    let Step::Await(waiting, Callout::Ask(question, call)) = begun else {
+        panic!("the token speaks for itself");
+    };
+    assert_eq!(call.body.iter().filter(|b| **b == b'&').count(), 1);
+    let reply = state.learn(&policy, &question, Ok(answer), NOW);
+    if let Reply::Introspection(Introspected::Active(_)) = &reply {
+        let answer = json::parse_object(answer).expect("what is active");
+        assert_eq!(answer.get("active"), Some(&Value::Bool(true)));
+        let issuer = answer.get("iss").map(Value::as_str);
+        assert!(issuer.is_none_or(|issuer| issuer == Some(&asked.issuer)));
+    }
+    let mut step = waiting.resume(&mut state, &request, reply, NOW);
+    let mut is_bound = false;
+    if let Step::Await(waiting, Callout::ClientCertificate) = step {
+        is_bound = true;
+        let reply = Reply::ClientCertificate(None);
+        step = waiting.resume(&mut state, &request, reply, NOW);
+    }
+    let Step::Decided(decision) = step else {
+        panic!("nothing more to ask");
+    };
+    check_effects(&policy, &request, &decision);
+    // Who comes next gets the same verdict, or asks for themselves.
+    if let Step::Decided(next) = exchange::begin(&policy, &mut state, &request, NOW) {
+        assert_eq!(code(&decision), code(&next));
+    }
+    let Verdict::Allow(permit) = &decision.verdict else {
+        return false;
+    };
+    assert!(!is_bound, "bound to a certificate that nobody showed");
+    let caller = permit.caller().expect("somebody").principal();
+    if token == RS256 {
+        assert_eq!(caller.subject.as_deref(), Some("alice"));
+        let mut scopes = caller.scopes.as_str().split(' ');
+        assert!(scopes.all(|s| ["", "read", "write"].contains(&s)), "more");
+    }
+    true
+}
+
+fn code(decision: &Decision) -> Option<portcullis::decision::Code> {
+    match &decision.verdict {
+        Verdict::Allow(_) => None,
+        Verdict::Deny(denial) => Some(denial.code),
+    }
+}
+
+// === status lists ===
+
+/// The answer that should be a status list. None is believed but those that were signed.
+pub fn status_list(data: &[u8]) -> bool {
+    if let Ok(token) = StatusListToken::read(data)
+        && let Ok(list) = token.open(STATUS_LIST_URI, KEY.get(), Duration::ZERO, NOW)
+    {
+        check_status_list(&list);
+    }
+    let policy = CALLOUT_POLICY.with(Rc::clone);
+    let question = Question::StatusList {
+        provider: provider(&policy, "listed"),
+        uri: STATUS_LIST_URI.into(),
+    };
+    match fresh(&policy).learn(&policy, &question, Ok(data), NOW) {
+        Reply::StatusList(Listed::Held(list)) => {
+            assert!(STATUS_LISTS.contains(&data), "nobody signed this");
+            check_status_list(&list);
+            true
+        }
+        Reply::StatusList(Listed::Unavailable) => false,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// What a status list compresses to, signed or not: the list may be of any width.
+pub fn inflate(data: &[u8]) -> bool {
+    let open = |bits: u32| {
+        let lst = URL_SAFE_NO_PAD.encode(data);
+        let claims = format!(
+            r#"{{"sub":"{STATUS_LIST_URI}","iat":1,"status_list":{{"bits":{bits},"lst":"{lst}"}}}}"#
+        );
+        let header = r#"{"alg":"ES256","typ":"statuslist+jwt"}"#;
+        let [header, claims] = [header, &claims].map(|part| URL_SAFE_NO_PAD.encode(part));
+        let body = format!("{header}.{claims}.");
+        let token = StatusListToken::read(body.as_bytes()).ok()?;
+        token
+            .open(STATUS_LIST_URI, KEY.get(), Duration::ZERO, NOW)
+            .ok()
+    };
+    let (Some(bits), Some(bytes)) = (open(1), open(8)) else {
+        assert!(open(1).is_none() && open(8).is_none());
+        return false;
+    };
+    for list in [&bits, &bytes] {
+        check_status_list(list);
+    }
+    // The first status is in the least significant bits.
+    for index in (0..bits.bytes() as u64).take(64) {
+        let byte = bytes.status(index).expect("within the list");
+        let of_bits = (0..8).map(|i| bits.status(8 * index + i).expect("within") << i);
+        assert_eq!(of_bits.sum::<u8>(), byte);
+    }
+    true
+}
+
+fn check_status_list(list: &StatusList) {
+    assert!(list.bytes() <= limits::STATUS_LIST_BYTES);
+    assert!(list.expires <= NOW.plus(limits::STATUS_LIST_TTL));
+    let most = list.bytes() as u64 * 8;
+    for index in [most, most + 1, u64::MAX] {
+        assert!(list.status(index).is_err(), "no such place");
+    }
+    assert_eq!(list.status(0).is_ok(), list.bytes() > 0);
+}
+
+// === revocation ===
+
+/// The pages of a revocation list, one on a line, and polls until there are no more. What a
+/// complete poll named is revoked, for who polled and for those who follow; what failed changed
+/// nothing.
+pub fn revocation(data: &[u8]) -> bool {
+    let of_tokens = polls(data, Kind::Tokens);
+    let of_api_keys = polls(data, Kind::ApiKeys);
+    of_tokens || of_api_keys
+}
+
+fn polls(data: &[u8], kind: Kind) -> bool {
+    let mut pages = data.split(|b| *b == b'\n').take(16).peekable();
+    let mut publisher = Replica::new(kind, RETENTION);
+    let mut follower = Replica::new(kind, RETENTION);
+    let mut shared = HashMap::new();
+    let mut model = Model::default();
+    let mut completed = 0;
+    while pages.peek().is_some() {
+        follow(&mut publisher, &shared);
+        let mut poll = publisher.poll([7; 16]);
+        let is_whole = poll.since().is_none();
+        assert_eq!(is_whole, completed == 0);
+        let mut named = if is_whole {
+            Model::default()
+        } else {
+            model.clone()
+        };
+        let update = loop {
+            let Some(page) = pages.next() else {
+                break None;
+            };
+            match poll.take(page, NOW) {
+                Ok(Progress::More(next)) => {
+                    named.read(page);
+                    poll = next;
+                    assert!(poll.since().is_some_and(|since| since.is_ascii()));
+                }
+                Ok(Progress::Complete(update)) => {
+                    named.read(page);
+                    break Some(update);
+                }
+                Err(invalid) => {
+                    assert!(!invalid.to_string().is_empty());
+                    break None;
+                }
+            }
+        };
+        if let Some(update) = update {
+            publish(&mut publisher, update, &mut shared, completed);
+            completed += 1;
+            model = named;
+        }
+        follow(&mut follower, &shared);
+        for replica in [&publisher, &follower] {
+            assert_eq!(replica.store().is_some(), completed > 0);
+            model.check(replica, kind);
+        }
+        let lengths = [&publisher, &follower].map(|r| r.store().map(|store| store.len()));
+        assert_eq!(lengths[0], lengths[1]);
+    }
+    completed > 0
+}
+
+const RETENTION: Retention = Retention {
+    clock_tolerance: Duration::from_secs(30),
+    max_lifetime: None,
+};
+
+/// What was named for good: read once more, in another way.
+#[derive(Clone, Default)]
+struct Model {
+    names: Vec<(&'static str, String)>,
+}
+
+impl Model {
+    fn read(&mut self, page: &[u8]) {
+        let page = json::parse_object(page).expect("what a poll took");
+        if page.get("reset") == Some(&Value::Bool(true)) {
+            self.names.clear();
+        }
+        for entry in page
+            .get("revoked")
+            .and_then(Value::as_array)
+            .expect("entries")
+        {
+            let entry = entry.as_object().expect("an entry");
+            for member in ["jti", "key_id", "sub"] {
+                let ends = ["exp", "client_id"].iter().any(|n| entry.get(n).is_some());
+                if let Some(Value::String(name)) = entry.get(member)
+                    && !ends
+                {
+                    self.names.push((member, name.to_string()));
+                }
+            }
+        }
+    }
+
+    fn check(&self, replica: &Replica, kind: Kind) {
+        let Some(store) = replica.store() else {
+            assert!(self.names.is_empty());
+            return;
+        };
+        for (member, name) in &self.names {
+            let facts = Facts {
+                token_id: Some(&**name).filter(|_| *member == "jti"),
+                subject: Some(&**name).filter(|_| *member == "sub"),
+                clients: &[],
+                issued_at: None,
+            };
+            let is_revoked = match kind {
+                Kind::ApiKeys => store.revokes_api_key(name),
+                Kind::Tokens => store.revokes(&facts),
+            };
+            assert!(is_revoked, "{member} {name:?} is not revoked");
+        }
+    }
+}
+
+fn publish(
+    replica: &mut Replica,
+    update: Update,
+    shared: &mut HashMap<Slot, Vec<u8>>,
+    writer: u64,
+) {
+    let head = shared.get(&Slot::Head).map(Vec::as_slice);
+    let claim = replica.publish(update, head, writer, NOW, NOW);
+    shared.insert(Slot::Head, claim.expect("nobody else publishes"));
+    while let Some(write) = replica.next_write(NOW) {
+        shared.insert(write.slot, write.bytes);
+    }
+}
+
+fn follow(replica: &mut Replica, shared: &HashMap<Slot, Vec<u8>>) {
+    replica.refresh();
+    while let Some(slot) = replica.wants() {
+        replica.feed(shared.get(&slot).map(Vec::as_slice), NOW);
+    }
+}
+
+// === shared data ===
+
+/// A ledger in shared data, whoever wrote it.
+pub fn ledger(data: &[u8]) -> bool {
+    // As it is: only what was sealed opens.
+    if let Some(body) = ledger::open(data) {
+        assert_eq!(ledger::seal(body), data);
+    }
+    // As if it had been sealed, for no fuzzer finds a checksum.
+    let sealed = ledger::seal(data);
+    assert_eq!(ledger::open(&sealed), Some(data));
+    let Some(ledger) = Ledger::from_bytes(&sealed) else {
+        return false;
+    };
+    assert_eq!(ledger.to_bytes(), sealed);
+    let schedule = Schedule {
+        refresh_interval: Duration::from_secs(60),
+        min_interval: Duration::from_secs(1),
+        timeout: Duration::from_secs(2),
+    };
+    for demand in [false, true] {
+        match ledger.plan(&schedule, demand, NOW) {
+            Plan::Fetch(mine) => {
+                assert_eq!(mine.plan(&schedule, true, NOW), Plan::InFlight, "twice");
+                for done in [
+                    mine.succeeded(&schedule, NOW, u32::MAX),
+                    mine.failed(&schedule, NOW, 0),
+                ] {
+                    assert!(done.is_settled(NOW));
+                    match done.plan(&schedule, false, NOW) {
+                        Plan::NotBefore(due) => {
+                            assert!(due <= NOW.plus(schedule.refresh_interval));
+                        }
+                        other => panic!("{other:?} right after an attempt"),
+                    }
+                    assert_eq!(Ledger::from_bytes(&done.to_bytes()), Some(done));
+                }
+                assert!(mine.withdrawn(&ledger).is_settled(NOW));
+            }
+            Plan::InFlight => assert!(!ledger.is_settled(NOW)),
+            Plan::NotBefore(due) => assert!(NOW < due),
+        }
+    }
+    true
+}
+
+/// A revocation list in shared data, whoever wrote it: what stands in the slots in the order in
+/// which they are read, each behind its length in two bytes; none at all is an empty slot.
+pub fn replica(data: &[u8]) -> bool {
+    let [of_tokens, of_api_keys] = [Kind::Tokens, Kind::ApiKeys].map(|kind| {
+        let mut replica = Replica::new(kind, RETENTION);
+        let head = follow_records(&mut replica, data);
+        let is_held = replica.store().is_some();
+        assert_eq!(is_held, replica.as_of().is_some());
+        go_on(replica, kind, head);
+        is_held
+    });
+    of_tokens || of_api_keys
+}
+
+/// Says what it read last of the head.
+fn follow_records(replica: &mut Replica, data: &[u8]) -> Option<Vec<u8>> {
+    let mut rest = data;
+    let mut head = None;
+    let mut starved = 0;
+    replica.refresh();
+    while let Some(slot) = replica.wants() {
+        let body = record(&mut rest);
+        // As if it had been sealed, for no fuzzer finds a checksum.
+        let bytes = body.filter(|body| !body.is_empty()).map(ledger::seal);
+        replica.feed(bytes.as_deref(), NOW);
+        if slot == Slot::Head {
+            head = bytes;
+        }
+        if body.is_none() {
+            starved += 1;
+            assert!(starved <= 3, "follows what is not there");
+        }
+    }
+    head
+}
+
+fn record<'d>(rest: &mut &'d [u8]) -> Option<&'d [u8]> {
+    let (length, tail) = rest.split_first_chunk::<2>()?;
+    let length = usize::from(u16::from_le_bytes(*length)).min(tail.len());
+    let (body, tail) = tail.split_at(length);
+    *rest = tail;
+    Some(body)
+}
+
+/// Whatever is held, what is new on the list counts.
+fn go_on(mut replica: Replica, kind: Kind, head: Option<Vec<u8>>) {
+    let page = match kind {
+        Kind::ApiKeys => r#"{"cursor":"next","revoked":[{"key_id":"canary"}]}"#,
+        Kind::Tokens => r#"{"cursor":"next","revoked":[{"jti":"canary"}]}"#,
+    };
+    let progress = replica.poll([9; 16]).take(page.as_bytes(), NOW);
+    let Ok(Progress::Complete(update)) = progress else {
+        panic!("{progress:?}");
+    };
+    let claim = replica.publish(update, head.as_deref(), 1, NOW, NOW);
+    assert!(claim.is_ok(), "nobody else publishes: {claim:?}");
+    let writes = std::iter::from_fn(|| replica.next_write(NOW)).count();
+    assert!(writes <= 2 * Slot::COUNT);
+    let member = match kind {
+        Kind::ApiKeys => "key_id",
+        Kind::Tokens => "jti",
+    };
+    let canary = Model {
+        names: vec![(member, "canary".to_owned())],
+    };
+    canary.check(&replica, kind);
+}
