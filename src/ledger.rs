@@ -136,6 +136,12 @@ impl Ledger {
         }
     }
 
+    /// Whether this is still the attempt that was claimed as `own`. Another one begins only when
+    /// the lease has ended, and later.
+    pub fn is_same_attempt(&self, own: &Ledger) -> bool {
+        self.attempted_at == own.attempted_at
+    }
+
     /// When the shared document was fetched; `None` while there is none.
     pub fn fetched_at(&self) -> Option<UnixTime> {
         (self.fetched_at > UnixTime::FAR_PAST).then_some(self.fetched_at)

@@ -105,3 +105,33 @@ fn damaged_bytes_count_as_absent() {
     }
     assert_eq!(Ledger::from_bytes(&seal(b"another document")), None);
 }
+
+#[test]
+fn an_attempt_is_the_same_until_another_begins() {
+    let own = attempt(Ledger::NEW, true, at(0));
+    assert!(!Ledger::NEW.is_same_attempt(&own));
+    for (what, stored) in [
+        ("claimed", own),
+        ("extended", own.extended(&SCHEDULE, at(2))),
+        ("succeeded", own.succeeded(&SCHEDULE, at(2), 0)),
+        ("failed", own.failed(&SCHEDULE, at(2), 0)),
+    ] {
+        assert!(stored.is_same_attempt(&own), "{what}");
+        assert!(
+            !attempt(stored, true, at(9)).is_same_attempt(&own),
+            "{what}"
+        );
+    }
+    assert!(!own.withdrawn(&Ledger::NEW).is_same_attempt(&own));
+}
+
+#[test]
+fn an_attempt_that_goes_on_keeps_others_away() {
+    let mut own = attempt(Ledger::NEW, true, at(0));
+    // Pages that come slower than any timeout grants to all of them.
+    for second in [2, 4, 6, 8, 10] {
+        own = own.extended(&SCHEDULE, at(second));
+        assert_eq!(own.plan(&SCHEDULE, true, at(second + 2)), Plan::InFlight);
+    }
+    attempt(own, true, at(14));
+}

@@ -4,10 +4,11 @@
 use crate::shell::host;
 use crate::shell::shared::Shared;
 use crate::time::UnixTime;
-use crate::verification::revocation::{Poll, Replica, Slot, Update};
+use crate::verification::revocation::{Poll, Replica, Slot, Unpublished, Update};
 
-/// Slots that are read or written at a time: some 2 MB of the largest list, a few milliseconds.
-const SLOTS_AT_ONCE: usize = 16;
+/// Bytes that one callback reads or writes, about: some ten milliseconds of a worker's time, 16
+/// slots of a million entries. What is shorter takes one callback, however many slots it is in.
+const BYTES_AT_ONCE: usize = 2 * 1024 * 1024;
 
 /// How publishing goes on.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -20,11 +21,14 @@ pub enum Publishing {
 /// Reads what others published: whether the copy is all there is.
 pub fn follow(replica: &mut Replica, shared: &Shared, now: UnixTime) -> bool {
     replica.refresh();
-    for _ in 0..SLOTS_AT_ONCE {
+    let mut bytes = 0_usize;
+    while bytes < BYTES_AT_ONCE {
         let Some(slot) = replica.wants() else {
             return true;
         };
-        replica.feed(shared.slot(slot).0.as_deref(), now);
+        let (found, _) = shared.slot(slot);
+        bytes = bytes.saturating_add(found.as_ref().map_or(0, Vec::len));
+        replica.feed(found.as_deref(), now);
     }
     replica.wants().is_none()
 }
@@ -36,36 +40,40 @@ pub fn poll(replica: &Replica) -> Option<Poll> {
     Some(replica.poll(random))
 }
 
-/// Begins to publish; false where another worker was faster.
+/// Begins to publish.
 pub fn publish(
     replica: &mut Replica,
     shared: &Shared,
     update: Update,
     as_of: UnixTime,
     now: UnixTime,
-) -> bool {
+) -> Result<(), Unpublished> {
     let (head, cas) = shared.slot(Slot::Head);
-    let Ok(writer) = getrandom::u64() else {
-        return false;
-    };
-    let Ok(claim) = replica.publish(update, head.as_deref(), writer, as_of, now) else {
-        return false;
-    };
+    let writer = getrandom::u64().map_err(|_| Unpublished::Superseded)?;
+    let claim = replica.publish(update, head.as_deref(), writer, as_of, now)?;
     // Without a number the host replaces whatever is there by now: the source made the key when
     // it was configured, so there is one.
-    let claimed = cas.is_some() && shared.write(Slot::Head, &claim, cas).is_ok();
-    if !claimed {
-        replica.abandon();
+    if cas.is_some() && shared.write(Slot::Head, &claim, cas).is_ok() {
+        return Ok(());
     }
-    claimed
+    replica.abandon();
+    Err(Unpublished::Superseded)
 }
 
 /// Goes on with what was begun.
 pub fn go_on(replica: &mut Replica, shared: &Shared, now: UnixTime) -> Publishing {
-    for _ in 0..SLOTS_AT_ONCE {
+    // Who took longer than its lease may have been replaced, and two must never write at once.
+    let (head, _) = shared.slot(Slot::Head);
+    if !replica.holds_claim(head.as_deref()) {
+        replica.abandon();
+        return Publishing::Lost;
+    }
+    let mut bytes = 0_usize;
+    while bytes < BYTES_AT_ONCE {
         let Some(write) = replica.next_write(now) else {
             return Publishing::Done;
         };
+        bytes = bytes.saturating_add(write.bytes.len());
         if shared.write(write.slot, &write.bytes, None).is_err() {
             replica.abandon();
             return Publishing::Lost;

@@ -47,7 +47,8 @@ impl Shared {
     /// would let every worker succeed.
     pub fn create(&self) {
         if host::shared_data(&self.ledger).is_err() {
-            self.settle(Ledger::NEW);
+            // Should the host refuse, it refuses every claim as well.
+            let _ = host::set_shared_data(&self.ledger, &Ledger::NEW.to_bytes(), None);
         }
     }
 
@@ -98,10 +99,13 @@ impl Shared {
         }
     }
 
-    /// Ends this worker's attempt.
-    pub fn settle(&self, ledger: Ledger) {
+    /// What became of this worker's attempt: it goes on, or ends. False where the attempt has
+    /// outlived its lease and somebody else made another, which stands.
+    pub fn settle(&self, own: &Ledger, outcome: Ledger) -> bool {
+        let (current, cas) = self.read();
         // Should the host refuse, the lease ends by itself.
-        let _ = host::set_shared_data(&self.ledger, &ledger.to_bytes(), None);
+        current.is_same_attempt(own)
+            && host::set_shared_data(&self.ledger, &outcome.to_bytes(), cas).is_ok()
     }
 
     pub fn publish(&self, document: &[u8], fetched_at: UnixTime) {

@@ -10,7 +10,7 @@ use crate::time::UnixTime;
 use crate::verification::State;
 use crate::verification::callout::CallFault;
 use crate::verification::principal::Issuer;
-use crate::verification::revocation::{Poll, Progress};
+use crate::verification::revocation::{Poll, Progress, Unpublished};
 use crate::verification::source::{self, SourceId};
 
 pub struct Source {
@@ -112,10 +112,7 @@ impl Source {
             (Plan::NotBefore(time), _) => self
                 .look(policy, state, now)
                 .unwrap_or(Availability::NotBefore(time)),
-            (Plan::Fetch(claimed), before) => {
-                self.start(state, claimed, before, now);
-                Availability::InFlight
-            }
+            (Plan::Fetch(claimed), before) => self.start(state, claimed, before, now),
         }
     }
 
@@ -157,22 +154,33 @@ impl Source {
         true
     }
 
-    fn start(&mut self, state: &mut State, claimed: Ledger, before: Ledger, now: UnixTime) {
+    fn start(
+        &mut self,
+        state: &mut State,
+        claimed: Ledger,
+        before: Ledger,
+        now: UnixTime,
+    ) -> Availability {
         let poll = match self.source.id {
             SourceId::Revocation(issuer) => state.list_mut(issuer).and_then(|r| list::poll(r)),
             SourceId::Keys(_) | SourceId::ApiKeys => None,
         };
-        match self.send(claimed, poll, now, now) {
-            Ok(()) => self.unreachable = false,
-            Err(Failed(status)) => {
-                self.shared.settle(claimed.withdrawn(&before));
-                if !std::mem::replace(&mut self.unreachable, true) {
-                    let cluster = &self.source.endpoint.cluster;
-                    self.warn(&format!(
-                        "cluster {cluster} cannot be called: status {status}"
-                    ));
-                }
-            }
+        let Err(Failed(status)) = self.send(claimed, poll, now, now) else {
+            self.unreachable = false;
+            return Availability::InFlight;
+        };
+        self.shared.settle(&claimed, claimed.withdrawn(&before));
+        if !std::mem::replace(&mut self.unreachable, true) {
+            let cluster = &self.source.endpoint.cluster;
+            self.warn(&format!(
+                "cluster {cluster} cannot be called: status {status}"
+            ));
+        }
+        match self.held {
+            // Envoy may learn of the cluster and its hosts after the first requests came, so
+            // these wait while each tick tries again.
+            None => Availability::InFlight,
+            Some(_) => Availability::NotBefore(now),
         }
     }
 
@@ -237,8 +245,8 @@ impl Source {
                 self.warn(&format!("the fetch failed: {fault:?}"));
             }
             let jitter = getrandom::u32().unwrap_or_default();
-            self.shared
-                .settle(ledger.failed(&self.source.schedule, now, jitter));
+            let failed = ledger.failed(&self.source.schedule, now, jitter);
+            self.shared.settle(&ledger, failed);
         }
         taken
     }
@@ -283,18 +291,23 @@ impl Source {
         })?;
         match progress {
             Progress::More(poll) => {
-                self.shared.settle(ledger);
+                if !self.shared.settle(&ledger, ledger) {
+                    self.warn("the poll took too long, and another worker polls");
+                    return Err(FetchFault::Unusable);
+                }
                 self.send(ledger, Some(poll), began, now)
                     .map_err(|_| FetchFault::Call(CallFault::NotSent))?;
                 Ok(Availability::InFlight)
             }
             Progress::Complete(update) => {
                 let replica = state.list_mut(issuer).ok_or(FetchFault::Unusable)?;
-                if !list::publish(replica, &self.shared, update, began, now) {
-                    self.warn("the poll was overtaken");
-                    return Err(FetchFault::Unusable);
-                }
-                self.shared.settle(ledger);
+                list::publish(replica, &self.shared, update, began, now).map_err(|why| {
+                    self.warn(match why {
+                        Unpublished::Superseded => "the poll was overtaken",
+                        Unpublished::TooLong => "the poll failed: the list has too many entries",
+                    });
+                    FetchFault::Unusable
+                })?;
                 Ok(self.go_on(state, ledger, now))
             }
         }
@@ -309,6 +322,9 @@ impl Source {
         };
         match list::go_on(replica, &self.shared, now) {
             Publishing::Underway => {
+                // Should another worker have taken over, its claim is what stops this one.
+                let ledger = ledger.extended(&self.source.schedule, now);
+                self.shared.settle(&ledger, ledger);
                 self.task = Task::Publish(ledger);
                 Availability::InFlight
             }
@@ -320,10 +336,10 @@ impl Source {
             }
             Publishing::Lost => {
                 self.task = Task::None;
-                self.warn("the list cannot be shared");
+                self.warn("the list is not shared: another worker took over, or Envoy refused");
                 let jitter = getrandom::u32().unwrap_or_default();
-                self.shared
-                    .settle(ledger.failed(&self.source.schedule, now, jitter));
+                let failed = ledger.failed(&self.source.schedule, now, jitter);
+                self.shared.settle(&ledger, failed);
                 Availability::InFlight
             }
         }
@@ -331,8 +347,8 @@ impl Source {
 
     fn succeed(&self, ledger: Ledger, now: UnixTime) {
         let jitter = getrandom::u32().unwrap_or_default();
-        self.shared
-            .settle(ledger.succeeded(&self.source.schedule, now, jitter));
+        let succeeded = ledger.succeeded(&self.source.schedule, now, jitter);
+        self.shared.settle(&ledger, succeeded);
     }
 
     fn warn(&self, what: &str) {

@@ -229,15 +229,18 @@ impl Worker {
 
     /// Takes the answer to the fetch of a document.
     fn receive(&self, token: u32, has_headers: bool, now: UnixTime) {
-        let (id, result) = {
+        let (id, result, is_busy) = {
             let mut sources = self.sources.borrow_mut();
             let Some(source) = sources.iter_mut().find(|s| s.awaits(token)) else {
                 return;
             };
             let state = &mut self.state.borrow_mut();
             let result = source.receive(&self.policy, state, has_headers, now);
-            (source.id(), result)
+            (source.id(), result, source.is_busy())
         };
+        if is_busy {
+            self.set_tick_period(BUSY_TICK);
+        }
         let (outcome, fetch) = match result {
             Ok(Availability::Fresh) => (CalloutOutcome::Ok, Some(Fetch::Arrived)),
             // The first pages of a list.

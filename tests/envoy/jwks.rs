@@ -243,6 +243,56 @@ fn a_source_that_fails_is_never_the_clients_fault() {
     }
 }
 
+/// Who has keys to be judged by does not wait for a cluster that Envoy will not call.
+#[test]
+fn a_full_circuit_breaker_is_no_reason_to_wait() {
+    const TIMEOUT: &str = "10s";
+    let key = Key::new("ES256", "k");
+    let stranger = Key::new("ES256", "stranger");
+    let names = ["calm", "slow-1", "slow-2"];
+    let providers: serde_json::Map<String, Value> = names
+        .iter()
+        .map(|name| {
+            let settings = json!({ "timeout": TIMEOUT, "min_refetch_interval": "1s" });
+            (
+                name.to_string(),
+                remote(name, &format!("/{name}"), settings),
+            )
+        })
+        .collect();
+    let idp = publishing(&[&key]);
+    let gateway = Setup::of(json!({ "providers": providers, "rules": [{}] }))
+        .narrow_cluster("idp", idp.port())
+        .start();
+    for name in names {
+        gateway.await_status(&fresh(&key, name), 200);
+    }
+    // From now on an unknown key is asked for again.
+    thread::sleep(Duration::from_millis(1200));
+    let set = jwks([&key]);
+    idp.script(move |_| Reply::json(&set).after(Duration::from_secs(8)));
+    let asked = idp.calls().len();
+    thread::scope(|scope| {
+        // One call is let through, and then one waits behind it.
+        for name in ["slow-1", "slow-2"] {
+            let request = fresh(&stranger, name);
+            let gateway = &gateway;
+            scope.spawn(move || gateway.timed(request).assert_refused("UNKNOWN_KEY"));
+            poll(PATIENCE, || (idp.calls().len() > asked).then_some(())).expect("a call");
+            thread::sleep(Duration::from_millis(300));
+        }
+        let outcome = gateway.timed(fresh(&stranger, "calm"));
+        outcome.assert_refused("UNKNOWN_KEY");
+        outcome.assert_within(Duration::from_secs(1));
+        assert!(
+            gateway.log().contains("cluster idp cannot be called"),
+            "it was called: {}",
+            gateway.log_tail()
+        );
+        gateway.timed(fresh(&key, "calm")).assert_passed();
+    });
+}
+
 #[test]
 fn good_keys_outlive_their_source_for_a_while() {
     let (key, later) = (Key::new("ES256", "k"), Key::new("ES256", "later"));

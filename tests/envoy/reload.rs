@@ -227,3 +227,51 @@ fn keys_that_a_trapped_worker_was_fetching_come_all_the_same() {
     });
     assert_judges(&gateway, &new);
 }
+
+/// What was fetched outlives the VM that fetched it: the next one finds it where all workers share it.
+#[test]
+fn what_was_fetched_survives_a_trap_and_is_not_fetched_again() {
+    let key = Key::new("ES256", "k");
+    let set = jwks([&key]);
+    let page = json!({ "cursor": "1", "revoked": [{ "jti": "revoked" }] });
+    let authority = Service::start(move |call| match call.route() {
+        "/jwks" => Reply::json(&set),
+        _ => Reply::json(&page),
+    });
+    let list = json!({ "cluster": "idp", "uri": "http://idp.example.com/revocations", "refresh_interval": "600s", "timeout": "5s", "max_staleness": "1200s" });
+    let provider = amended(
+        remote_provider(ISSUER, "/jwks"),
+        json!({ "revocation": { "list": list } }),
+    );
+    let gateway = Setup::of(only(provider))
+        .proving()
+        .workers(2)
+        .cluster("idp", authority.port())
+        .start();
+    let by = |jti: &str| get("/").bearer(key.token(json!({ "jti": jti })));
+    gateway.await_status(&by("good"), 200);
+    for round in 1..=3 {
+        // Until both workers had one.
+        poll(PATIENCE, || {
+            gateway.send(&trap());
+            (reloads(&gateway) >= 2 * round).then_some(())
+        })
+        .expect("reloads");
+        gateway.await_status(&by("good"), 200);
+        let outcomes =
+            gateway.send_all(["good", "revoked"].repeat(8).into_iter().map(by).collect());
+        for (index, outcome) in outcomes.iter().enumerate() {
+            match outcome.answer.status {
+                // The last trap hit a worker that had its VM back already.
+                503 => assert_bare(&outcome.answer),
+                _ if index % 2 == 0 => outcome.assert_passed(),
+                _ => outcome.assert_refused("TOKEN_REVOKED"),
+            }
+        }
+        let judged = outcomes.iter().filter(|it| it.answer.status != 503).count();
+        assert!(judged > 0, "nobody was judged");
+    }
+    for route in ["/jwks", "/revocations"] {
+        assert_eq!(authority.count(route), 1, "{route} was fetched again");
+    }
+}

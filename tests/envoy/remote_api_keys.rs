@@ -120,6 +120,11 @@ fn a_list_that_does_not_come_is_never_the_clients_fault() {
         ("no-keys", json!({})),
     ];
     faults.extend(invalid.map(|(name, body)| (name, Reply::json(&body))));
+    // Such a list may be as long as a configuration, where five MiB of anything else are too many.
+    faults.retain(|(name, _)| *name != "oversize");
+    let longest = good.clone() + &" ".repeat((16 << 20) - good.len());
+    let of_json = |text: String| Reply::with(200, "application/json", text);
+    faults.push(("one-byte-over-16-mib", of_json(longest.clone() + " ")));
     let authority = Service::start(|_| Reply::HangUp);
     let gateway = start(policy(&key, json!({})), &authority);
     for (name, reply) in faults {
@@ -132,7 +137,8 @@ fn a_list_that_does_not_come_is_never_the_clients_fault() {
         outcome.assert_within(Duration::from_secs(2));
     }
     gateway.table(|rows| rows.passes("tokens go on", get("/").bearer(key.token(json!({})))));
-    authority.script(move |_| keys(vec![entry.clone()]));
+    let longest = of_json(longest);
+    authority.script(move |_| longest.clone());
     gateway.await_status(&with(&secret), 200);
 }
 

@@ -106,8 +106,14 @@ fn an_entry_counts_within_the_interval() {
         .workers(2)
         .cluster("authority", authority.port())
         .start();
-    let with =
-        |changes: Value| get("/").bearer(key.token(amended(json!({ "jti": "fresh" }), changes)));
+    let with = |changes: Value| {
+        let mut claims = json!({ "jti": "fresh" });
+        // Not amended, which would keep `null` from the claims that it is to remove.
+        for (name, value) in changes.as_object().expect("changes") {
+            claims[name] = value.clone();
+        }
+        get("/").bearer(key.token(claims))
+    };
     let (early, late) = (before - 10, before + 10);
     gateway.table(|rows| {
         rows.passes("nothing matches", with(json!({})));
@@ -574,6 +580,113 @@ fn a_long_list_comes_in_pages() {
             rows.passes(&format!("no entry {number}"), by(&format!("jti-{number}")));
         }
     });
+}
+
+/// What a million entries take, and how soon they and what comes after them count everywhere.
+#[test]
+fn a_million_entries_count_everywhere_in_time() {
+    const PAGES: usize = 20;
+    const ENTRIES: usize = 50_000;
+    const INTERVAL: Duration = Duration::from_secs(2);
+    let key = Key::new("ES256", "k");
+    let expiry = now() + 3600;
+    let entries = |from: usize, to: usize| {
+        let entries: Vec<String> = (from..to)
+            .map(|number| format!(r#"{{"jti":"token-{number:07}","exp":{expiry}}}"#))
+            .collect();
+        entries.join(",")
+    };
+    let of_json = |text: String| Reply::with(200, "application/json", text);
+    let pages: Vec<Reply> = (0..PAGES)
+        .map(|page| {
+            let revoked = entries(page * ENTRIES, (page + 1) * ENTRIES);
+            let (reset, more) = (page == 0, page + 1 < PAGES);
+            of_json(format!(
+                r#"{{"reset":{reset},"cursor":"page-{page}","more":{more},"revoked":[{revoked}]}}"#
+            ))
+        })
+        .collect();
+    let end = PAGES * ENTRIES;
+    let hundred = entries(end, end + 100);
+    let hundred = of_json(format!(r#"{{"cursor":"new","revoked":[{hundred}]}}"#));
+
+    let empty = move |cursor: &str| of_json(format!(r#"{{"cursor":"{cursor}","revoked":[]}}"#));
+    let authority = Service::start(move |_| empty("empty"));
+    let list = json!({ "timeout": "10s", "refresh_interval": "2s" });
+    let gateway = start(listed(provider([&key]), "/revocations", list), &authority);
+    let by =
+        |number: usize| get("/").bearer(key.token(json!({ "jti": format!("token-{number:07}") })));
+    let asked_since = |cursor: &str| {
+        let calls = authority.calls();
+        let asked = calls.iter().filter_map(since);
+        asked.filter(|since| since == cursor).count()
+    };
+    for _ in 0..8 {
+        gateway.timed(by(0)).assert_passed();
+    }
+    let before = gateway.memory();
+
+    authority.script(move |call| {
+        let since = since(call).unwrap_or_default();
+        match since.strip_prefix("page-").map(str::parse::<usize>) {
+            Some(Ok(page)) if page + 1 < PAGES => pages[page + 1].clone(),
+            Some(Ok(_)) => empty(&since),
+            _ => pages[0].clone(),
+        }
+    });
+    let last_page = format!("page-{}", PAGES - 2);
+    poll(PATIENCE, || (asked_since(&last_page) > 0).then_some(())).expect("the last page");
+    let elapsed = await_refusal(&gateway, &by(0), "TOKEN_REVOKED");
+    println!("a million entries count {elapsed:?} after the last page");
+    assert!(elapsed < Duration::from_secs(1) + NOISE, "{elapsed:?}");
+    gateway.table(|rows| {
+        for number in (0..end).step_by(end / 40 - 1) {
+            rows.refuses(&format!("entry {number}"), by(number), "TOKEN_REVOKED");
+        }
+        rows.refuses("the last entry", by(end - 1), "TOKEN_REVOKED");
+        for number in end..end + 100 {
+            rows.passes("not on the list", by(number));
+        }
+    });
+    for page in 0..PAGES - 1 {
+        let cursor = format!("page-{page}");
+        assert_eq!(asked_since(&cursor), 1, "{cursor}: more than one polls");
+    }
+
+    // An update costs what it brings.
+    let full = gateway.memory();
+    authority.script(move |call| match since(call).as_deref() {
+        Some("new") => empty("new"),
+        _ => hundred.clone(),
+    });
+    let elapsed = await_refusal(&gateway, &by(end + 99), "TOKEN_REVOKED");
+    println!("a hundred more count {elapsed:?} after they came onto the list");
+    assert!(
+        elapsed < INTERVAL + Duration::from_secs(1) + NOISE,
+        "{elapsed:?}"
+    );
+    gateway.table(|rows| {
+        for number in (0..end + 100).step_by(end / 40 - 1) {
+            rows.refuses(&format!("entry {number}"), by(number), "TOKEN_REVOKED");
+        }
+    });
+    assert_eq!(gateway.counter("wasm.portcullis.vm_reload_success"), 0);
+
+    // Three copies, for the main thread has its own, and the one that all share.
+    let after = gateway.memory();
+    let (Some(before), Some(full), Some(after)) = (before, full, after) else {
+        println!("no /proc: memory was not measured");
+        return;
+    };
+    let mib = |memory: [u64; 2]| memory.map(|bytes| bytes >> 20);
+    println!(
+        "MiB now and at the most: {:?} without entries, {:?} with a million, {:?} after an update",
+        mib(before),
+        mib(full),
+        mib(after)
+    );
+    let most = after[1] - before[0];
+    assert!(most < 160 << 20, "{} MiB more than before", most >> 20);
 }
 
 #[test]

@@ -160,3 +160,6 @@ impl fmt::Display for InvalidPage {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -131,6 +131,16 @@ impl Envoy {
         get(path).send(self.admin)
     }
 
+    /// Bytes of memory that the process takes now, and that it took at the most; `None` where there is no `/proc`.
+    pub fn memory(&self) -> Option<[u64; 2]> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process.id())).ok()?;
+        let kilobytes = |name: &str| -> Option<u64> {
+            let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+            line.trim().strip_suffix(" kB")?.parse().ok()
+        };
+        Some([kilobytes("VmRSS:")? * 1024, kilobytes("VmHWM:")? * 1024])
+    }
+
     pub fn file(&self, name: &str) -> PathBuf {
         self.folder.join(name)
     }

@@ -479,6 +479,11 @@ impl Gateway {
         ours.map(|line| format!("{line}\n")).collect()
     }
 
+    /// Bytes of memory that Envoy takes now, and that it took at the most.
+    pub fn memory(&self) -> Option<[u64; 2]> {
+        self.envoy.memory()
+    }
+
     pub fn log(&self) -> String {
         self.envoy.log()
     }

@@ -83,6 +83,18 @@ impl Replica {
         Ok(claim)
     }
 
+    /// Whether `head`, which is what stands in that slot now, is what this replica put there. To
+    /// be asked before each batch of writes: where it is not, another worker has taken over, and
+    /// what is left is to [`Replica::abandon`].
+    pub fn holds_claim(&self, head: Option<&[u8]>) -> bool {
+        let own = match &self.task {
+            Task::Claim { claim, .. } => Some(claim),
+            Task::Write(_) => self.seen.as_ref(),
+            Task::Idle | Task::Follow { .. } => None,
+        };
+        own.is_some() && own.map(AsRef::as_ref) == head
+    }
+
     /// What to write next. To be called only after the claim succeeded; the last one ends it.
     pub fn next_write(&mut self, now: UnixTime) -> Option<Write> {
         let mut publication = match mem::replace(&mut self.task, Task::Idle) {
@@ -117,12 +129,14 @@ impl Replica {
 
     /// The claim, or a later write, failed: somebody else is at it, or the host refused.
     pub fn abandon(&mut self) {
-        if let Task::Write(_) = mem::replace(&mut self.task, Task::Idle) {
-            // The list may have got what the others will never see, and has to be read anew. It
-            // serves until then.
-            if let Some(held) = &mut self.held {
-                held.at = u64::MAX;
-            }
+        let task = mem::replace(&mut self.task, Task::Idle);
+        // The list may have got what the others will never see, and has to be read anew. It
+        // serves until then. Once the head is written, the others see it all.
+        if let Task::Write(publication) = task
+            && !publication.slots.is_empty()
+            && let Some(held) = &mut self.held
+        {
+            held.at = u64::MAX;
         }
         self.seen = None;
     }
