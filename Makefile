@@ -61,6 +61,15 @@ toolchains: ## builds the module with each toolchain that can be had, and report
 size: wasm ## the module's size, against its budget
 	@size=$$(wc -c <$(WASM)) && echo "$$size of $(SIZE_BUDGET) bytes" && [ $$size -le $(SIZE_BUDGET) ]
 
+.PHONY: bench
+bench: wasm envoy noop ## the side-by-side with Envoy's native filters (ROUNDS, 61; REQUESTS, 1000; RATE, 2000)
+	@. scripts/say.sh && need_cc && cargo build -p bench --profile bench
+	@ENVOY_BIN="$$(scripts/envoy.sh)" target/release/bench
+
+.PHONY: noop
+noop: # the module that does nothing, for the side-by-side
+	@scripts/wasm.sh --of bench/noop/Cargo.toml build --target-dir target/noop
+
 .PHONY: fuzz
 fuzz: ## fuzzes each target for a short while (FUZZ_SECONDS, 30 each)
 	@scripts/fuzz.sh

@@ -1,6 +1,7 @@
 #!/bin/sh
-# wasm.sh [--with rustup|debian] COMMAND [OPTION...]: runs cargo's COMMAND (build, clippy) for the module, with whichever
-# toolchain can be had. `build` leaves target/wasm32-wasip1/release/portcullis.wasm, whoever built it.
+# wasm.sh [--with rustup|debian] [--of MANIFEST] COMMAND [OPTION...]: runs cargo's COMMAND (build, clippy) for the module,
+# or for that of another manifest, with whichever toolchain can be had. `build` leaves
+# target/wasm32-wasip1/release/portcullis.wasm, whoever built it.
 #
 # rustup: the toolchain in use, its target added where missing. debian: Debian's compiler with its own std sources,
 # for machines without rustup or without a way to its server.
@@ -26,7 +27,8 @@ rustup_cargo() {
     need_cc
     command=$1
     shift
-    cargo "$command" --release --target $target -p portcullis --lib "$@"
+    # shellcheck disable=SC2086 # a list
+    cargo "$command" --release --target $target $package --lib "$@"
 }
 
 debian_parts="rustc-web cargo-web rust-web-src lld-19 wasi-libc"
@@ -45,16 +47,22 @@ debian_ready() {
 debian_cargo() {
     command=$1
     shift
+    # shellcheck disable=SC2086 # a list
     env -u RUSTUP_TOOLCHAIN -u RUSTFLAGS \
         RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 \
         CARGO_TARGET_WASM32_WASIP1_LINKER=wasm-ld-19 \
         CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS="-L native=/usr/lib/wasm32-wasi" \
-        /usr/bin/cargo "$command" --release --target $target -Zbuild-std=std,panic_abort -p portcullis --lib "$@"
+        /usr/bin/cargo "$command" --release --target $target -Zbuild-std=std,panic_abort $package --lib "$@"
 }
 
 way=any
 if [ "${1-}" = --with ]; then
     way=$2
+    shift 2
+fi
+package="-p portcullis"
+if [ "${1-}" = --of ]; then
+    package="--manifest-path $2"
     shift 2
 fi
 case $way in

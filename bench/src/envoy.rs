@@ -1,0 +1,143 @@
+//! The one Envoy of a run: its listeners, its counters and the time that it has spent.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::Result;
+use crate::clock::poll;
+use crate::http;
+
+/// Ten thousand API keys are compiled once for each VM.
+const START_UP: Duration = Duration::from_secs(120);
+
+pub struct Envoy {
+    process: Child,
+    folder: PathBuf,
+    admin: u16,
+    ports: BTreeMap<String, u16>,
+    pub version: String,
+}
+
+/// How often the filter remembered a token, since Envoy started.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct TokenUses {
+    pub hits: u64,
+    pub misses: u64,
+}
+
+impl Envoy {
+    /// Starts on this configuration, with one worker, and waits until it serves.
+    pub fn start(binary: &Path, folder: &Path, configuration: &str) -> Result<Self> {
+        fs::create_dir_all(folder)?;
+        let file = folder.join("envoy.yaml");
+        fs::write(&file, configuration)?;
+        let admin = folder.join("admin");
+        let _ = fs::remove_file(&admin);
+        let process = Command::new(binary)
+            .arg("--config-path")
+            .arg(&file)
+            .arg("--admin-address-path")
+            .arg(&admin)
+            .args(["--concurrency", "1", "--disable-hot-restart"])
+            .args(["--log-level", "warning"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(File::create(folder.join("envoy.log"))?)
+            .spawn()?;
+        let mut envoy = Envoy {
+            process,
+            folder: folder.to_path_buf(),
+            admin: 0,
+            ports: BTreeMap::new(),
+            version: version(binary)?,
+        };
+        let ready = poll(START_UP, || match envoy.process.try_wait() {
+            Ok(None) => envoy.is_ready(&admin).then_some(true),
+            _ended => Some(false),
+        });
+        if ready != Some(true) {
+            let log = envoy.folder.join("envoy.log");
+            return Err(format!("Envoy does not serve; see {}", log.display()).into());
+        }
+        envoy.ports = envoy.listeners()?;
+        Ok(envoy)
+    }
+
+    fn is_ready(&mut self, admin: &Path) -> bool {
+        let address = fs::read_to_string(admin).unwrap_or_default();
+        let port = address
+            .rsplit(':')
+            .next()
+            .and_then(|p| p.trim().parse().ok());
+        self.admin = port.unwrap_or_default();
+        self.admin != 0 && http::get(self.admin, "/ready").is_ok_and(|a| a.status == 200)
+    }
+
+    fn listeners(&self) -> Result<BTreeMap<String, u16>> {
+        let answer = http::get(self.admin, "/listeners?format=json")?;
+        let answer: Value = serde_json::from_slice(&answer.body)?;
+        let statuses = answer.get("listener_statuses").and_then(Value::as_array);
+        let port = |status: &Value| {
+            let name = status.get("name")?.as_str()?.to_owned();
+            let port = status.pointer("/local_address/socket_address/port_value")?;
+            let port = port.as_u64()?;
+            Some((name, u16::try_from(port).ok()?))
+        };
+        Ok(statuses.into_iter().flatten().filter_map(port).collect())
+    }
+
+    pub fn port(&self, listener: &str) -> Result<u16> {
+        let port = self.ports.get(listener).copied();
+        Ok(port.ok_or_else(|| format!("Envoy has no listener {listener}"))?)
+    }
+
+    /// Nanoseconds that all its threads were on a CPU.
+    pub fn cpu(&self) -> Result<u64> {
+        let mut sum = 0;
+        for task in fs::read_dir(format!("/proc/{}/task", self.process.id()))? {
+            let text = fs::read_to_string(task?.path().join("schedstat"))?;
+            let on_cpu = text.split_whitespace().next().unwrap_or_default();
+            sum += on_cpu.parse::<u64>()?;
+        }
+        Ok(sum)
+    }
+
+    pub fn token_uses(&self) -> Result<TokenUses> {
+        let answer = http::get(self.admin, "/stats?filter=portcullis.cache.token")?;
+        let text = String::from_utf8_lossy(&answer.body).into_owned();
+        let count = |name: &str| {
+            let lines = text.lines().filter_map(|line| line.split_once(": "));
+            lines
+                .filter(|(found, _)| found.ends_with(name))
+                .filter_map(|(_, value)| value.trim().parse::<u64>().ok())
+                .sum()
+        };
+        Ok(TokenUses {
+            hits: count(".hit"),
+            misses: count(".miss"),
+        })
+    }
+}
+
+impl Drop for Envoy {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// 1.40.0, out of `envoy  version: <commit>/1.40.0/Clean/RELEASE/BoringSSL`.
+fn version(binary: &Path) -> Result<String> {
+    let output = Command::new(binary).arg("--version").output()?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let version = text
+        .split("version: ")
+        .nth(1)
+        .and_then(|v| v.split('/').nth(1));
+    Ok(version.ok_or("Envoy tells no version")?.to_owned())
+}

@@ -1,0 +1,106 @@
+//! Before anything is measured: each variant does the whole job, and refuses what it has to.
+
+use crate::Result;
+use crate::envoy::Envoy;
+use crate::http::Connection;
+use crate::issuer::{Algorithm, Issuer, SCOPES};
+use crate::setup::key_id;
+use crate::traffic::{MANY_KEYS, MANY_RULES, api_key, path_of_rule, request};
+
+const SUBJECT: &str = "f3a1c6de-75d4-4c3b-9d5e-0b8a1f2c7e44";
+
+pub fn prove_all(envoy: &Envoy, issuer: &Issuer) -> Result<()> {
+    let native = |id: &str| {
+        identity(
+            SUBJECT,
+            "orders-web",
+            SCOPES,
+            "https://idp.example.com/",
+            id,
+        )
+    };
+    let ours = |id: &str| identity(SUBJECT, "orders-web", SCOPES, "idp", id);
+    for listener in ["native", "native-cached"] {
+        prove_tokens(envoy, issuer, listener, native)?;
+    }
+    for listener in ["portcullis", "portcullis-new"] {
+        prove_tokens(envoy, issuer, listener, ours)?;
+    }
+    prove_keys(envoy, "portcullis-few-keys", 0, 0)?;
+    prove_keys(envoy, "portcullis-many-keys", MANY_KEYS - 1, MANY_RULES - 1)?;
+    let opaque = bearer("an-opaque-token");
+    expect(
+        envoy,
+        "portcullis-introspection",
+        &opaque,
+        200,
+        &ours("known"),
+    )?;
+    expect(envoy, "portcullis-introspection", "x-none: 1", 401, "")
+}
+
+fn prove_tokens(
+    envoy: &Envoy,
+    issuer: &Issuer,
+    listener: &str,
+    seen: impl Fn(&str) -> String,
+) -> Result<()> {
+    for algorithm in [Algorithm::Rs256, Algorithm::Es256] {
+        let token = |scope| issuer.token(algorithm, "proof", scope);
+        let good = token(SCOPES)?;
+        // Twice: remembered or not.
+        expect(envoy, listener, &bearer(&good), 200, &seen("proof"))?;
+        expect(envoy, listener, &bearer(&good), 200, &seen("proof"))?;
+        expect(envoy, listener, &bearer(&token("other")?), 403, "")?;
+        let (signed, _) = good.rsplit_once('.').ok_or("a token has dots")?;
+        let other = token("data:read")?;
+        let (_, signature) = other.rsplit_once('.').ok_or("a token has dots")?;
+        let forged = format!("{signed}.{signature}");
+        expect(envoy, listener, &bearer(&forged), 401, "")?;
+    }
+    expect(envoy, listener, "x-none: 1", 401, "")
+}
+
+fn prove_keys(envoy: &Envoy, listener: &str, key: usize, rule: usize) -> Result<()> {
+    let client = format!("client-{key:05}");
+    let seen = identity(&client, &client, "data:read", "api_keys", &key_id(key));
+    let path = path_of_rule(rule);
+    let good = format!("x-api-key: {}", api_key(key));
+    expect_at(envoy, listener, &path, &good, 200, &seen)?;
+    expect_at(envoy, listener, &path, "x-api-key: nobody's", 401, "")?;
+    expect_at(envoy, listener, &path, "x-none: 1", 401, "")?;
+    expect_at(envoy, listener, "/elsewhere", &good, 403, "")
+}
+
+/// What an upstream receives: six identity headers, and neither the token nor the key.
+fn identity(subject: &str, client: &str, scopes: &str, provider: &str, id: &str) -> String {
+    format!("{subject}|{client}|{scopes}|acme|{provider}|{id}||")
+}
+
+fn bearer(token: &str) -> String {
+    format!("authorization: Bearer {token}")
+}
+
+fn expect(envoy: &Envoy, listener: &str, header: &str, status: u16, seen: &str) -> Result<()> {
+    expect_at(envoy, listener, &path_of_rule(0), header, status, seen)
+}
+
+fn expect_at(
+    envoy: &Envoy,
+    listener: &str,
+    path: &str,
+    header: &str,
+    status: u16,
+    seen: &str,
+) -> Result<()> {
+    let mut connection = Connection::open(envoy.port(listener)?)?;
+    connection.send(&request(path, &format!("x-proof: 1\r\n{header}")))?;
+    let answer = connection.receive()?;
+    let found = answer.header("x-seen").unwrap_or_default();
+    // Heads are in lower case.
+    if answer.status == status && found == seen.to_ascii_lowercase() {
+        return Ok(());
+    }
+    let found = format!("{} {found}", answer.status);
+    Err(format!("{listener} does another job: {found}, not {status} {seen}").into())
+}

@@ -1,0 +1,157 @@
+//! Envoy's configuration, out of the templates in ../config.
+
+use serde_json::{Value, json};
+
+use crate::issuer::sha256;
+use crate::traffic::{self, FEW_KEYS, FEW_RULES, MANY_KEYS, MANY_RULES};
+
+const ENVOY: &str = include_str!("../config/envoy.yaml");
+const LISTENER: &str = include_str!("../config/listener.yaml");
+
+const NONE: &str = include_str!("../config/filters/none.yaml");
+const NOOP: &str = include_str!("../config/filters/noop.yaml");
+const NATIVE: &str = include_str!("../config/filters/native.yaml");
+const PORTCULLIS: &str = include_str!("../config/filters/portcullis.yaml");
+
+const TOKENS: &str = include_str!("../config/policies/tokens.yaml");
+const API_KEYS: &str = include_str!("../config/policies/api-keys.yaml");
+const INTROSPECTION: &str = include_str!("../config/policies/introspection.yaml");
+
+/// The names of the listeners. Those that only the number of keys sets apart share all the rest.
+pub const LISTENERS: [&str; 9] = [
+    "none",
+    "noop",
+    "native",
+    "native-cached",
+    "portcullis",
+    "portcullis-new",
+    "portcullis-few-keys",
+    "portcullis-many-keys",
+    "portcullis-introspection",
+];
+
+pub struct Setup {
+    pub jwks: Value,
+    pub noop_module: String,
+    pub portcullis_module: String,
+    pub authority_port: u16,
+}
+
+impl Setup {
+    /// The whole configuration, in YAML.
+    pub fn envoy(&self) -> String {
+        let listeners: Vec<String> = LISTENERS.iter().map(|name| self.listener(name)).collect();
+        fill(
+            ENVOY,
+            &[
+                ("LISTENERS", &listeners.join("\n")),
+                ("AUTHORITY_PORT", &self.authority_port.to_string()),
+            ],
+        )
+    }
+
+    fn listener(&self, name: &str) -> String {
+        let few = |text: &str| with_keys(text, FEW_KEYS, FEW_RULES);
+        let many = |text: &str| with_keys(text, MANY_KEYS, MANY_RULES);
+        let filters = match name {
+            "noop" => fill(NOOP, &[("NOOP_MODULE", &self.noop_module)]),
+            "native" => self.native(""),
+            "native-cached" => self.native("jwt_cache_config: {jwt_cache_size: 4096}"),
+            "portcullis" | "portcullis-new" => {
+                let policy = fill(TOKENS, &[("JWKS", &self.jwks.to_string())]);
+                self.portcullis(name, &policy)
+            }
+            "portcullis-few-keys" => self.portcullis(name, &few(API_KEYS)),
+            "portcullis-many-keys" => self.portcullis(name, &many(API_KEYS)),
+            "portcullis-introspection" => self.portcullis(name, INTROSPECTION),
+            _ => NONE.to_owned(),
+        };
+        let sixth = match name.ends_with("-keys") {
+            true => "x-auth-key-id",
+            false => "x-auth-token-id",
+        };
+        fill(
+            LISTENER,
+            &[
+                ("NAME", name),
+                ("SIXTH_HEADER", sixth),
+                ("FILTERS", filters.trim_end()),
+            ],
+        )
+    }
+
+    fn native(&self, cache: &str) -> String {
+        let jwks = self.jwks.to_string();
+        fill(NATIVE, &[("JWKS", &jwks), ("JWT_CACHE", cache)])
+    }
+
+    fn portcullis(&self, name: &str, policy: &str) -> String {
+        fill(
+            PORTCULLIS,
+            &[
+                ("NAME", name),
+                ("PORTCULLIS_MODULE", &self.portcullis_module),
+                ("POLICY", policy.trim_end()),
+            ],
+        )
+    }
+}
+
+fn with_keys(policy: &str, keys: usize, rules: usize) -> String {
+    let key = |i| {
+        json!({
+            "id": key_id(i),
+            "client": format!("client-{i:05}"),
+            "hash": sha256(&traffic::api_key(i)),
+            "scopes": ["data:read"],
+            "tenant": "acme",
+        })
+    };
+    let rule = |i| {
+        json!({
+            "name": format!("service-{i:04}"),
+            "match": { "path": { "exact": traffic::path_of_rule(i) } },
+            "scopes": { "all": ["data:read"] },
+        })
+    };
+    let keys: Value = (0..keys).map(key).collect();
+    let rules: Value = (0..rules).map(rule).collect();
+    fill(
+        policy,
+        &[
+            ("API_KEYS", &keys.to_string()),
+            ("RULES", &rules.to_string()),
+        ],
+    )
+}
+
+pub fn key_id(i: usize) -> String {
+    format!("client-{i:05}-2026")
+}
+
+/// `${NAME}` becomes its value; on a line of its own every line of the value is indented like it.
+fn fill(template: &str, values: &[(&str, &str)]) -> String {
+    let mut filled = String::new();
+    for line in template.lines() {
+        let placeholder = line.trim();
+        let indent = &line
+            .get(..line.len() - line.trim_start().len())
+            .unwrap_or_default();
+        let alone = values
+            .iter()
+            .find(|(name, _)| placeholder == format!("${{{name}}}"));
+        if let Some((_, value)) = alone {
+            for line in value.lines() {
+                filled.push_str(&format!("{indent}{line}\n"));
+            }
+            continue;
+        }
+        let mut line = line.to_owned();
+        for (name, value) in values {
+            line = line.replace(&format!("${{{name}}}"), value);
+        }
+        filled.push_str(&line);
+        filled.push('\n');
+    }
+    filled
+}

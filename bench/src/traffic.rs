@@ -1,0 +1,182 @@
+//! The requests of a run, ready to be written to a socket. They differ in their credential and their path alone.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use crate::Result;
+use crate::issuer::{Algorithm, Issuer, SCOPES};
+
+/// More than the 4,096 tokens that a worker remembers: sent in turn, none is remembered when it comes again.
+pub const NEVER_SEEN: usize = 5000;
+
+/// As many as are to be remembered.
+pub const IN_TURN: usize = 3000;
+
+pub const MANY_KEYS: usize = 10_000;
+pub const MANY_RULES: usize = 1000;
+pub const FEW_KEYS: usize = 10;
+pub const FEW_RULES: usize = 1;
+
+/// One request of so many carries a token that is to be asked about.
+const NEW_TOKEN_EVERY: usize = 100;
+
+/// Requests without end. Who must never get one again has a supply to itself.
+pub struct Supply {
+    requests: Arc<Requests>,
+    next: AtomicUsize,
+}
+
+enum Requests {
+    InTurn(Vec<Vec<u8>>),
+    /// Known ones in turn, and a new one now and then.
+    Opaque(Vec<Vec<u8>>),
+}
+
+pub struct Traffic {
+    pub one_token: Supply,
+    pub tokens_in_turn: Supply,
+    pub new_rs256: Supply,
+    pub new_es256: Supply,
+    pub native_rs256: Supply,
+    pub native_es256: Supply,
+    pub few_keys: Supply,
+    pub many_keys: Supply,
+    pub opaque: Supply,
+}
+
+impl Traffic {
+    pub fn prepare(issuer: &Issuer) -> Result<Self> {
+        let tokens = |prefix: &str, algorithm, count| {
+            let tokens = sign_all(issuer, algorithm, prefix, count)?;
+            Ok::<_, crate::Error>(tokens.iter().map(|token| bearer(token)).collect())
+        };
+        let known = issuer.token(Algorithm::Rs256, "known", SCOPES)?;
+        let keys = |keys: usize, rules: usize| {
+            let request = |i: usize| with_key(&api_key(i % keys), &path_of_rule(i % rules));
+            Requests::InTurn((0..keys.max(rules)).map(request).collect())
+        };
+        let opaque = |i| bearer(&opaque_token(i));
+        let turn = tokens("turn", Algorithm::Rs256, IN_TURN)?;
+        let new_rs256 = tokens("new", Algorithm::Rs256, NEVER_SEEN)?;
+        let new_rs256 = Supply::of(Requests::InTurn(new_rs256));
+        let new_es256 = tokens("new", Algorithm::Es256, NEVER_SEEN)?;
+        let new_es256 = Supply::of(Requests::InTurn(new_es256));
+        Ok(Traffic {
+            one_token: Supply::of(Requests::InTurn(vec![bearer(&known)])),
+            tokens_in_turn: Supply::of(Requests::InTurn(turn)),
+            native_rs256: new_rs256.again(),
+            native_es256: new_es256.again(),
+            new_rs256,
+            new_es256,
+            few_keys: Supply::of(keys(FEW_KEYS, FEW_RULES)),
+            many_keys: Supply::of(keys(MANY_KEYS, MANY_RULES)),
+            opaque: Supply::of(Requests::Opaque((0..NEW_TOKEN_EVERY).map(opaque).collect())),
+        })
+    }
+}
+
+// === impl Supply ===
+
+impl Supply {
+    fn of(requests: Requests) -> Self {
+        Supply {
+            requests: Arc::new(requests),
+            next: AtomicUsize::new(0),
+        }
+    }
+
+    /// The same requests, from the first one on.
+    fn again(&self) -> Self {
+        Supply {
+            requests: Arc::clone(&self.requests),
+            next: AtomicUsize::new(0),
+        }
+    }
+
+    pub fn next(&self) -> Cow<'_, [u8]> {
+        let i = self.next.fetch_add(1, Ordering::Relaxed);
+        match &*self.requests {
+            Requests::InTurn(requests) => in_turn(requests, i),
+            Requests::Opaque(known) if !i.is_multiple_of(NEW_TOKEN_EVERY) => in_turn(known, i),
+            Requests::Opaque(known) => Cow::Owned(bearer(&opaque_token(known.len() + i))),
+        }
+    }
+
+    /// How many differ; what is to be sent once for all of them to be known.
+    pub fn distinct(&self) -> usize {
+        match &*self.requests {
+            Requests::InTurn(requests) | Requests::Opaque(requests) => requests.len(),
+        }
+    }
+}
+
+fn in_turn(requests: &[Vec<u8>], i: usize) -> Cow<'_, [u8]> {
+    let request = requests.get(i % requests.len().max(1));
+    Cow::Borrowed(request.map(Vec::as_slice).unwrap_or_default())
+}
+
+pub fn api_key(i: usize) -> String {
+    format!("key-{i:05}-T2aVn8kQx0rLw5Yd3sHb")
+}
+
+pub fn path_of_rule(i: usize) -> String {
+    format!("/service-{i:04}/orders")
+}
+
+/// Of a fresh random-looking form, as opaque tokens are, and never a JWT's.
+fn opaque_token(i: usize) -> String {
+    format!("mF9B5f41JqM{i:012}SlAV32hkKGx0rLw5")
+}
+
+fn bearer(token: &str) -> Vec<u8> {
+    request(&path_of_rule(0), &format!("authorization: Bearer {token}"))
+}
+
+fn with_key(key: &str, path: &str) -> Vec<u8> {
+    request(path, &format!("x-api-key: {key}"))
+}
+
+/// What a browser's or a client's request looks like by the time it has come through a load balancer.
+pub fn request(path: &str, more: &str) -> Vec<u8> {
+    format!(
+        "GET {path}?limit=20&after=1024 HTTP/1.1\r\n\
+         host: api.example.com\r\n\
+         user-agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko)\r\n\
+         accept: application/json\r\n\
+         accept-encoding: gzip, deflate, br\r\n\
+         accept-language: en-GB,en;q=0.8\r\n\
+         origin: https://app.example.com\r\n\
+         traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\r\n\
+         {more}\r\n\r\n"
+    )
+    .into_bytes()
+}
+
+/// An RSA signature takes a good part of a millisecond.
+fn sign_all(
+    issuer: &Issuer,
+    algorithm: Algorithm,
+    prefix: &str,
+    count: usize,
+) -> Result<Vec<String>> {
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let share = |from: usize| -> Result<Vec<String>> {
+        (from..count)
+            .step_by(threads)
+            .map(|i| issuer.token(algorithm, &format!("{prefix}-{i:05}"), SCOPES))
+            .collect()
+    };
+    let share = &share;
+    thread::scope(|scope| {
+        let signing: Vec<_> = (0..threads)
+            .map(|from| scope.spawn(move || share(from)))
+            .collect();
+        let mut tokens = Vec::with_capacity(count);
+        for thread in signing {
+            tokens.extend(thread.join().map_err(|_| "a signing thread died")??);
+        }
+        Ok(tokens)
+    })
+}

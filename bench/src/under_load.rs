@@ -1,0 +1,104 @@
+//! Throughput of one worker, and latency at a rate that all variants keep up with.
+
+use std::time::Duration;
+
+use crate::Result;
+use crate::envoy::Envoy;
+use crate::load::{ClosedLoop, open_loop};
+use crate::statistics::{Median, quantile};
+use crate::traffic::{Supply, Traffic};
+
+pub struct Row {
+    pub what: &'static str,
+    pub throughput: Median,
+    /// Microseconds.
+    pub p50: f64,
+    pub p99: f64,
+    pub p999: f64,
+}
+
+struct Variant {
+    what: &'static str,
+    listener: &'static str,
+    supply: fn(&Traffic) -> &Supply,
+}
+
+const VARIANTS: [Variant; 7] = [
+    Variant {
+        what: "no filter",
+        listener: "none",
+        supply: |t| &t.one_token,
+    },
+    Variant {
+        what: "no-op module",
+        listener: "noop",
+        supply: |t| &t.one_token,
+    },
+    Variant {
+        what: "native, default settings",
+        listener: "native",
+        supply: |t| &t.one_token,
+    },
+    Variant {
+        what: "native, its cache on",
+        listener: "native-cached",
+        supply: |t| &t.one_token,
+    },
+    Variant {
+        what: "Portcullis, warm: one token",
+        listener: "portcullis",
+        supply: |t| &t.one_token,
+    },
+    Variant {
+        what: "Portcullis, cold: tokens never seen, RS256",
+        listener: "portcullis-new",
+        supply: |t| &t.new_rs256,
+    },
+    Variant {
+        what: "Portcullis, introspection: 99 of 100 answers known",
+        listener: "portcullis-introspection",
+        supply: |t| &t.opaque,
+    },
+];
+
+/// The turns, and what each of them gives to a variant.
+const TURNS: usize = 5;
+const CLOSED: Duration = Duration::from_millis(800);
+const OPEN: Duration = Duration::from_millis(2000);
+
+/// Whatever is to be known is known by then.
+const WARM_UP: usize = 200;
+
+/// Enough to have the worker always busy.
+const CONNECTIONS: usize = 16;
+
+pub fn measure(envoy: &Envoy, traffic: &Traffic, rate: f64) -> Result<Vec<Row>> {
+    let mut throughputs = vec![Vec::new(); VARIANTS.len()];
+    let mut latencies = vec![Vec::new(); VARIANTS.len()];
+    for turn in 0..TURNS {
+        eprint!("\r    turn {} of {TURNS} ", turn + 1);
+        let samples = throughputs.iter_mut().zip(&mut latencies);
+        for (variant, (throughputs, latencies)) in VARIANTS.iter().zip(samples) {
+            let (port, supply) = (envoy.port(variant.listener)?, (variant.supply)(traffic));
+            let mut load = ClosedLoop::open(port, CONNECTIONS)?;
+            load.run(supply, WARM_UP)?;
+            throughputs.push(load.throughput(supply, CLOSED)?);
+            latencies.append(&mut open_loop(port, supply, rate, OPEN)?);
+        }
+    }
+    eprintln!();
+    let samples = throughputs.into_iter().zip(latencies);
+    let rows = VARIANTS.iter().zip(samples);
+    Ok(rows
+        .map(|(variant, (throughputs, mut latencies))| {
+            latencies.sort_by(f64::total_cmp);
+            Row {
+                what: variant.what,
+                throughput: Median::of(&throughputs),
+                p50: quantile(&latencies, 0.5),
+                p99: quantile(&latencies, 0.99),
+                p999: quantile(&latencies, 0.999),
+            }
+        })
+        .collect())
+}
