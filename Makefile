@@ -34,7 +34,7 @@ test: wasm proving envoy authority ## every test, on a real Envoy, and the tour 
 .PHONY: check
 check: ## format and lints, natively and for the module
 	cargo fmt --all --check
-	cargo clippy --workspace --all-targets -- -D warnings
+	cargo clippy --workspace --all-targets --features bench/steps -- -D warnings
 	scripts/wasm.sh clippy -- -D warnings
 
 .PHONY: wasm
@@ -69,6 +69,14 @@ bench: wasm envoy noop ## the side-by-side with Envoy's native filters (ROUNDS, 
 .PHONY: noop
 noop: # the module that does nothing, for the side-by-side
 	@scripts/wasm.sh --of bench/noop/Cargo.toml build --target-dir target/noop
+
+.PHONY: steps
+steps: ## how long each step of the core takes, natively
+	@. scripts/say.sh && need_cc && cargo bench -p bench --features steps
+
+.PHONY: instructions
+instructions: ## how many instructions each step of the core takes, natively, by valgrind
+	@scripts/instructions.sh
 
 .PHONY: fuzz
 fuzz: ## fuzzes each target for a short while (FUZZ_SECONDS, 30 each)
