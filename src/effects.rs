@@ -1,5 +1,6 @@
 //! What a decision does to a request: plain data, which the shell applies.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use crate::credential;
@@ -30,10 +31,10 @@ pub enum Outcome<'a> {
 
 #[derive(Debug, Eq, PartialEq)]
 pub enum Edit<'a> {
-    Add(&'a [u8], Vec<u8>),
+    Add(&'a [u8], Cow<'a, [u8]>),
     Remove(&'a [u8]),
     /// Replaces every header of that name.
-    Set(&'a [u8], std::borrow::Cow<'a, [u8]>),
+    Set(&'a [u8], Cow<'a, [u8]>),
 }
 
 #[derive(Debug, Eq, PartialEq)]
@@ -74,7 +75,7 @@ pub fn of<'a>(
                 strip_credentials(policy, request, &mut edits);
             }
             if let Some(caller) = permit.caller() {
-                set_identity(policy, caller, &mut edits);
+                add_identity(policy, caller, &mut edits);
             }
             (Outcome::Continue(edits), Counter::Allowed, "allow")
         }
@@ -145,21 +146,23 @@ fn strip_credentials<'a>(policy: &'a Policy, request: &Request<'a>, edits: &mut 
         edits.extend(
             cookies
                 .into_iter()
-                .map(|cookie| Edit::Add(b"cookie", cookie)),
+                .map(|cookie| Edit::Add(b"cookie", cookie.into())),
         );
     }
 }
 
-fn set_identity<'a>(policy: &'a Policy, caller: &'a Verified, edits: &mut Vec<Edit<'a>>) {
+/// The client's own copies are gone by now, so to add is to set; and to add spares Envoy the search
+/// for what it would replace, for which it first makes an index of all headers.
+fn add_identity<'a>(policy: &'a Policy, caller: &'a Verified, edits: &mut Vec<Edit<'a>>) {
     let principal = caller.principal();
     let names = policy.forward.headers.iter().map(|(name, _)| name);
     for (name, value) in names.zip(&principal.forwarded) {
         if let Some(value) = value {
-            edits.push(Edit::Set(name.as_bytes(), value.as_bytes().into()));
+            edits.push(Edit::Add(name.as_bytes(), value.as_bytes().into()));
         }
     }
     if let (Some(name), Some(payload)) = (&policy.forward.payload_header, &principal.payload) {
-        edits.push(Edit::Set(name.as_bytes(), payload.as_bytes().into()));
+        edits.push(Edit::Add(name.as_bytes(), payload.as_bytes().into()));
     }
 }
 
@@ -240,12 +243,20 @@ struct Record<'a> {
     caller: Option<&'a Verified>,
 }
 
+/// Most texts are ASCII, where a look at the bytes is enough.
+fn has_control(text: &str) -> bool {
+    match text.is_ascii() {
+        true => text.bytes().any(|b| b.is_ascii_control()),
+        false => text.contains(char::is_control),
+    }
+}
+
 impl<'a> Record<'a> {
     fn filter_state(&self) -> Vec<(&'static str, &'a str)> {
         let mut state = Vec::with_capacity(7);
         // Access logs write them as they are: a line break in a claim that is not forwarded
         // would begin a line of the caller's own.
-        let clean = |value: &&str| !value.is_empty() && !value.contains(char::is_control);
+        let clean = |value: &&str| !value.is_empty() && !has_control(value);
         let mut put = |name, value: Option<&'a str>| {
             state.extend(value.filter(clean).map(|v| (name, v)));
         };

@@ -506,9 +506,17 @@ impl<'a> Reader<'a> {
                     plain = self.at;
                 }
                 Some(0..=0x1f) => return Err(self.fault(Fault::Control)),
-                Some(_) => self.advance(),
+                Some(_) => self.skip_plain(),
             }
         }
+    }
+
+    /// To the next byte of a string that means something, or to the end.
+    fn skip_plain(&mut self) {
+        let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
+        let special = |b: &u8| matches!(b, b'"' | b'\\' | 0..=0x1f);
+        let plain = rest.iter().position(special).unwrap_or(rest.len());
+        self.at = self.at.saturating_add(plain);
     }
 
     /// What follows a backslash.

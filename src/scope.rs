@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::fmt;
+use std::rc::Rc;
 
 /// One scope-token: printable ASCII without space, quote and backslash.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -11,7 +12,7 @@ pub struct Scope(Box<str>);
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct ScopeSet {
     /// Space-separated, as headers and logs show it.
-    text: Box<str>,
+    text: Rc<str>,
 }
 
 /// What a rule asks for: each of `all`, and one of `any`. An empty list asks for nothing.
@@ -73,6 +74,11 @@ impl ScopeSet {
 
     pub fn as_str(&self) -> &str {
         &self.text
+    }
+
+    /// The same, to share.
+    pub fn text(&self) -> Rc<str> {
+        Rc::clone(&self.text)
     }
 }
 

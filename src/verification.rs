@@ -584,7 +584,7 @@ impl State {
             let payload = String::from_utf8_lossy(segments.encoded_claims());
             principal.payload = Some(payload.into());
         }
-        let key = self.verify_signature(id, provider, &header, segments, replies, now)?;
+        let key = self.verify_signature(id, provider, header, segments, replies, now)?;
         Ok(VerifiedToken {
             principal: Rc::new(principal),
             key,

@@ -1,6 +1,7 @@
 //! API keys: known by their digests alone.
 
 use std::collections::HashMap;
+use std::rc::Rc;
 
 use crate::policy::PlaceId;
 use crate::policy::callout::{RemoteApiKeys, RevocationList};
@@ -29,10 +30,10 @@ pub struct ApiKeyTable {
 
 #[derive(Debug)]
 pub struct ApiKey {
-    pub id: Box<str>,
-    pub client: Box<str>,
+    pub id: Rc<str>,
+    pub client: Rc<str>,
     pub scopes: ScopeSet,
-    pub tenant: Option<Box<str>>,
+    pub tenant: Option<Rc<str>>,
     pub not_before: Option<UnixTime>,
     pub expires_at: Option<UnixTime>,
     pub revoked: bool,

@@ -8,7 +8,12 @@ pub struct Forward {
     pub headers: Vec<(Box<str>, Identity)>,
     pub payload_header: Option<Box<str>>,
     pub credential: ForwardCredential,
+    lengths: Lengths,
 }
+
+/// The lengths that names have, a bit each: most headers of a request need no closer look.
+#[derive(Clone, Copy, Debug)]
+struct Lengths(u64);
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Identity {
@@ -30,11 +35,38 @@ pub enum ForwardCredential {
 // === impl Forward ===
 
 impl Forward {
+    pub fn new(
+        headers: Vec<(Box<str>, Identity)>,
+        payload_header: Option<Box<str>>,
+        credential: ForwardCredential,
+    ) -> Self {
+        let names = headers.iter().map(|(name, _)| name).chain(&payload_header);
+        let bits = names.fold(0, |bits, name| bits | Lengths::bit(name.as_bytes()));
+        Forward {
+            headers,
+            payload_header,
+            credential,
+            lengths: Lengths(bits),
+        }
+    }
+
     /// Whether an upstream may take a header of this name for one that we set.
     pub fn is_identity(&self, name: &[u8]) -> bool {
+        if Lengths::bit(name) & self.lengths.0 == 0 {
+            return false;
+        }
         let ours = self.headers.iter().map(|(name, _)| name);
         ours.chain(&self.payload_header)
             .any(|ours| same_name(ours.as_bytes(), name))
+    }
+}
+
+// === impl Lengths ===
+
+impl Lengths {
+    fn bit(name: &[u8]) -> u64 {
+        const LAST: usize = 63;
+        1 << name.len().min(LAST)
     }
 }
 

@@ -10,7 +10,7 @@ use crate::policy::requirement::ClaimPath;
 
 #[derive(Debug)]
 pub struct Provider {
-    pub name: Box<str>,
+    pub name: Rc<str>,
     pub issuer: Box<str>,
     pub audiences: Audiences,
     pub algorithms: AlgorithmSet,

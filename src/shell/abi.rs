@@ -8,7 +8,7 @@
 #![allow(unsafe_code)]
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use crate::shell::host;
@@ -16,9 +16,9 @@ use crate::shell::root::Root;
 
 #[derive(Default)]
 struct Contexts {
-    roots: HashMap<u32, Rc<Root>>,
+    roots: BTreeMap<u32, Rc<Root>>,
     /// The root of each stream.
-    streams: HashMap<u32, Rc<Root>>,
+    streams: BTreeMap<u32, Rc<Root>>,
 }
 
 thread_local! {

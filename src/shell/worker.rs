@@ -1,7 +1,7 @@
 //! One configuration at work in one VM: requests, the callouts they wait for, and the clock.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -38,7 +38,7 @@ pub struct Worker {
     sources: RefCell<Vec<Source>>,
     flights: RefCell<Flights>,
     /// Paused requests by their streams.
-    waiters: RefCell<HashMap<u32, Waiter>>,
+    waiters: RefCell<BTreeMap<u32, Waiter>>,
     tick_period: Cell<Duration>,
     telemetry: Telemetry,
 }

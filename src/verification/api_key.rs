@@ -36,6 +36,7 @@ fn check(key: &ApiKey, now: UnixTime) -> Result<(), InvalidApiKey> {
 }
 
 fn principal(policy: &Policy, key: &ApiKey) -> Result<Principal, InvalidApiKey> {
+    // Texts are shared, not copied: this is done for every request.
     let mut principal = Principal {
         issuer: Issuer::ApiKeys,
         subject: Some(key.client.clone()),

@@ -1,6 +1,7 @@
 //! What a provider's word about a caller must fulfil, be it a token or the answer of an
 //! introspection endpoint, and what of it is kept.
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -70,18 +71,18 @@ pub fn judge(
     let status = status(provider, claims, statement)?;
     let confirmation = confirmation(claims)?;
     let claim_text = |path: &ClaimPath| lookup(claims, path).and_then(Value::as_str);
-    let clients: Vec<Box<str>> = provider
+    let clients: Vec<Rc<str>> = provider
         .client_id_claims
         .iter()
         .filter_map(claim_text)
-        .map(Box::from)
+        .map(Rc::from)
         .collect();
     let mut principal = Principal {
         issuer: Issuer::Provider(id),
         subject,
         client_id: clients.first().cloned(),
         clients,
-        tenant: claim_text(&provider.tenant_claim).map(Box::from),
+        tenant: claim_text(&provider.tenant_claim).map(Rc::from),
         key_id: None,
         scopes: scopes(claims, &provider.scope_claims),
         audiences,
@@ -179,7 +180,7 @@ fn expiry_of_answer(claims: &Object<'_>) -> Result<Option<UnixTime>, InvalidClai
     numeric_date(claims, "exp")
 }
 
-fn text(claims: &Object<'_>, name: &str) -> Result<Option<Box<str>>, InvalidClaims> {
+fn text(claims: &Object<'_>, name: &str) -> Result<Option<Rc<str>>, InvalidClaims> {
     match claims.get(name) {
         None => Ok(None),
         Some(Value::String(s)) => Ok(Some(s.as_ref().into())),

@@ -131,7 +131,7 @@ impl Answer {
     /// signed, less what the answer takes away. An answer adds nothing to a token.
     pub fn narrow(&self, policy: &Policy, token: &Rc<Principal>) -> Result<Rc<Principal>, Refusal> {
         let answered = &self.principal;
-        let contradicts = |a: &Option<Box<str>>, b: &Option<Box<str>>| matches!((a, b), (Some(a), Some(b)) if a != b);
+        let contradicts = |a: &Option<Rc<str>>, b: &Option<Rc<str>>| matches!((a, b), (Some(a), Some(b)) if a != b);
         if contradicts(&token.subject, &answered.subject)
             || contradicts(&token.token_id, &answered.token_id)
         {

@@ -1,5 +1,7 @@
 //! Who is calling, as far as it has been proved.
 
+use std::rc::Rc;
+
 use crate::json::Value;
 use crate::policy::forward::Identity;
 use crate::policy::provider::Provider;
@@ -13,27 +15,28 @@ use crate::verification::status_list::Reference;
 #[derive(Clone, Debug)]
 pub struct Principal {
     pub issuer: Issuer,
-    pub subject: Option<Box<str>>,
-    pub client_id: Option<Box<str>>,
+    pub subject: Option<Rc<str>>,
+    pub client_id: Option<Rc<str>>,
     /// Every client that is named, not the first alone: to be revoked is meant for any of them.
-    pub clients: Vec<Box<str>>,
-    pub tenant: Option<Box<str>>,
-    pub key_id: Option<Box<str>>,
+    pub clients: Vec<Rc<str>>,
+    pub tenant: Option<Rc<str>>,
+    pub key_id: Option<Rc<str>>,
     pub scopes: ScopeSet,
     pub audiences: Vec<Box<str>>,
     /// Indexed by `ClaimId`.
     pub claims: Vec<Option<Value<'static>>>,
     pub validity: Validity,
     /// `jti`.
-    pub token_id: Option<Box<str>>,
+    pub token_id: Option<Rc<str>>,
     /// Where its status stands, where the provider has status lists.
     pub status: Option<Reference>,
     /// `cnf` of a certificate-bound token (RFC 8705 §3.1).
     pub confirmation: Option<[u8; 32]>,
     /// The claims as base64url JSON, where the policy forwards them.
     pub payload: Option<Box<str>>,
-    /// The values of the policy's identity headers, in their order.
-    pub forwarded: Vec<Option<Box<str>>>,
+    /// The values of the policy's identity headers, in their order; most are shared with the
+    /// facts above.
+    pub forwarded: Vec<Option<Rc<str>>>,
 }
 
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -48,6 +51,9 @@ pub struct Validity {
     pub not_before: Option<UnixTime>,
     pub expires: Option<UnixTime>,
 }
+
+/// What stands for a provider's name where there is none.
+const API_KEYS: &str = "api_keys";
 
 // === impl Issuer ===
 
@@ -65,18 +71,15 @@ impl Issuer {
 impl Principal {
     /// The name of the provider, or `api_keys`.
     pub fn provider<'p>(&self, policy: &'p Policy) -> &'p str {
-        match self.issuer {
-            Issuer::ApiKeys => "api_keys",
-            Issuer::Provider(id) => policy
-                .providers
-                .get(id.0)
-                .map_or("", |provider| provider.name.as_ref()),
+        match self.issuer.provider(policy) {
+            Some((_, provider)) => &provider.name,
+            None => API_KEYS,
         }
     }
 
     /// The values of the identity headers; `None` where one holds a control character.
-    pub(super) fn forwarded_by(&self, policy: &Policy) -> Option<Vec<Option<Box<str>>>> {
-        let values: Vec<Option<Box<str>>> = policy
+    pub(super) fn forwarded_by(&self, policy: &Policy) -> Option<Vec<Option<Rc<str>>>> {
+        let values: Vec<Option<Rc<str>>> = policy
             .forward
             .headers
             .iter()
@@ -86,15 +89,16 @@ impl Principal {
         values.iter().flatten().all(|v| clean(v)).then_some(values)
     }
 
-    fn identity(&self, policy: &Policy, identity: Identity) -> Option<Box<str>> {
+    fn identity(&self, policy: &Policy, identity: Identity) -> Option<Rc<str>> {
         match identity {
             Identity::Subject => self.subject.clone(),
             Identity::ClientId => self.client_id.clone(),
-            Identity::Scopes => Some(self.scopes.as_str())
-                .filter(|scopes| !scopes.is_empty())
-                .map(Box::from),
+            Identity::Scopes => Some(self.scopes.text()).filter(|scopes| !scopes.is_empty()),
             Identity::Tenant => self.tenant.clone(),
-            Identity::Provider => Some(self.provider(policy).into()),
+            Identity::Provider => match self.issuer.provider(policy) {
+                Some((_, provider)) => Some(Rc::clone(&provider.name)),
+                None => Some(API_KEYS.into()),
+            },
             Identity::KeyId => self.key_id.clone(),
             Identity::Claim(id) => self.claims.get(id.0)?.as_ref().map(header_text),
         }
@@ -102,11 +106,11 @@ impl Principal {
 }
 
 /// A claim as a header value: strings as they are, arrays joined with commas, the rest as JSON.
-fn header_text(value: &Value<'_>) -> Box<str> {
+fn header_text(value: &Value<'_>) -> Rc<str> {
     match value {
         Value::String(s) => s.as_ref().into(),
         Value::Array(items) => {
-            let items: Vec<Box<str>> = items.iter().map(header_text).collect();
+            let items: Vec<Rc<str>> = items.iter().map(header_text).collect();
             items.join(",").into()
         }
         other => other.to_string().into(),

@@ -21,6 +21,8 @@ pub use self::replica::{Replica, Unpublished, Write};
 pub use self::slot::Slot;
 pub use self::store::{Retention, Store};
 
+use std::rc::Rc;
+
 use crate::time::UnixTime;
 
 /// What the entries of a provider's list are held against.
@@ -30,7 +32,7 @@ pub struct Facts<'a> {
     pub token_id: Option<&'a str>,
     pub subject: Option<&'a str>,
     /// Every client that the token names, not the first alone.
-    pub clients: &'a [Box<str>],
+    pub clients: &'a [Rc<str>],
     pub issued_at: Option<UnixTime>,
 }
 

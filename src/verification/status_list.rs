@@ -139,7 +139,7 @@ impl<'t> StatusListToken<'t> {
         let Ok(Form::Jwt(segments)) = Form::of(body) else {
             return Err(InvalidStatusList::Malformed);
         };
-        let header = segments.header()?;
+        let header = segments.header()?.clone();
         if header.typ.as_deref() != Some(TYPE) {
             return Err(InvalidStatusList::Type);
         }

@@ -20,14 +20,14 @@ pub enum Form<'t> {
 pub struct Segments<'t> {
     /// Header and claims with the dot between them: what is signed.
     signing_input: &'t [u8],
-    header: Vec<u8>,
+    header: Result<Header, InvalidHeader>,
     claims: &'t [u8],
     signature: &'t [u8],
 }
 
 /// The header's members that decide anything. `jwk`, `jku`, `x5u` and `x5c` are not among them:
 /// a key that a token brings along proves nothing (CVE-2018-0114).
-#[derive(Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Header {
     pub algorithm: Algorithm,
     pub kid: Option<Box<str>>,
@@ -50,45 +50,51 @@ pub struct Malformed;
 
 impl<'t> Form<'t> {
     pub fn of(token: &'t [u8]) -> Result<Self, Malformed> {
-        if !is_b64token(token) {
-            return Err(Malformed);
-        }
-        let mut dots = token
-            .iter()
-            .enumerate()
-            .filter_map(|(i, b)| (*b == b'.').then_some(i));
-        let (first, second, third) = (dots.next(), dots.next(), dots.next());
-        let Some(header) = first
-            .and_then(|end| token.get(..end))
-            .and_then(|segment| decode(segment).ok())
-            .filter(|text| json::parse_object(text).is_ok())
-        else {
+        let token = b64token(token).ok_or(Malformed)?;
+        let Some((first, rest)) = token.split_once('.') else {
+            return Ok(Form::Opaque);
+        };
+        let text = decode(first.as_bytes());
+        let header = text.as_deref().map(json::parse_object);
+        let Ok(Ok(header)) = header else {
             return Ok(Form::Opaque);
         };
         // What begins like a JOSE object and has not three segments is a broken one: a JWE has
         // five (RFC 7516 §7.1), and nothing that we could make of it is safe to guess.
-        match (first, second, third) {
-            (Some(first), Some(second), None) => Ok(Form::Jwt(Segments {
-                signing_input: token.get(..second).unwrap_or_default(),
-                header,
-                claims: token
-                    .get(first.saturating_add(1)..second)
-                    .unwrap_or_default(),
-                signature: token.get(second.saturating_add(1)..).unwrap_or_default(),
-            })),
-            _ => Err(Malformed),
+        let (claims, signature) = rest.split_once('.').ok_or(Malformed)?;
+        if signature.contains('.') {
+            return Err(Malformed);
         }
+        let signed = first.len().saturating_add(1).saturating_add(claims.len());
+        Ok(Form::Jwt(Segments {
+            signing_input: token.as_bytes().get(..signed).unwrap_or_default(),
+            header: Header::read(&header),
+            claims: claims.as_bytes(),
+            signature: signature.as_bytes(),
+        }))
     }
 }
 
+/// A look into a table is several times cheaper than the comparisons, and tokens are long.
+#[allow(clippy::indexing_slicing, reason = "an index out of bounds would not compile")]
+const B64TOKEN: [bool; 256] = {
+    let mut legal = [false; 256];
+    let mut b = 0;
+    while b < legal.len() {
+        legal[b] = (b as u8).is_ascii_alphanumeric()
+            || matches!(b as u8, b'-' | b'.' | b'_' | b'~' | b'+' | b'/');
+        b += 1;
+    }
+    legal
+};
+
 /// RFC 6750 §2.1: `1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="`.
-fn is_b64token(token: &[u8]) -> bool {
+fn b64token(token: &[u8]) -> Option<&str> {
     let padding = token.iter().rev().take_while(|&&b| b == b'=').count();
-    let body = token
-        .get(..token.len().saturating_sub(padding))
-        .unwrap_or_default();
-    let legal = |b: &u8| b.is_ascii_alphanumeric() || b"-._~+/".contains(b);
-    !body.is_empty() && body.iter().all(legal)
+    let body = token.get(..token.len().saturating_sub(padding))?;
+    let legal = |b: &u8| B64TOKEN.get(usize::from(*b)) == Some(&true);
+    let is_legal = !body.is_empty() && body.iter().all(legal);
+    std::str::from_utf8(token).ok().filter(|_| is_legal)
 }
 
 /// Base64url without padding, white space or non-zero trailing bits (RFC 7515 §2).
@@ -99,9 +105,8 @@ fn decode(segment: &[u8]) -> Result<Vec<u8>, Malformed> {
 // === impl Segments ===
 
 impl<'t> Segments<'t> {
-    pub fn header(&self) -> Result<Header, InvalidHeader> {
-        let header = json::parse_object(&self.header).map_err(|_| InvalidHeader::Malformed)?;
-        Header::read(&header)
+    pub fn header(&self) -> Result<&Header, InvalidHeader> {
+        self.header.as_ref().map_err(|invalid| *invalid)
     }
 
     pub fn signing_input(&self) -> &'t [u8] {

@@ -243,7 +243,7 @@ fn edited(ask: &Ask, edits: &[Edit<'_>]) -> Ask {
     let text = |name: &[u8]| String::from_utf8(name.to_vec()).unwrap();
     for edit in edits {
         match edit {
-            Edit::Add(name, value) => headers.push((text(name), value.clone())),
+            Edit::Add(name, value) => headers.push((text(name), value.to_vec())),
             Edit::Remove(name) => headers.retain(|(n, _)| n.as_bytes() != *name),
             Edit::Set(name, value) => {
                 headers.retain(|(n, _)| n.as_bytes() != *name);

@@ -1,6 +1,7 @@
 //! API keys: places, pepper, and the two tables of digests.
 
 use std::collections::HashMap;
+use std::rc::Rc;
 
 use crate::config;
 use crate::config::reader::{At, Field, List, Read};
@@ -190,10 +191,10 @@ impl Compiler<'_> {
                 .unfit(at.key("expires_at"), found, "a later one");
         }
         Some(ApiKey {
-            id: id?,
-            client: client?,
+            id: id?.into(),
+            client: client?.into(),
             scopes: ScopeSet::union(scopes?.iter().map(Scope::as_str)),
-            tenant: tenant?,
+            tenant: tenant?.map(Rc::from),
             not_before: not_before?,
             expires_at: expires_at?,
             revoked: revoked.or(false)?,

@@ -46,14 +46,14 @@ impl Compiler<'_> {
             let at = at.key("payload_header");
             self.free_name(name, &mut taken, at)
         });
-        Some(Forward {
-            headers: headers?,
-            payload_header: payload_header?,
-            credential: match credential.or(config::ForwardCredential::Strip)? {
+        Some(Forward::new(
+            headers?,
+            payload_header?,
+            match credential.or(config::ForwardCredential::Strip)? {
                 config::ForwardCredential::Strip => ForwardCredential::Strip,
                 config::ForwardCredential::Keep => ForwardCredential::Keep,
             },
-        })
+        ))
     }
 
     fn identity_headers(

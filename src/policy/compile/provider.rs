@@ -127,7 +127,7 @@ impl Compiler<'_> {
 
         let (revocation_list, status_lists) = revocation?;
         Some(Provider {
-            name: name?,
+            name: name?.into(),
             issuer: issuer?,
             audiences: audiences?,
             algorithms: algorithms?,

@@ -36,7 +36,7 @@ fn numbered(number: u64, time: UnixTime) -> Entry {
 }
 
 fn revokes(store: &Store, jti: &str, sub: &str, clients: &[&str], iat: Option<UnixTime>) -> bool {
-    let clients: Vec<Box<str>> = clients.iter().map(|client| (*client).into()).collect();
+    let clients: Vec<std::rc::Rc<str>> = clients.iter().map(|client| (*client).into()).collect();
     let named = |name| Some(name).filter(|name: &&str| !name.is_empty());
     store.revokes(&Facts {
         token_id: named(jti),
