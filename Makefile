@@ -62,7 +62,7 @@ size: wasm ## the module's size, against its budget
 	@size=$$(wc -c <$(WASM)) && echo "$$size of $(SIZE_BUDGET) bytes" && [ $$size -le $(SIZE_BUDGET) ]
 
 .PHONY: bench
-bench: wasm envoy noop ## the side-by-side with Envoy's native filters (ROUNDS, 61; REQUESTS, 1000; RATE, 2000)
+bench: wasm envoy noop ## the side-by-side with Envoy's native filters (ROUNDS, 31; REQUESTS, 2000; RATE, 2000)
 	@. scripts/say.sh && need_cc && cargo build -p bench --profile bench
 	@ENVOY_BIN="$$(scripts/envoy.sh)" target/release/bench
 

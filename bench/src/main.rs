@@ -51,8 +51,8 @@ fn main() -> ExitCode {
 
 fn run() -> Result<()> {
     let effort = Effort {
-        rounds: setting("ROUNDS", 61)?,
-        requests: setting("REQUESTS", 1000)?,
+        rounds: setting("ROUNDS", 31)?,
+        requests: setting("REQUESTS", 2000)?,
         connections: setting("CONNECTIONS", 8)?,
         rate: setting("RATE", 2000.0)?,
     };
