@@ -384,12 +384,14 @@ fn check_edits(policy: &Policy, request: &Request<'_>, edits: &[Edit<'_>]) {
     let mut ours = 0;
     for edit in edits {
         match edit {
-            Edit::Add(name, value) => headers.push((name, value)),
+            Edit::Add(name, value) => {
+                headers.push((name, value));
+                ours += usize::from(policy.forward.is_identity(name));
+            }
             Edit::Remove(name) => headers.retain(|(n, _)| n != name),
             Edit::Set(name, value) => {
                 headers.retain(|(n, _)| n != name);
                 headers.push((name, value));
-                ours += usize::from(policy.forward.is_identity(name));
             }
         }
     }

@@ -76,7 +76,10 @@ impl<'t> Form<'t> {
 }
 
 /// A look into a table is several times cheaper than the comparisons, and tokens are long.
-#[allow(clippy::indexing_slicing, reason = "an index out of bounds would not compile")]
+#[allow(
+    clippy::indexing_slicing,
+    reason = "an index out of bounds would not compile"
+)]
 const B64TOKEN: [bool; 256] = {
     let mut legal = [false; 256];
     let mut b = 0;
