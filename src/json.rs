@@ -204,6 +204,11 @@ impl Number<'_> {
     }
 
     /// The number where it is written as a plain integer that fits.
+    pub fn to_i64(&self) -> Option<i64> {
+        self.0.parse().ok()
+    }
+
+    /// The number where it is written as a plain integer that fits.
     pub fn to_u64(&self) -> Option<u64> {
         self.0.parse().ok()
     }

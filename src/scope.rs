@@ -1,6 +1,6 @@
 //! Scopes (RFC 6749 §3.3). No other file compares scope strings.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::rc::Rc;
 
@@ -42,7 +42,8 @@ impl ScopeSet {
     /// The union of several texts. Scopes are separated by U+0020 and by nothing else:
     /// `"read\twrite"` is one word that no rule can ask for.
     pub fn union<'a>(texts: impl IntoIterator<Item = &'a str>) -> Self {
-        let mut seen = HashSet::new();
+        // A tree: for so few, and no seed has to be drawn.
+        let mut seen = BTreeSet::new();
         let words: Vec<&str> = texts
             .into_iter()
             .flat_map(|text| text.split(' '))
@@ -56,7 +57,7 @@ impl ScopeSet {
     /// What both have, in the order of this one.
     #[must_use]
     pub fn intersection(&self, other: &ScopeSet) -> Self {
-        let others: HashSet<&str> = other.text.split(' ').collect();
+        let others: BTreeSet<&str> = other.text.split(' ').collect();
         let words: Vec<&str> = self
             .text
             .split(' ')

@@ -23,12 +23,17 @@ impl UnixTime {
     }
 
     pub fn since_epoch(elapsed: Duration) -> Self {
-        UnixTime(i64::try_from(elapsed.as_micros()).unwrap_or(i64::MAX))
+        UnixTime(micros(elapsed))
     }
 
     /// A NumericDate (RFC 7519 §2): a fraction and a negative number are allowed, years after
     /// 9999 and before -9999 are not.
     pub fn from_numeric_date(number: &Number<'_>) -> Option<Self> {
+        // As nearly every issuer writes it.
+        if let Some(seconds) = number.to_i64() {
+            let is_writable = (-LAST_SECOND..=LAST_SECOND).contains(&seconds);
+            return is_writable.then_some(UnixTime::from_secs(seconds));
+        }
         let seconds = number.to_f64();
         let bound = LAST_SECOND as f64;
         if !(-bound..=bound).contains(&seconds) {
@@ -84,6 +89,9 @@ impl fmt::Display for UnixTime {
     }
 }
 
+/// Without the 128 bits that `Duration::as_micros` counts in.
 fn micros(duration: Duration) -> i64 {
-    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+    let seconds = i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
+    let rest = i64::from(duration.subsec_micros());
+    seconds.saturating_mul(MICROS).saturating_add(rest)
 }

@@ -163,8 +163,8 @@ fn receive(call: impl FnOnce(*mut *mut u8, *mut usize) -> u32) -> Result<Vec<u8>
 
 /// Memory for the host to hand bytes over in.
 pub fn allocate(len: usize) -> *mut u8 {
-    let bytes: Box<[u8]> = vec![0; len].into();
-    Box::into_raw(bytes).cast()
+    // Not zeroed: it is the host's to write, and `receive` reads it only then.
+    Box::into_raw(Box::<[u8]>::new_uninit_slice(len)).cast()
 }
 
 // === log and clock ===
@@ -434,10 +434,12 @@ impl Headers {
         };
         let (lengths, _) = lengths.as_chunks::<4>();
         let (lengths, _) = lengths.as_chunks::<2>();
-        lengths
-            .iter()
-            .map(|[name, value]| Some((take(name)?, take(value)?)))
-            .collect()
+        // As many as the lengths that were sent, whatever the count says.
+        let mut pairs = Vec::with_capacity(lengths.len());
+        for [name, value] in lengths {
+            pairs.push((take(name)?, take(value)?));
+        }
+        Some(pairs)
     }
 }
 
