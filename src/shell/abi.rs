@@ -17,8 +17,9 @@ use crate::shell::root::Root;
 #[derive(Default)]
 struct Contexts {
     roots: BTreeMap<u32, Rc<Root>>,
-    /// The root of each stream.
-    streams: BTreeMap<u32, Rc<Root>>,
+    /// The stream that was created last, and its root: Envoy creates a stream's context right
+    /// before it brings the headers, and nobody asks for the root after them.
+    newest: Option<(u32, Rc<Root>)>,
 }
 
 thread_local! {
@@ -26,14 +27,17 @@ thread_local! {
     static CONTEXTS: RefCell<Contexts> = RefCell::default();
 }
 
-const CONTINUE: u32 = 0;
+const PAUSE: u32 = 1;
 
 fn root(id: u32) -> Option<Rc<Root>> {
     CONTEXTS.with_borrow(|contexts| contexts.roots.get(&id).map(Rc::clone))
 }
 
 fn root_of_stream(id: u32) -> Option<Rc<Root>> {
-    CONTEXTS.with_borrow(|contexts| contexts.streams.get(&id).map(Rc::clone))
+    let newest = CONTEXTS.with_borrow_mut(|contexts| contexts.newest.take());
+    newest
+        .filter(|(stream, _)| *stream == id)
+        .map(|(_, root)| root)
 }
 
 unsafe extern "C" {
@@ -61,9 +65,9 @@ extern "C" fn proxy_on_context_create(context: u32, parent: u32) {
     CONTEXTS.with_borrow_mut(|contexts| {
         if parent == 0 {
             contexts.roots.insert(context, Rc::new(Root::new(context)));
-        } else if let Some(root) = contexts.roots.get(&parent) {
-            let root = Rc::clone(root);
-            contexts.streams.insert(context, root);
+        } else {
+            let root = contexts.roots.get(&parent);
+            contexts.newest = root.map(|root| (context, Rc::clone(root)));
         }
     });
 }
@@ -92,7 +96,7 @@ extern "C" fn proxy_on_request_headers(context: u32, _headers: u32, _end_of_stre
         // The host announces every stream; one that it did not is not let in.
         None => {
             let _ = host::send_local_response(500, &[], &[], None);
-            CONTINUE.saturating_add(1)
+            PAUSE
         }
     }
 }
@@ -112,11 +116,10 @@ extern "C" fn proxy_on_http_call_response(
 
 #[unsafe(no_mangle)]
 extern "C" fn proxy_on_delete(context: u32) {
-    let stream = CONTEXTS.with_borrow_mut(|contexts| {
+    CONTEXTS.with_borrow_mut(|contexts| {
         contexts.roots.remove(&context);
-        contexts.streams.remove(&context)
+        for root in contexts.roots.values() {
+            root.forget(context);
+        }
     });
-    if let Some(root) = stream {
-        root.forget(context);
-    }
 }
