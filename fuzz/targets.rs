@@ -133,7 +133,7 @@ pub fn token(data: &[u8]) -> bool {
             let age = Duration::ZERO;
             assert_eq!(second.provenance(), Provenance::Cache { age });
             let (first, second) = (first.principal(), second.principal());
-            assert_eq!(first.forwarded, second.forwarded);
+            assert_eq!(first.outgoing.headers, second.outgoing.headers);
             true
         }
         (Err(Unverified::Refused(first)), Err(Unverified::Refused(second))) => {
@@ -211,7 +211,7 @@ pub fn claims(data: &[u8]) -> bool {
     let provider = &policy.providers[id.0];
     let [of_token, _] = [Statement::Token, Statement::Answer].map(|statement| {
         let principal = judge(&policy, id, provider, claims, statement, NOW).ok()?;
-        for value in principal.forwarded.iter().flatten() {
+        for value in principal.outgoing.headers.iter().flatten() {
             assert!(!value.contains(char::is_control), "a header injection");
         }
         assert!(principal.audiences.iter().any(|a| &**a == "api"));

@@ -71,11 +71,13 @@ pub fn of<'a>(
     let (outcome, counter, word) = match (&decision.verdict, policy.mode) {
         (Verdict::Allow(permit), mode) => {
             let mut edits = remove_identity(policy, request);
-            if mode == Mode::Enforce {
-                strip_credentials(policy, request, &mut edits);
-            }
             if let Some(caller) = permit.caller() {
                 add_identity(policy, caller, &mut edits);
+            }
+            // Last: to remove a header, Envoy first makes an index of all of them, which it would
+            // then have to keep with each that is added. No header is both, see `policy::compile`.
+            if mode == Mode::Enforce {
+                strip_credentials(policy, request, &mut edits);
             }
             (Outcome::Continue(edits), Counter::Allowed, "allow")
         }
@@ -156,7 +158,7 @@ fn strip_credentials<'a>(policy: &'a Policy, request: &Request<'a>, edits: &mut 
 fn add_identity<'a>(policy: &'a Policy, caller: &'a Verified, edits: &mut Vec<Edit<'a>>) {
     let principal = caller.principal();
     let names = policy.forward.headers.iter().map(|(name, _)| name);
-    for (name, value) in names.zip(&principal.forwarded) {
+    for (name, value) in names.zip(&principal.outgoing.headers) {
         if let Some(value) = value {
             edits.push(Edit::Add(name.as_bytes(), value.as_bytes().into()));
         }
@@ -243,28 +245,16 @@ struct Record<'a> {
     caller: Option<&'a Verified>,
 }
 
-/// Most texts are ASCII, where a look at the bytes is enough.
-fn has_control(text: &str) -> bool {
-    match text.is_ascii() {
-        true => text.bytes().any(|b| b.is_ascii_control()),
-        false => text.contains(char::is_control),
-    }
-}
-
 impl<'a> Record<'a> {
     fn filter_state(&self) -> Vec<(&'static str, &'a str)> {
         let mut state = Vec::with_capacity(7);
-        // Access logs write them as they are: a line break in a claim that is not forwarded
-        // would begin a line of the caller's own.
-        let clean = |value: &&str| !value.is_empty() && !has_control(value);
-        let mut put = |name, value: Option<&'a str>| {
-            state.extend(value.filter(clean).map(|v| (name, v)));
-        };
-        if let Some(principal) = self.caller.map(Verified::principal) {
-            put("portcullis.subject", principal.subject.as_deref());
-            put("portcullis.client_id", principal.client_id.as_deref());
-            put("portcullis.tenant", principal.tenant.as_deref());
-            put("portcullis.scopes", Some(principal.scopes.as_str()));
+        let mut put = |name, value: Option<&'a str>| state.extend(value.map(|v| (name, v)));
+        if let Some(caller) = self.caller {
+            let recorded = &caller.principal().outgoing.recorded;
+            put("portcullis.subject", recorded.subject.as_deref());
+            put("portcullis.client_id", recorded.client_id.as_deref());
+            put("portcullis.tenant", recorded.tenant.as_deref());
+            put("portcullis.scopes", recorded.scopes.as_deref());
         }
         put("portcullis.rule", self.rule);
         put("portcullis.decision", Some(self.decision));

@@ -17,6 +17,11 @@ pub struct Secret(Zeroizing<Vec<u8>>);
 #[derive(Clone, Copy)]
 pub struct Digest([u8; 32]);
 
+/// What API keys are hashed with, so that a hash alone does not let anybody guess its key: the
+/// state in which HMAC-SHA-256 (RFC 2104) has taken the secret in.
+#[derive(Clone)]
+pub struct Pepper(Hmac<Sha256>);
+
 /// What stands for a credential in a cache.
 ///
 /// SipHash-2-4 is a pseudo-random function: to whoever does not know the key, drawn at random
@@ -24,6 +29,12 @@ pub struct Digest([u8; 32]);
 /// can be neither computed nor, below 2^64 requests to one worker, expected.
 #[derive(Clone, Copy, Eq, Hash, PartialEq)]
 pub struct Fingerprint(u128);
+
+/// Digests as keys of a table: their own bits serve, for nobody can aim at a bucket. A fingerprint
+/// takes the worker's key to compute, and the digests of API keys are the operator's choice: a
+/// client may only look for one.
+#[derive(Debug, Default)]
+pub struct AlreadyHashed(u64);
 
 /// The key of a worker's fingerprints.
 #[derive(Clone)]
@@ -59,25 +70,6 @@ impl Digest {
         Digest(Sha256::digest(bytes).into())
     }
 
-    /// HMAC-SHA-256 (RFC 2104). The key is made as long as a block here, since the constructor
-    /// that does so returns an error that cannot occur.
-    pub fn hmac_sha256(key: &Secret, bytes: &[u8]) -> Self {
-        let key = key.expose();
-        let hashed = Zeroizing::new(<[u8; 32]>::from(Sha256::digest(key)));
-        let mut block = Zeroizing::new(hmac::digest::Key::<Hmac<Sha256>>::default());
-        let short = if key.len() > block.len() {
-            hashed.as_slice()
-        } else {
-            key
-        };
-        for (slot, byte) in block.iter_mut().zip(short) {
-            *slot = *byte;
-        }
-        let mut mac = Hmac::<Sha256>::new(&block);
-        mac.update(bytes);
-        Digest(mac.finalize().into_bytes().into())
-    }
-
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
@@ -91,15 +83,52 @@ impl PartialEq for Digest {
 
 impl Eq for Digest {}
 
+/// All of it folded into a word: its bits are as good as random, but an operator may write
+/// digests that differ at one end alone.
 impl Hash for Digest {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0.hash(state);
+        let (words, _) = self.0.as_chunks::<8>();
+        let folded = words.iter().map(|word| u64::from_be_bytes(*word));
+        state.write_u64(folded.fold(0, |folded, word| folded ^ word));
     }
 }
 
 impl fmt::Debug for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Digest")
+    }
+}
+
+// === impl Pepper ===
+
+impl Pepper {
+    /// The key is made as long as a block here, since the constructor that does so returns an
+    /// error that cannot occur.
+    pub fn new(secret: &Secret) -> Self {
+        let secret = secret.expose();
+        let hashed = Zeroizing::new(<[u8; 32]>::from(Sha256::digest(secret)));
+        let mut block = Zeroizing::new(hmac::digest::Key::<Hmac<Sha256>>::default());
+        let short = if secret.len() > block.len() {
+            hashed.as_slice()
+        } else {
+            secret
+        };
+        for (slot, byte) in block.iter_mut().zip(short) {
+            *slot = *byte;
+        }
+        Pepper(Hmac::<Sha256>::new(&block))
+    }
+
+    pub fn digest(&self, bytes: &[u8]) -> Digest {
+        let mut mac = self.0.clone();
+        mac.update(bytes);
+        Digest(mac.finalize().into_bytes().into())
+    }
+}
+
+impl fmt::Debug for Pepper {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Pepper")
     }
 }
 
@@ -119,6 +148,29 @@ impl Fingerprint {
 impl fmt::Debug for Fingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Fingerprint")
+    }
+}
+
+// === impl AlreadyHashed ===
+
+impl Hasher for AlreadyHashed {
+    /// For what is no digest, as no table of these has it; still a hash, though a poor one.
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, i: u64) {
+        self.0 = i;
+    }
+
+    fn write_u128(&mut self, i: u128) {
+        self.0 = i as u64;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
     }
 }
 

@@ -30,7 +30,7 @@ use crate::policy::requirement::Accepted;
 use crate::policy::{PlaceId, Policy, ProviderId};
 use crate::secret::{Fingerprint, FingerprintKey};
 use crate::time::UnixTime;
-use crate::verification::api_key::InvalidApiKey;
+use crate::verification::api_key::{Callers, InvalidApiKey};
 use crate::verification::callout::{
     Call, CallFault, Callout, Fetch, Introspected, Listed, Question, Replies, Reply,
 };
@@ -48,6 +48,8 @@ use crate::verification::token::{Form, Header, InvalidHeader, Segments};
 #[derive(Debug)]
 pub struct State {
     keys: HeldKeys,
+    /// Who presents the configuration's own API keys.
+    api_key_callers: Callers,
     api_keys: Option<HeldApiKeys>,
     verifier: Verifier,
     fingerprints: FingerprintKey,
@@ -60,6 +62,7 @@ pub struct State {
 #[derive(Debug)]
 struct HeldApiKeys {
     table: ApiKeyTable,
+    callers: Callers,
     at: UnixTime,
 }
 
@@ -185,6 +188,7 @@ impl State {
     pub fn new(policy: &Policy, verifier: Verifier, fingerprints: FingerprintKey) -> Self {
         State {
             keys: HeldKeys::none(policy.providers.len()),
+            api_key_callers: Callers::default(),
             api_keys: None,
             verifier,
             fingerprints,
@@ -222,7 +226,11 @@ impl State {
             (SourceId::Keys(provider), Document::Keys(set)) => self.keys.adopt(provider, set, at),
             (SourceId::ApiKeys, Document::ApiKeys(table)) => {
                 if self.api_keys.as_ref().is_none_or(|held| held.at <= at) {
-                    self.api_keys = Some(HeldApiKeys { table, at });
+                    self.api_keys = Some(HeldApiKeys {
+                        table,
+                        callers: Callers::default(),
+                        at,
+                    });
                 }
             }
             // A document is what its source reads; a list is none.
@@ -403,7 +411,7 @@ impl State {
     }
 
     fn verify_api_key(
-        &self,
+        &mut self,
         policy: &Policy,
         api_keys: &ApiKeys,
         presented: &[u8],
@@ -411,21 +419,22 @@ impl State {
         now: UnixTime,
     ) -> Result<Verified, Unverified> {
         let pepper = api_keys.pepper.as_ref();
-        let key = match (api_keys.keys.find(pepper, presented), &api_keys.remote) {
-            (Some(key), _) => key,
+        let inline = &api_keys.keys;
+        let principal = match (inline.find(pepper, presented), &api_keys.remote) {
+            (Some(id), _) => self.api_key_callers.verify(policy, inline, id, now)?,
             (None, None) => return Err(InvalidApiKey::Unknown.into()),
             (None, Some(remote)) => {
-                let held = self.api_keys.as_ref();
+                let held = self.api_keys.as_mut();
                 let held = held.filter(|held| now.since(held.at) <= remote.max_staleness);
-                let Some(held) = held else {
+                let Some(HeldApiKeys { table, callers, .. }) = held else {
                     return Err(unfetched(SourceId::ApiKeys, replies.api_keys));
                 };
-                let key = held.table.find(pepper, presented);
-                key.ok_or(InvalidApiKey::Unknown)?
+                let id = table.find(pepper, presented);
+                callers.verify(policy, table, id.ok_or(InvalidApiKey::Unknown)?, now)?
             }
         };
         Ok(Verified {
-            principal: Rc::new(api_key::verify(policy, key, now)?),
+            principal,
             provenance: Provenance::Local,
         })
     }

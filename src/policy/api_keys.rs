@@ -1,12 +1,13 @@
 //! API keys: known by their digests alone.
 
 use std::collections::HashMap;
+use std::hash::BuildHasherDefault;
 use std::rc::Rc;
 
 use crate::policy::PlaceId;
 use crate::policy::callout::{RemoteApiKeys, RevocationList};
 use crate::scope::ScopeSet;
-use crate::secret::{Digest, Secret};
+use crate::secret::{AlreadyHashed, Digest, Pepper};
 use crate::time::UnixTime;
 
 #[derive(Debug)]
@@ -14,19 +15,27 @@ pub struct ApiKeys {
     /// Sorted.
     pub places: Vec<PlaceId>,
     /// There wherever a key has an HMAC-SHA-256 hash.
-    pub pepper: Option<Secret>,
+    pub pepper: Option<Pepper>,
     /// The inline ones; a key that is also in the remote list is judged by what stands here.
     pub keys: ApiKeyTable,
     pub remote: Option<RemoteApiKeys>,
     pub revocation_list: Option<RevocationList>,
 }
 
-/// Two tables, so that the digest of one kind is never taken for the other.
 #[derive(Debug, Default)]
 pub struct ApiKeyTable {
-    pub sha256: HashMap<Digest, ApiKey>,
-    pub hmac_sha256: HashMap<Digest, ApiKey>,
+    /// Indexed by [`ApiKeyId`].
+    pub keys: Vec<ApiKey>,
+    pub sha256: Digests,
+    pub hmac_sha256: Digests,
 }
+
+/// One table for each kind, so that the digest of one is never taken for the other.
+pub type Digests = HashMap<Digest, ApiKeyId, BuildHasherDefault<AlreadyHashed>>;
+
+/// A key within its table.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct ApiKeyId(pub usize);
 
 #[derive(Debug)]
 pub struct ApiKey {

@@ -26,7 +26,7 @@ use crate::policy::provider::Place;
 use crate::policy::requirement::ClaimPath;
 use crate::policy::route::Routes;
 use crate::policy::{Audit, Limits, Mode, PlaceId, Policy, ProviderId, Unmatched};
-use crate::secret::Secret;
+use crate::secret::Pepper;
 
 /// A policy, and what its author should know about it.
 #[derive(Debug)]
@@ -80,7 +80,7 @@ fn json_text(configuration: &[u8]) -> Cow<'_, [u8]> {
 /// one goes on to serve: with a part of it, a key could come back that a newer list has revoked.
 pub fn compile_api_keys(
     body: &[u8],
-    pepper: Option<&Secret>,
+    pepper: Option<&Pepper>,
 ) -> Result<ApiKeyTable, InvalidPolicy> {
     let mut compiler = Compiler::new(&|_| None);
     let list = At::Root("list of API keys");

@@ -1,10 +1,12 @@
 //! API keys: looked up by digest, so that the configuration holds nothing worth stealing.
 
+use std::rc::Rc;
+
 use crate::policy::Policy;
-use crate::policy::api_keys::{ApiKey, ApiKeyTable};
-use crate::secret::{Digest, Secret};
+use crate::policy::api_keys::{ApiKey, ApiKeyId, ApiKeyTable};
+use crate::secret::{Digest, Pepper};
 use crate::time::UnixTime;
-use crate::verification::principal::{Issuer, Principal, Validity};
+use crate::verification::principal::{Issuer, Outgoing, Principal, Validity};
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum InvalidApiKey {
@@ -16,10 +18,37 @@ pub enum InvalidApiKey {
     Unknown,
 }
 
-/// Judges a key that was found by its digest.
-pub fn verify(policy: &Policy, key: &ApiKey, now: UnixTime) -> Result<Principal, InvalidApiKey> {
-    check(key, now)?;
-    principal(policy, key)
+/// What workers know of a table's keys: who presents each, once somebody did.
+#[derive(Debug, Default)]
+pub(super) struct Callers(Vec<Option<Rc<Principal>>>);
+
+// === impl Callers ===
+
+impl Callers {
+    /// Judges a key that was found by its digest.
+    pub(super) fn verify(
+        &mut self,
+        policy: &Policy,
+        table: &ApiKeyTable,
+        id: ApiKeyId,
+        now: UnixTime,
+    ) -> Result<Rc<Principal>, InvalidApiKey> {
+        let key = table.keys.get(id.0).ok_or(InvalidApiKey::Unknown)?;
+        check(key, now)?;
+        if self.0.len() < table.keys.len() {
+            self.0.resize(table.keys.len(), None);
+        }
+        match self.0.get_mut(id.0) {
+            Some(Some(caller)) => Ok(Rc::clone(caller)),
+            slot => {
+                let caller = Rc::new(principal(policy, key)?);
+                if let Some(slot) = slot {
+                    *slot = Some(Rc::clone(&caller));
+                }
+                Ok(caller)
+            }
+        }
+    }
 }
 
 fn check(key: &ApiKey, now: UnixTime) -> Result<(), InvalidApiKey> {
@@ -36,8 +65,7 @@ fn check(key: &ApiKey, now: UnixTime) -> Result<(), InvalidApiKey> {
 }
 
 fn principal(policy: &Policy, key: &ApiKey) -> Result<Principal, InvalidApiKey> {
-    // Texts are shared, not copied: this is done for every request.
-    let mut principal = Principal {
+    let principal = Principal {
         issuer: Issuer::ApiKeys,
         subject: Some(key.client.clone()),
         client_id: Some(key.client.clone()),
@@ -56,18 +84,17 @@ fn principal(policy: &Policy, key: &ApiKey) -> Result<Principal, InvalidApiKey> 
         status: None,
         confirmation: None,
         payload: None,
-        forwarded: Vec::new(),
+        outgoing: Outgoing::default(),
     };
-    principal.forwarded = principal
-        .forwarded_by(policy)
-        .ok_or(InvalidApiKey::ControlCharacter)?;
-    Ok(principal)
+    principal
+        .prepared(policy)
+        .ok_or(InvalidApiKey::ControlCharacter)
 }
 
 // === impl ApiKeyTable ===
 
 impl ApiKeyTable {
-    pub(super) fn find(&self, pepper: Option<&Secret>, presented: &[u8]) -> Option<&ApiKey> {
+    pub(super) fn find(&self, pepper: Option<&Pepper>, presented: &[u8]) -> Option<ApiKeyId> {
         let by_sha256 = || {
             let table = &self.sha256;
             (!table.is_empty()).then(|| table.get(&Digest::sha256(presented)))?
@@ -75,8 +102,8 @@ impl ApiKeyTable {
         let by_hmac = || {
             let table = &self.hmac_sha256;
             let pepper = pepper.filter(|_| !table.is_empty())?;
-            table.get(&Digest::hmac_sha256(pepper, presented))
+            table.get(&pepper.digest(presented))
         };
-        by_sha256().or_else(by_hmac)
+        by_sha256().or_else(by_hmac).copied()
     }
 }

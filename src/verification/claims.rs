@@ -14,7 +14,7 @@ use crate::policy::requirement::ClaimPath;
 use crate::policy::{Policy, ProviderId};
 use crate::scope::ScopeSet;
 use crate::time::UnixTime;
-use crate::verification::principal::{Issuer, Principal, Validity};
+use crate::verification::principal::{Issuer, Outgoing, Principal, Validity};
 use crate::verification::status_list::Reference;
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -77,7 +77,7 @@ pub fn judge(
         .filter_map(claim_text)
         .map(Rc::from)
         .collect();
-    let mut principal = Principal {
+    let principal = Principal {
         issuer: Issuer::Provider(id),
         subject,
         client_id: clients.first().cloned(),
@@ -96,12 +96,11 @@ pub fn judge(
         status,
         confirmation,
         payload: None,
-        forwarded: Vec::new(),
+        outgoing: Outgoing::default(),
     };
-    principal.forwarded = principal
-        .forwarded_by(policy)
-        .ok_or(InvalidClaims::ControlCharacter)?;
-    Ok(principal)
+    principal
+        .prepared(policy)
+        .ok_or(InvalidClaims::ControlCharacter)
 }
 
 /// What can change while a verdict is cached: judged again on each request.

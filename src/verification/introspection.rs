@@ -149,10 +149,10 @@ impl Answer {
         if self.has_scopes {
             principal.scopes = token.scopes.intersection(&answered.scopes);
         }
-        principal.forwarded = principal
-            .forwarded_by(policy)
-            .ok_or(Refusal::Claims(InvalidClaims::ControlCharacter))?;
-        Ok(Rc::new(principal))
+        principal
+            .prepared(policy)
+            .map(Rc::new)
+            .ok_or(Refusal::Claims(InvalidClaims::ControlCharacter))
     }
 
     pub fn validity(&self) -> &Validity {

@@ -34,9 +34,25 @@ pub struct Principal {
     pub confirmation: Option<[u8; 32]>,
     /// The claims as base64url JSON, where the policy forwards them.
     pub payload: Option<Box<str>>,
-    /// The values of the policy's identity headers, in their order; most are shared with the
-    /// facts above.
-    pub forwarded: Vec<Option<Rc<str>>>,
+    pub outgoing: Outgoing,
+}
+
+/// What every request of a caller sends on, prepared once; most texts are the facts' own.
+#[derive(Clone, Debug, Default)]
+pub struct Outgoing {
+    /// The values of the policy's identity headers, in their order.
+    pub headers: Vec<Option<Rc<str>>>,
+    pub recorded: Recorded,
+}
+
+/// What access logs may write as it is: never empty, and without control characters, for a line
+/// break in a claim would begin a line of the caller's own.
+#[derive(Clone, Debug, Default)]
+pub struct Recorded {
+    pub subject: Option<Rc<str>>,
+    pub client_id: Option<Rc<str>>,
+    pub tenant: Option<Rc<str>>,
+    pub scopes: Option<Rc<str>>,
 }
 
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -77,16 +93,26 @@ impl Principal {
         }
     }
 
-    /// The values of the identity headers; `None` where one holds a control character.
-    pub(super) fn forwarded_by(&self, policy: &Policy) -> Option<Vec<Option<Rc<str>>>> {
-        let values: Vec<Option<Rc<str>>> = policy
-            .forward
-            .headers
-            .iter()
+    /// With what goes out for it; `None` where an identity header would hold a control character.
+    pub(super) fn prepared(mut self, policy: &Policy) -> Option<Self> {
+        let names = policy.forward.headers.iter();
+        let headers: Vec<Option<Rc<str>>> = names
             .map(|(_, identity)| self.identity(policy, *identity))
             .collect();
-        let clean = |value: &str| !value.chars().any(char::is_control);
-        values.iter().flatten().all(|v| clean(v)).then_some(values)
+        if headers.iter().flatten().any(|value| has_control(value)) {
+            return None;
+        }
+        let clean = |text: &Rc<str>| !text.is_empty() && !has_control(text);
+        self.outgoing = Outgoing {
+            headers,
+            recorded: Recorded {
+                subject: self.subject.clone().filter(clean),
+                client_id: self.client_id.clone().filter(clean),
+                tenant: self.tenant.clone().filter(clean),
+                scopes: Some(self.scopes.text()).filter(clean),
+            },
+        };
+        Some(self)
     }
 
     fn identity(&self, policy: &Policy, identity: Identity) -> Option<Rc<str>> {
@@ -102,6 +128,14 @@ impl Principal {
             Identity::KeyId => self.key_id.clone(),
             Identity::Claim(id) => self.claims.get(id.0)?.as_ref().map(header_text),
         }
+    }
+}
+
+/// Most texts are ASCII, where a look at the bytes is enough.
+fn has_control(text: &str) -> bool {
+    match text.is_ascii() {
+        true => text.bytes().any(|b| b.is_ascii_control()),
+        false => text.contains(char::is_control),
     }
 }
 

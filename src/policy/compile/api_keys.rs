@@ -6,10 +6,10 @@ use std::rc::Rc;
 use crate::config;
 use crate::config::reader::{At, Field, List, Read};
 use crate::json::Value;
-use crate::policy::api_keys::{ApiKey, ApiKeyTable, ApiKeys};
+use crate::policy::api_keys::{ApiKey, ApiKeyId, ApiKeyTable, ApiKeys};
 use crate::policy::compile::{Compiler, whole};
 use crate::scope::{Scope, ScopeSet};
-use crate::secret::{Digest, Secret};
+use crate::secret::{Digest, Pepper};
 
 /// 128 bits: a pepper that can be guessed protects no hash.
 const PEPPER_BYTES: usize = 16;
@@ -43,7 +43,10 @@ impl Compiler<'_> {
         } = api_keys;
         let places = self.key_places(from, at.key("from"));
         let has_pepper = !pepper.is_absent();
-        let pepper = pepper.and_then(|source| self.secret(source, PEPPER_BYTES, at.key("pepper")));
+        let pepper = pepper.and_then(|source| {
+            let secret = self.secret(source, PEPPER_BYTES, at.key("pepper"));
+            secret.map(|secret| Pepper::new(&secret))
+        });
         let has_remote = !remote.is_absent();
         let remote = remote.and_then(|remote| self.remote_api_keys(remote, at.key("remote")));
         let revocation_list = revocation.and_then(|revocation| {
@@ -88,7 +91,7 @@ impl Compiler<'_> {
     pub(super) fn remote_key_table(
         &mut self,
         list: &Value<'_>,
-        pepper: Option<&Secret>,
+        pepper: Option<&Pepper>,
         at: At<'_>,
     ) -> Option<ApiKeyTable> {
         let config::ApiKeyList { keys } = config::ApiKeyList::read(list, at, &mut self.faults)?;
@@ -107,14 +110,14 @@ impl Compiler<'_> {
     fn key_table(
         &mut self,
         keys: List<config::ApiKey<'_>>,
-        pepper: Option<&Secret>,
+        pepper: Option<&Pepper>,
         at: At<'_>,
     ) -> (Option<ApiKeyTable>, Option<usize>) {
         let mut seen = Seen::default();
         // Whoever sends no key at all must not have one.
         let of_nothing = [
             Some((Kind::Sha256, Digest::sha256(b""))),
-            pepper.map(|pepper| (Kind::HmacSha256, Digest::hmac_sha256(pepper, b""))),
+            pepper.map(|pepper| (Kind::HmacSha256, pepper.digest(b""))),
         ];
         let mut first_hmac = None;
         let keys = whole(keys.into_indexed().map(|(i, key)| {
@@ -151,10 +154,12 @@ impl Compiler<'_> {
         let table = keys.map(|keys| {
             let mut table = ApiKeyTable::default();
             for ((kind, digest), key) in keys {
-                match kind {
-                    Kind::Sha256 => table.sha256.insert(digest, key),
-                    Kind::HmacSha256 => table.hmac_sha256.insert(digest, key),
+                let digests = match kind {
+                    Kind::Sha256 => &mut table.sha256,
+                    Kind::HmacSha256 => &mut table.hmac_sha256,
                 };
+                digests.insert(digest, ApiKeyId(table.keys.len()));
+                table.keys.push(key);
             }
             table
         });
