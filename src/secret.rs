@@ -73,11 +73,24 @@ impl Digest {
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
+
+    /// What compares in constant time does so element by element: four take an eighth of 32.
+    fn words(&self) -> [u64; 4] {
+        let (words, _) = self.0.as_chunks::<8>();
+        let mut numbers = [0; 4];
+        for (number, word) in numbers.iter_mut().zip(words) {
+            *number = u64::from_be_bytes(*word);
+        }
+        numbers
+    }
 }
 
 impl PartialEq for Digest {
     fn eq(&self, other: &Self) -> bool {
-        self.0.ct_eq(&other.0).into()
+        self.words()
+            .as_slice()
+            .ct_eq(other.words().as_slice())
+            .into()
     }
 }
 
@@ -87,9 +100,8 @@ impl Eq for Digest {}
 /// digests that differ at one end alone.
 impl Hash for Digest {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        let (words, _) = self.0.as_chunks::<8>();
-        let folded = words.iter().map(|word| u64::from_be_bytes(*word));
-        state.write_u64(folded.fold(0, |folded, word| folded ^ word));
+        let words = self.words().into_iter();
+        state.write_u64(words.fold(0, |folded, word| folded ^ word));
     }
 }
 

@@ -107,6 +107,14 @@ impl Envoy {
         Ok(sum)
     }
 
+    /// Bytes of memory that it has in use.
+    pub fn resident(&self) -> Result<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB"));
+        Ok(kilobytes.ok_or("no VmRSS")?.parse::<u64>()? * 1024)
+    }
+
     pub fn token_uses(&self) -> Result<TokenUses> {
         let answer = http::get(self.admin, "/stats?filter=portcullis.cache.token")?;
         let text = String::from_utf8_lossy(&answer.body).into_owned();

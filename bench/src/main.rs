@@ -8,6 +8,7 @@ mod envoy;
 mod http;
 mod issuer;
 mod load;
+mod memory;
 mod proof;
 mod report;
 mod setup;
@@ -77,7 +78,11 @@ fn run() -> Result<()> {
     let envoy = Envoy::start(&binary, &folder, &setup.envoy())?;
     proof::prove_all(&envoy, &issuer)?;
 
+    eprintln!("    filling the caches");
+    let memory = memory::measure(&envoy, &traffic)?;
+
     let report = Report {
+        memory,
         measured: side_by_side::measure(
             &envoy,
             &traffic,

@@ -94,7 +94,7 @@ fn expect_at(
     seen: &str,
 ) -> Result<()> {
     let mut connection = Connection::open(envoy.port(listener)?)?;
-    connection.send(&request(path, &format!("x-proof: 1\r\n{header}")))?;
+    connection.send(&request("proof.example.com", path, header))?;
     let answer = connection.receive()?;
     let found = answer.header("x-seen").unwrap_or_default();
     // Heads are in lower case.

@@ -5,6 +5,7 @@ use std::fs;
 
 use crate::Effort;
 use crate::clock;
+use crate::memory::{ENTRIES, Growth};
 use crate::side_by_side::{CASES, GOALS, Goal, Measured, TOKEN_BASELINE};
 use crate::statistics::Median;
 use crate::under_load::Row;
@@ -12,6 +13,7 @@ use crate::under_load::Row;
 pub struct Report {
     pub measured: Measured,
     pub under_load: Vec<Row>,
+    pub memory: Vec<Growth>,
     pub envoy: String,
     pub module_bytes: u64,
     pub effort: Effort,
@@ -53,6 +55,10 @@ impl Report {
                 row.throughput.value, row.p50, row.p99, row.p999, row.what
             );
         }
+        text.push('\n');
+        for Growth { what, bytes } in &self.memory {
+            let _ = writeln!(text, "{:>7.1} MiB  {ENTRIES} {what}", mebibytes(*bytes));
+        }
         text
     }
 
@@ -73,6 +79,7 @@ impl Report {
         self.write_goals(&mut text);
         self.write_costs(&mut text);
         self.write_load(&mut text);
+        self.write_memory(&mut text);
         text
     }
 
@@ -145,6 +152,24 @@ impl Report {
         }
     }
 
+    fn write_memory(&self, text: &mut String) {
+        let _ = writeln!(
+            text,
+            "\n## Memory\n\n\
+             What Envoy's resident memory grows by when a worker's cache is filled; each worker has its own.\n\n\
+             | a worker's cache, full | MiB | bytes each |\n|---|---|---|"
+        );
+        for Growth { what, bytes } in &self.memory {
+            let _ = writeln!(
+                text,
+                "| {} {what} | {:.1} | {} |",
+                grouped(ENTRIES as u64),
+                mebibytes(*bytes),
+                grouped(bytes / ENTRIES as u64),
+            );
+        }
+    }
+
     fn ratios(&self) -> impl Iterator<Item = (&'static Goal, Median)> {
         GOALS.iter().map(|goal| (goal, self.measured.ratio(goal)))
     }
@@ -155,6 +180,10 @@ fn verdict(goal: &Goal, ratio: Median) -> &'static str {
         true => "ok",
         false => "missed",
     }
+}
+
+fn mebibytes(bytes: u64) -> f64 {
+    bytes as f64 / f64::from(1 << 20)
 }
 
 /// As in 12,345.

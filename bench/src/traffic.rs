@@ -19,6 +19,8 @@ pub const MANY_RULES: usize = 1000;
 pub const FEW_KEYS: usize = 10;
 pub const FEW_RULES: usize = 1;
 
+const HOST: &str = "api.example.com";
+
 /// One request of so many carries a token that is to be asked about.
 const NEW_TOKEN_EVERY: usize = 100;
 
@@ -44,6 +46,7 @@ pub struct Traffic {
     pub few_keys: Supply,
     pub many_keys: Supply,
     pub opaque: Supply,
+    pub many_opaque: Supply,
 }
 
 impl Traffic {
@@ -58,6 +61,8 @@ impl Traffic {
             Requests::InTurn((0..keys.max(rules)).map(request).collect())
         };
         let opaque = |i| bearer(&opaque_token(i));
+        // None of those that are new to the introspection later.
+        let many_opaque = (0..NEVER_SEEN).map(|i| bearer(&format!("{}-", opaque_token(i))));
         let turn = tokens("turn", Algorithm::Rs256, IN_TURN)?;
         let new_rs256 = tokens("new", Algorithm::Rs256, NEVER_SEEN)?;
         let new_rs256 = Supply::of(Requests::InTurn(new_rs256));
@@ -73,6 +78,7 @@ impl Traffic {
             few_keys: Supply::of(keys(FEW_KEYS, FEW_RULES)),
             many_keys: Supply::of(keys(MANY_KEYS, MANY_RULES)),
             opaque: Supply::of(Requests::Opaque((0..NEW_TOKEN_EVERY).map(opaque).collect())),
+            many_opaque: Supply::of(Requests::InTurn(many_opaque.collect())),
         })
     }
 }
@@ -131,18 +137,19 @@ fn opaque_token(i: usize) -> String {
 }
 
 fn bearer(token: &str) -> Vec<u8> {
-    request(&path_of_rule(0), &format!("authorization: Bearer {token}"))
+    let header = format!("authorization: Bearer {token}");
+    request(HOST, &path_of_rule(0), &header)
 }
 
 fn with_key(key: &str, path: &str) -> Vec<u8> {
-    request(path, &format!("x-api-key: {key}"))
+    request(HOST, path, &format!("x-api-key: {key}"))
 }
 
 /// What a browser's or a client's request looks like by the time it has come through a load balancer.
-pub fn request(path: &str, more: &str) -> Vec<u8> {
+pub fn request(host: &str, path: &str, more: &str) -> Vec<u8> {
     format!(
         "GET {path}?limit=20&after=1024 HTTP/1.1\r\n\
-         host: api.example.com\r\n\
+         host: {host}\r\n\
          user-agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko)\r\n\
          accept: application/json\r\n\
          accept-encoding: gzip, deflate, br\r\n\

@@ -31,5 +31,6 @@ mod remote_api_keys;
 mod revocation;
 mod rules;
 mod status_list;
+mod streams;
 mod telemetry;
 mod tokens;

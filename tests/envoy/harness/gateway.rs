@@ -27,6 +27,7 @@ pub struct Setup {
     over_lds: bool,
     mutual_tls: bool,
     in_a_struct: bool,
+    held_up: bool,
     module: fn() -> PathBuf,
 }
 
@@ -48,6 +49,7 @@ impl Setup {
             over_lds: false,
             mutual_tls: false,
             in_a_struct: false,
+            held_up: false,
             module,
         }
     }
@@ -116,6 +118,12 @@ impl Setup {
     /// The policy reaches the plugin as a `Struct` instead of a `StringValue`.
     pub fn in_a_struct(mut self) -> Self {
         self.in_a_struct = true;
+        self
+    }
+
+    /// A filter before ours lets each request wait for the milliseconds of `x-envoy-fault-delay-request`.
+    pub fn held_up(mut self) -> Self {
+        self.held_up = true;
         self
     }
 
@@ -238,6 +246,20 @@ impl Setup {
             "log_format": { "json_format": log },
         });
         let router = json!({ "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router" });
+        let mut filters = vec![
+            json!({ "name": "envoy.filters.http.wasm", "typed_config": self.filter() }),
+            json!({ "name": "envoy.filters.http.router", "typed_config": router }),
+        ];
+        if self.held_up {
+            let fault = json!({
+                "@type": "type.googleapis.com/envoy.extensions.filters.http.fault.v3.HTTPFault",
+                "delay": { "header_delay": {}, "percentage": { "numerator": 100 } },
+            });
+            filters.insert(
+                0,
+                json!({ "name": "envoy.filters.http.fault", "typed_config": fault }),
+            );
+        }
         let route = json!({ "match": { "prefix": "/" }, "route": { "cluster": "upstream", "timeout": "15s" } });
         json!({
             "name": "envoy.filters.network.http_connection_manager",
@@ -246,10 +268,7 @@ impl Setup {
                 "stat_prefix": "ingress",
                 "stream_idle_timeout": "15s",
                 "access_log": [{ "name": "envoy.access_loggers.file", "typed_config": access_log }],
-                "http_filters": [
-                    { "name": "envoy.filters.http.wasm", "typed_config": self.filter() },
-                    { "name": "envoy.filters.http.router", "typed_config": router },
-                ],
+                "http_filters": filters,
                 "route_config": { "virtual_hosts": [{ "name": "all", "domains": ["*"], "routes": [route] }] },
             },
         })
