@@ -5,9 +5,9 @@
 //! look-up and one bit, so the common case pays nothing for the order.
 
 use std::collections::HashMap;
-use std::hash::BuildHasherDefault;
+use std::hash::{BuildHasherDefault, Hasher};
 
-use crate::secret::{AlreadyHashed, Fingerprint};
+use crate::secret::Fingerprint;
 use crate::time::UnixTime;
 
 #[derive(Debug)]
@@ -111,6 +111,30 @@ impl<V> Cache<V> {
             }
         }
         0
+    }
+}
+
+/// Fingerprints are keyed digests: an attacker cannot aim at a bucket, so their own bits serve.
+#[derive(Debug, Default)]
+pub struct AlreadyHashed(u64);
+
+impl Hasher for AlreadyHashed {
+    fn write(&mut self, bytes: &[u8]) {
+        for chunk in bytes.chunks(8) {
+            let mut word = [0; 8];
+            for (to, from) in word.iter_mut().zip(chunk) {
+                *to = *from;
+            }
+            self.0 ^= u64::from_le_bytes(word);
+        }
+    }
+
+    fn write_u128(&mut self, i: u128) {
+        self.0 = i as u64;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
     }
 }
 

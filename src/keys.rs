@@ -286,8 +286,8 @@ impl KeyId {
     }
 }
 
-/// No secret, and compared for every request: in constant time that would take a tenth of what
-/// a known token costs the filter.
+/// Not in constant time, which each request would pay for: neither side of the comparison is a
+/// client's choice.
 impl PartialEq for KeyId {
     fn eq(&self, other: &Self) -> bool {
         self.0.as_bytes() == other.0.as_bytes()

@@ -30,12 +30,6 @@ pub struct Pepper(Hmac<Sha256>);
 #[derive(Clone, Copy, Eq, Hash, PartialEq)]
 pub struct Fingerprint(u128);
 
-/// Digests as keys of a table: their own bits serve, for nobody can aim at a bucket. A fingerprint
-/// takes the worker's key to compute, and the digests of API keys are the operator's choice: a
-/// client may only look for one.
-#[derive(Debug, Default)]
-pub struct AlreadyHashed(u64);
-
 /// The key of a worker's fingerprints.
 #[derive(Clone)]
 pub struct FingerprintKey([u8; 16]);
@@ -96,12 +90,9 @@ impl PartialEq for Digest {
 
 impl Eq for Digest {}
 
-/// All of it folded into a word: its bits are as good as random, but an operator may write
-/// digests that differ at one end alone.
 impl Hash for Digest {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        let words = self.words().into_iter();
-        state.write_u64(words.fold(0, |folded, word| folded ^ word));
+        self.0.hash(state);
     }
 }
 
@@ -160,29 +151,6 @@ impl Fingerprint {
 impl fmt::Debug for Fingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Fingerprint")
-    }
-}
-
-// === impl AlreadyHashed ===
-
-impl Hasher for AlreadyHashed {
-    /// For what is no digest, as no table of these has it; still a hash, though a poor one.
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
-        }
-    }
-
-    fn write_u64(&mut self, i: u64) {
-        self.0 = i;
-    }
-
-    fn write_u128(&mut self, i: u128) {
-        self.0 = i as u64;
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
     }
 }
 

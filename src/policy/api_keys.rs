@@ -1,13 +1,12 @@
 //! API keys: known by their digests alone.
 
 use std::collections::HashMap;
-use std::hash::BuildHasherDefault;
 use std::rc::Rc;
 
 use crate::policy::PlaceId;
 use crate::policy::callout::{RemoteApiKeys, RevocationList};
 use crate::scope::ScopeSet;
-use crate::secret::{AlreadyHashed, Digest, Pepper};
+use crate::secret::{Digest, Pepper};
 use crate::time::UnixTime;
 
 #[derive(Debug)]
@@ -26,12 +25,10 @@ pub struct ApiKeys {
 pub struct ApiKeyTable {
     /// Indexed by [`ApiKeyId`].
     pub keys: Vec<ApiKey>,
-    pub sha256: Digests,
-    pub hmac_sha256: Digests,
+    /// One table for each kind, so that the digest of one is never taken for the other.
+    pub sha256: HashMap<Digest, ApiKeyId>,
+    pub hmac_sha256: HashMap<Digest, ApiKeyId>,
 }
-
-/// One table for each kind, so that the digest of one is never taken for the other.
-pub type Digests = HashMap<Digest, ApiKeyId, BuildHasherDefault<AlreadyHashed>>;
 
 /// A key within its table.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

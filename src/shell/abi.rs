@@ -12,14 +12,15 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use crate::shell::host;
-use crate::shell::root::Root;
+use crate::shell::root::{Action, Root};
 
 #[derive(Default)]
 struct Contexts {
     roots: BTreeMap<u32, Rc<Root>>,
-    /// The stream that was created last, and its root: Envoy creates a stream's context right
-    /// before it brings the headers, and nobody asks for the root after them.
-    newest: Option<(u32, Rc<Root>)>,
+    /// The root of each stream whose headers have not come; nobody asks for it after them. Mostly
+    /// one: Envoy brings a stream's headers as soon as it has created its context. But in between
+    /// it goes on with those that were resumed, and they may meet this module as another filter.
+    awaiting_headers: Vec<(u32, Rc<Root>)>,
 }
 
 thread_local! {
@@ -27,17 +28,16 @@ thread_local! {
     static CONTEXTS: RefCell<Contexts> = RefCell::default();
 }
 
-const PAUSE: u32 = 1;
-
 fn root(id: u32) -> Option<Rc<Root>> {
     CONTEXTS.with_borrow(|contexts| contexts.roots.get(&id).map(Rc::clone))
 }
 
 fn root_of_stream(id: u32) -> Option<Rc<Root>> {
-    let newest = CONTEXTS.with_borrow_mut(|contexts| contexts.newest.take());
-    newest
-        .filter(|(stream, _)| *stream == id)
-        .map(|(_, root)| root)
+    CONTEXTS.with_borrow_mut(|contexts| {
+        let awaiting = &mut contexts.awaiting_headers;
+        let at = awaiting.iter().rposition(|(stream, _)| *stream == id)?;
+        Some(awaiting.swap_remove(at).1)
+    })
 }
 
 unsafe extern "C" {
@@ -65,9 +65,9 @@ extern "C" fn proxy_on_context_create(context: u32, parent: u32) {
     CONTEXTS.with_borrow_mut(|contexts| {
         if parent == 0 {
             contexts.roots.insert(context, Rc::new(Root::new(context)));
-        } else {
-            let root = contexts.roots.get(&parent);
-            contexts.newest = root.map(|root| (context, Rc::clone(root)));
+        } else if let Some(root) = contexts.roots.get(&parent) {
+            let root = Rc::clone(root);
+            contexts.awaiting_headers.push((context, root));
         }
     });
 }
@@ -96,7 +96,7 @@ extern "C" fn proxy_on_request_headers(context: u32, _headers: u32, _end_of_stre
         // The host announces every stream; one that it did not is not let in.
         None => {
             let _ = host::send_local_response(500, &[], &[], None);
-            PAUSE
+            Action::Pause as u32
         }
     }
 }
@@ -118,6 +118,9 @@ extern "C" fn proxy_on_http_call_response(
 extern "C" fn proxy_on_delete(context: u32) {
     CONTEXTS.with_borrow_mut(|contexts| {
         contexts.roots.remove(&context);
+        contexts
+            .awaiting_headers
+            .retain(|(stream, _)| *stream != context);
         for root in contexts.roots.values() {
             root.forget(context);
         }

@@ -18,7 +18,7 @@ pub enum InvalidApiKey {
     Unknown,
 }
 
-/// What workers know of a table's keys: who presents each, once somebody did.
+/// What a worker knows of a table's keys: who presents each, once somebody did.
 #[derive(Debug, Default)]
 pub(super) struct Callers(Vec<Option<Rc<Principal>>>);
 

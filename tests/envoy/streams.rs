@@ -1,13 +1,15 @@
 //! Requests that do not reach the filter in the order in which they reach Envoy.
 
 use std::thread;
+use std::time::Duration;
 
 use serde_json::json;
 
-use crate::harness::client::get;
-use crate::harness::gateway::Setup;
-use crate::harness::keys::Key;
-use crate::harness::policy::{only, provider};
+use crate::harness::client::{Request, get};
+use crate::harness::gateway::{Outcome, Setup};
+use crate::harness::keys::{Key, jwks};
+use crate::harness::policy::{ISSUER, only, provider, remote_provider};
+use crate::harness::service::{Reply, Service};
 
 /// A filter before ours holds each request up for as long as it asks for: those who come later overtake it, and each
 /// is judged as who it is.
@@ -50,4 +52,27 @@ fn a_request_that_goes_away_before_the_filter_disturbs_nobody() {
         assert_eq!(gateway.send(&good).status, 200);
         assert_eq!(gateway.send(&get("/")).status, 401);
     }
+}
+
+/// Where the filter stands in the chain twice, requests that it wakes together meet it again before it is done with
+/// waking them, and Envoy brings the headers of one after it has created the context of the next.
+#[test]
+fn requests_that_wake_together_meet_the_filter_again() {
+    let key = Key::new("ES256", "k");
+    let set = Reply::json(&jwks([&key])).after(Duration::from_secs(1));
+    let idp = Service::start(move |_| set.clone());
+    let mut policy = only(remote_provider(ISSUER, "/jwks"));
+    policy["forward"] = json!({ "credential": "keep" });
+    let gateway = Setup::of(policy).twice().cluster("idp", idp.port()).start();
+    let request = |i: u32| -> Request {
+        let token = key.token(json!({ "sub": format!("caller-{i}") }));
+        get("/").bearer(token)
+    };
+    let outcomes = gateway.send_all((0..24).map(request).collect());
+    for (i, outcome) in outcomes.iter().enumerate() {
+        let seen = outcome.answer.seen().expect("it passes");
+        assert_eq!(seen.all("x-auth-subject"), [format!("caller-{i}")]);
+    }
+    let waited = |outcome: &&Outcome| outcome.elapsed > Duration::from_millis(100);
+    assert!(outcomes.iter().filter(waited).count() > 1, "nobody waited");
 }

@@ -28,6 +28,7 @@ pub struct Setup {
     mutual_tls: bool,
     in_a_struct: bool,
     held_up: bool,
+    twice: bool,
     module: fn() -> PathBuf,
 }
 
@@ -50,6 +51,7 @@ impl Setup {
             mutual_tls: false,
             in_a_struct: false,
             held_up: false,
+            twice: false,
             module,
         }
     }
@@ -124,6 +126,12 @@ impl Setup {
     /// A filter before ours lets each request wait for the milliseconds of `x-envoy-fault-delay-request`.
     pub fn held_up(mut self) -> Self {
         self.held_up = true;
+        self
+    }
+
+    /// The filter stands in the chain twice, in one VM.
+    pub fn twice(mut self) -> Self {
+        self.twice = true;
         self
     }
 
@@ -250,6 +258,9 @@ impl Setup {
             json!({ "name": "envoy.filters.http.wasm", "typed_config": self.filter() }),
             json!({ "name": "envoy.filters.http.router", "typed_config": router }),
         ];
+        if self.twice {
+            filters.insert(0, filters[0].clone());
+        }
         if self.held_up {
             let fault = json!({
                 "@type": "type.googleapis.com/envoy.extensions.filters.http.fault.v3.HTTPFault",
