@@ -86,9 +86,7 @@ pub fn all() -> Result<Vec<Measurable>> {
         step("fingerprint of the token", move || {
             FINGERPRINTS.fingerprint(token.as_bytes())
         }),
-        step("split, its header read", move || {
-            Form::of(token.as_bytes())
-        }),
+        step("split, its header read", move || Form::of(token.as_bytes())),
         step("decode the claims", move || segments.claims()),
         step("parse the claims", move || json::parse_object(text)),
         step("judge the claims", move || {
