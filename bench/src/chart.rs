@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use crate::clock;
 use crate::report::Report;
 use crate::side_by_side::CASES;
 
@@ -62,7 +63,8 @@ pub fn draw(report: &Report) -> String {
         "CPU per request above an Envoy without filters, in µs",
     );
     let subtitle = format!(
-        "Less is better. Envoy {}, one worker, all variants in turns in one process.",
+        "Less is better. `make bench`, {}: Envoy {}, one worker, all variants in turns in one process.",
+        clock::today(),
         report.envoy
     );
     let subtitle = text(20.0, 56.0, FAINT, "", &subtitle);
