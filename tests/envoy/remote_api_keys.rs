@@ -93,6 +93,46 @@ fn keys_come_and_go_without_a_push() {
     assert!(gateway.counter("portcullis.callout.api_keys.ok") > 0);
 }
 
+/// Whoever presented a key before is remembered only as long as the list that said so.
+#[test]
+fn a_key_stands_for_whom_the_newest_list_names() {
+    let (first, second) = (fresh_api_key(), fresh_api_key());
+    let entry = |id: &str, secret: &str, tenant: &str| {
+        amended(api_key(id, &sha256(secret)), json!({ "tenant": tenant }))
+    };
+    let before = vec![entry("one", &first, "acme"), entry("two", &second, "acme")];
+    // In another order, and both for others.
+    let after = vec![
+        entry("deux", &second, "globex"),
+        entry("une", &first, "initech"),
+    ];
+    let authority = Service::start(move |_| keys(before.clone()));
+    let gateway = start(policy(&Key::new("ES256", "k"), json!({})), &authority);
+    let with = |secret: &str| get("/").header("x-api-key", secret);
+    let seen = |secret: &str| {
+        let seen = gateway.send(&with(secret)).seen().expect("it passes");
+        ["x-auth-key-id", "x-auth-client-id", "x-auth-tenant"].map(|name| seen.all(name).join("|"))
+    };
+    for _ in 0..8 {
+        assert_eq!(seen(&first), ["one", "one", "acme"]);
+        assert_eq!(seen(&second), ["two", "two", "acme"]);
+    }
+    authority.script(move |_| keys(after.clone()));
+    // Two workers adopt it, each by itself: so many requests in a row meet both.
+    let adopted = poll(PATIENCE, || {
+        let named = |_| {
+            seen(&first) == ["une", "une", "initech"] && seen(&second) == ["deux", "deux", "globex"]
+        };
+        (0..16).all(named).then_some(())
+    });
+    assert!(
+        adopted.is_some(),
+        "{:?} and {:?} are of the old list",
+        seen(&first),
+        seen(&second)
+    );
+}
+
 #[test]
 fn a_list_that_does_not_come_is_never_the_clients_fault() {
     let (key, secret) = (Key::new("ES256", "k"), fresh_api_key());
