@@ -8,7 +8,7 @@ unexport CARGO_TARGET_DIR CARGO_BUILD_TARGET_DIR
 export PYTHONDONTWRITEBYTECODE := 1
 
 WASM := target/wasm32-wasip1/release/portcullis.wasm
-# Bytes. V8 compiles the whole module on Envoy's main thread at start-up, some 0.7 ms for each kilobyte.
+# Bytes. V8 compiles the whole module on Envoy's main thread at start-up, some 0.6 ms for each kilobyte.
 SIZE_BUDGET := 1050000
 
 .PHONY: help

@@ -113,10 +113,14 @@ impl Test {
 /// Numbers by their value, so that `1` equals `1.0`; integers exactly, beyond a double's reach.
 fn equal(a: &Value<'_>, b: &Value<'_>) -> bool {
     match (a, b) {
-        (Value::Number(a), Value::Number(b)) => match (a.to_i128(), b.to_i128()) {
-            (Some(a), Some(b)) => a == b,
-            _ => a.as_str() == b.as_str() || (a.to_f64().is_finite() && a.to_f64() == b.to_f64()),
-        },
+        (Value::Number(a), Value::Number(b)) => {
+            match (a.to_integer::<i128>(), b.to_integer::<i128>()) {
+                (Some(a), Some(b)) => a == b,
+                _ => {
+                    a.as_str() == b.as_str() || (a.to_f64().is_finite() && a.to_f64() == b.to_f64())
+                }
+            }
+        }
         (Value::Array(a), Value::Array(b)) => {
             a.len() == b.len() && a.iter().zip(b).all(|(a, b)| equal(a, b))
         }

@@ -75,7 +75,8 @@ pub fn of<'a>(
                 add_identity(policy, caller, &mut edits);
             }
             // Last: to remove a header, Envoy first makes an index of all of them, which it would
-            // then have to keep with each that is added. No header is both, see `policy::compile`.
+            // then have to keep with each that is added. No header is both, see
+            // `policy::compile::forward`.
             if mode == Mode::Enforce {
                 strip_credentials(policy, request, &mut edits);
             }

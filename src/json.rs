@@ -8,6 +8,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
+use std::str::FromStr;
 
 use crate::limits::JSON_DEPTH;
 
@@ -198,18 +199,8 @@ impl Number<'_> {
         self.0.parse().unwrap_or(f64::NAN)
     }
 
-    /// The number where it is written as a plain integer that fits.
-    pub fn to_i128(&self) -> Option<i128> {
-        self.0.parse().ok()
-    }
-
-    /// The number where it is written as a plain integer that fits.
-    pub fn to_i64(&self) -> Option<i64> {
-        self.0.parse().ok()
-    }
-
-    /// The number where it is written as a plain integer that fits.
-    pub fn to_u64(&self) -> Option<u64> {
+    /// The number where it is written as a plain integer that fits into this type of integers.
+    pub fn to_integer<I: FromStr>(&self) -> Option<I> {
         self.0.parse().ok()
     }
 }

@@ -30,7 +30,7 @@ impl UnixTime {
     /// 9999 and before -9999 are not.
     pub fn from_numeric_date(number: &Number<'_>) -> Option<Self> {
         // As nearly every issuer writes it.
-        if let Some(seconds) = number.to_i64() {
+        if let Some(seconds) = number.to_integer::<i64>() {
             let is_writable = (-LAST_SECOND..=LAST_SECOND).contains(&seconds);
             return is_writable.then_some(UnixTime::from_secs(seconds));
         }

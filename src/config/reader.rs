@@ -267,7 +267,7 @@ impl<'v> Read<'v> for u64 {
         };
         // Envoy's Struct knows doubles only, and some writers print them as `4096.0`.
         let whole = number.as_str().strip_suffix(".0");
-        let whole = whole.map_or_else(|| number.to_u64(), |digits| digits.parse().ok());
+        let whole = whole.map_or_else(|| number.to_integer(), |digits| digits.parse().ok());
         if whole.is_none() {
             faults.unfit(at, shown(number.as_str()), "a whole number");
         }

@@ -95,5 +95,5 @@ fn numbers_stay_as_written() {
     assert_eq!(value.to_string(), "[1e999,123456789012345678901234567890]");
     let items = value.as_array().unwrap();
     assert_eq!(items[0].as_number().unwrap().to_f64(), f64::INFINITY);
-    assert_eq!(items[1].as_number().unwrap().to_u64(), None);
+    assert_eq!(items[1].as_number().unwrap().to_integer::<u64>(), None);
 }

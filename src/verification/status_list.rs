@@ -95,7 +95,7 @@ impl Reference {
         let uri = list.get("uri").and_then(Value::as_str);
         let index = list.get("idx").and_then(Value::as_number);
         let (uri, index) = uri.zip(index).ok_or(InvalidReference::Malformed)?;
-        let index = index.to_u64().ok_or(InvalidReference::Malformed)?;
+        let index = index.to_integer().ok_or(InvalidReference::Malformed)?;
         if !lists.lead_to(uri) {
             return Err(InvalidReference::Uri);
         }
@@ -211,7 +211,7 @@ fn statuses(claims: &Object<'_>) -> Result<(u32, Box<[u8]>), InvalidStatusList> 
         .and_then(Value::as_object)
         .ok_or(InvalidStatusList::Claim("status_list"))?;
     let bits = list.get("bits").and_then(Value::as_number);
-    let bits = match bits.and_then(Number::to_u64) {
+    let bits = match bits.and_then(Number::to_integer::<u64>) {
         Some(1) => 1,
         Some(2) => 2,
         Some(4) => 4,
