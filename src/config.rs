@@ -108,6 +108,8 @@ pub struct RemoteJwks<'v> {
     pub cluster: Option<&'v str>,
     /// Its scheme, host and path make the request; the cluster decides where it goes.
     pub uri: Option<&'v str>,
+    /// The `Authorization` header of the fetch.
+    pub authorization: Field<SecretSource<'v>>,
     /// How long one fetch may take.
     pub timeout: Field<Duration>,
     /// How often the keys are fetched anew.
@@ -185,6 +187,8 @@ pub struct RevocationList<'v> {
     pub cluster: Option<&'v str>,
     /// The list's address.
     pub uri: Option<&'v str>,
+    /// The `Authorization` header of each poll.
+    pub authorization: Field<SecretSource<'v>>,
     /// How often it is polled.
     pub refresh_interval: Field<Duration>,
     /// How long one fetch may take.
@@ -200,6 +204,8 @@ pub struct StatusList<'v> {
     pub cluster: Option<&'v str>,
     /// How the address of every list begins.
     pub uri_prefix: Option<&'v str>,
+    /// The `Authorization` header of each fetch.
+    pub authorization: Field<SecretSource<'v>>,
     /// Whether a token without a status is refused.
     pub required: Field<bool>,
     /// How long a request waits for a list.
@@ -235,6 +241,8 @@ pub struct RemoteApiKeys<'v> {
     pub cluster: Option<&'v str>,
     /// The list's address.
     pub uri: Option<&'v str>,
+    /// The `Authorization` header of the fetch.
+    pub authorization: Field<SecretSource<'v>>,
     /// How long one fetch may take.
     pub timeout: Field<Duration>,
     /// How often the list is fetched anew.

@@ -27,7 +27,9 @@ pub fn environment(name: &str) -> Option<String> {
     let value = match name {
         "EMPTY" => "",
         "SHORT" => "fifteen bytes!!",
-        "PEPPER" | "API_KEY_PEPPER" | "INTROSPECTION_SECRET" => "0123456789abcdef0123",
+        "PEPPER" | "API_KEY_PEPPER" | "INTROSPECTION_SECRET" | "LIST_AUTHORIZATION" => {
+            "0123456789abcdef0123"
+        }
         _ => return None,
     };
     Some(value.into())

@@ -87,6 +87,7 @@ impl<'v> Read<'v> for Jwks<'v> {
 members!(RemoteJwks<'v> {
     required cluster,
     required uri,
+    optional authorization,
     optional timeout,
     optional refresh_interval,
     optional min_refetch_interval,
@@ -111,6 +112,7 @@ members!(Revocation<'v> { optional list, optional status_list });
 members!(RevocationList<'v> {
     required cluster,
     required uri,
+    optional authorization,
     optional refresh_interval,
     optional timeout,
     optional max_staleness,
@@ -119,6 +121,7 @@ members!(RevocationList<'v> {
 members!(StatusList<'v> {
     required cluster,
     required uri_prefix,
+    optional authorization,
     optional required,
     optional timeout,
     optional on_unavailable,
@@ -150,6 +153,7 @@ members!(ApiKeys<'v> {
 members!(RemoteApiKeys<'v> {
     required cluster,
     required uri,
+    optional authorization,
     optional timeout,
     optional refresh_interval,
     optional max_staleness,

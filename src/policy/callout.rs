@@ -3,14 +3,12 @@
 use std::time::Duration;
 
 use crate::policy::provider::Endpoint;
-use crate::secret::Secret;
 
 /// Token introspection (RFC 7662).
 #[derive(Debug)]
 pub struct Introspection {
+    /// With our credentials there (HTTP Basic).
     pub endpoint: Endpoint,
-    /// The whole value of the `authorization` header.
-    pub authorization: Secret,
     pub when: When,
     /// Zero: ask every time.
     pub cache_ttl: Duration,

@@ -7,6 +7,7 @@ use crate::keys::{AlgorithmSet, KeySet};
 use crate::policy::PlaceId;
 use crate::policy::callout::{Introspection, RevocationList, StatusLists};
 use crate::policy::requirement::ClaimPath;
+use crate::secret::Secret;
 
 #[derive(Debug)]
 pub struct Provider {
@@ -54,7 +55,7 @@ pub struct RemoteKeys {
 }
 
 /// A service that Envoy calls for us.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Endpoint {
     pub cluster: Box<str>,
     pub scheme: Box<str>,
@@ -63,6 +64,8 @@ pub struct Endpoint {
     pub path: Box<str>,
     /// Never zero: Envoy takes zero for "no timeout at all".
     pub timeout: Duration,
+    /// The whole value of the `authorization` header.
+    pub authorization: Option<Secret>,
 }
 
 /// Accepted `typ` header values: lower case, without `application/`.

@@ -15,6 +15,8 @@ pub fn send(call: &Call) -> Result<u32, Failed> {
         (b"x-envoy-retry-on", b"connect-failure,refused-stream"),
         (b"x-envoy-max-retries", b"2"),
     ];
+    let authorization = endpoint.authorization.iter();
+    headers.extend(authorization.map(|value| (&b"authorization"[..], value.expose())));
     let own = call.headers.iter();
     headers.extend(own.map(|(name, value)| (name.as_bytes(), value.as_ref())));
     host::http_call(&endpoint.cluster, &headers, &call.body, endpoint.timeout)

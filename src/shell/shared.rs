@@ -28,6 +28,7 @@ impl Shared {
             authority,
             path,
             timeout: _,
+            authorization: _,
         } = endpoint;
         let source = format!("{cluster}\0{scheme}\0{authority}\0{path}");
         let digest: String = Digest::sha256(source.as_bytes())

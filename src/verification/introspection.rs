@@ -52,7 +52,6 @@ pub fn call(introspection: &Introspection, token: &[u8]) -> Call {
     let mut body = b"token=".to_vec();
     form_encode(token, &mut body);
     body.extend_from_slice(b"&token_type_hint=access_token");
-    let authorization = introspection.authorization.expose();
     Call {
         endpoint: introspection.endpoint.clone(),
         method: "POST",
@@ -62,7 +61,6 @@ pub fn call(introspection: &Introspection, token: &[u8]) -> Call {
                 (*b"application/x-www-form-urlencoded").into(),
             ),
             ("accept", (*b"application/json").into()),
-            ("authorization", authorization.into()),
         ],
         body,
     }

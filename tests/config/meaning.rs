@@ -5,7 +5,7 @@ use std::time::Duration;
 use portcullis::keys::{Algorithm, AlgorithmSet};
 use portcullis::policy::callout::{Fallback, When};
 use portcullis::policy::forward::{ForwardCredential, Identity};
-use portcullis::policy::provider::{Audiences, Keys, Place, Prefix};
+use portcullis::policy::provider::{Audiences, Endpoint, Keys, Place, Prefix};
 use portcullis::policy::requirement::{Accepted, Access, ClaimPath, Test};
 use portcullis::policy::{
     Audit, ClaimId, Limits, Mode, PlaceId, Policy, ProviderId, Unmatched, compile_api_keys,
@@ -249,6 +249,10 @@ fn what_is_written_is_meant() {
     assert_eq!(policy.forward.credential, ForwardCredential::Keep);
 }
 
+fn authorization_of(endpoint: &Endpoint) -> Option<&[u8]> {
+    endpoint.authorization.as_ref().map(Secret::expose)
+}
+
 #[test]
 fn callouts() {
     let policy = policy(include_str!("good/callouts.yaml"));
@@ -265,10 +269,14 @@ fn callouts() {
     assert_eq!(introspection.on_unavailable, Fallback::Deny);
     // RFC 6749 §2.3.1: `gate+way:a%2Bb%2Fc%3A%C3%A9`
     let authorization = b"Basic Z2F0ZSt3YXk6YSUyQmIlMkZjJTNBJUMzJUE5";
-    assert_eq!(introspection.authorization.expose(), authorization);
+    assert_eq!(
+        authorization_of(&introspection.endpoint),
+        Some(&authorization[..])
+    );
     let list = opaque.revocation_list.as_ref().unwrap();
     assert_eq!(&*list.endpoint.path, "/revocations?tenant=a");
     assert_eq!(list.endpoint.timeout, Duration::from_secs(2));
+    assert_eq!(authorization_of(&list.endpoint), None);
     assert_eq!(list.refresh_interval, Duration::from_secs(5));
     assert_eq!(list.max_staleness, Duration::from_secs(60));
     assert_eq!(list.on_stale, Fallback::Deny);
@@ -281,6 +289,10 @@ fn callouts() {
     assert_eq!(introspection.on_unavailable, Fallback::Allow);
     let list = always.revocation_list.as_ref().unwrap();
     assert_eq!(list.on_stale, Fallback::Allow);
+    assert_eq!(
+        authorization_of(&list.endpoint),
+        Some(&b"Basic Z2F0ZXdheTpz"[..])
+    );
     let lists = always.status_lists.as_ref().unwrap();
     assert!(!lists.required);
     assert_eq!(lists.on_unavailable, Fallback::Allow);
@@ -291,10 +303,13 @@ fn callouts() {
     assert!(lists.required);
     assert_eq!(lists.on_unavailable, Fallback::Deny);
     assert_eq!(lists.endpoint.timeout, Duration::from_secs(2));
+    let variable = Some(&b"0123456789abcdef0123"[..]);
+    assert_eq!(authorization_of(&lists.endpoint), variable);
 
     let api_keys = policy.api_keys.as_ref().unwrap();
     assert!(api_keys.keys.sha256.is_empty());
     let remote = api_keys.remote.as_ref().unwrap();
+    assert_eq!(authorization_of(&remote.endpoint), variable);
     assert_eq!(remote.refresh_interval, Duration::from_secs(30));
     assert_eq!(remote.max_staleness, Duration::from_secs(3600));
     let list = api_keys.revocation_list.as_ref().unwrap();

@@ -14,6 +14,7 @@ use crate::policy::callout::{
 };
 use crate::policy::compile::Compiler;
 use crate::policy::compile::endpoint::Uri;
+use crate::policy::provider::Endpoint;
 use crate::secret::Secret;
 
 /// Beyond a year, "for ever" is meant, and the answer to that is no.
@@ -56,7 +57,8 @@ impl Compiler<'_> {
             negative_cache_ttl,
             on_unavailable,
         } = introspection;
-        let endpoint = self.endpoint(cluster, uri, timeout, DEFAULT_INTROSPECTION_TIMEOUT, at);
+        let default = DEFAULT_INTROSPECTION_TIMEOUT;
+        let endpoint = self.endpoint(cluster, uri, Field::Absent, timeout, default, at);
         let authorization = self.basic(client_id, client_secret, at);
         let when = when.or(config::When::Opaque);
         if let (Some(config::When::Always), false) = (when, has_keys) {
@@ -77,8 +79,10 @@ impl Compiler<'_> {
                 .unfit(at.key("on_unavailable"), "danger_allow", expected);
         }
         Some(Introspection {
-            endpoint: endpoint?,
-            authorization: authorization?,
+            endpoint: Endpoint {
+                authorization: Some(authorization?),
+                ..endpoint?
+            },
             when: match when? {
                 config::When::Opaque => When::Opaque,
                 config::When::Always => When::Always,
@@ -143,12 +147,13 @@ impl Compiler<'_> {
         let config::RevocationList {
             cluster,
             uri,
+            authorization,
             refresh_interval,
             timeout,
             max_staleness,
             on_stale,
         } = list;
-        let endpoint = self.endpoint(cluster, uri, timeout, DEFAULT_TIMEOUT, at);
+        let endpoint = self.endpoint(cluster, uri, authorization, timeout, DEFAULT_TIMEOUT, at);
         let defaults = (DEFAULT_REVOCATION_INTERVAL, DEFAULT_REVOCATION_STALENESS);
         let freshness = self.freshness(refresh_interval, max_staleness, defaults, at);
         let on_stale = fallback(on_stale);
@@ -165,12 +170,14 @@ impl Compiler<'_> {
         let config::StatusList {
             cluster,
             uri_prefix,
+            authorization,
             required,
             timeout,
             on_unavailable,
         } = lists;
         let uri = uri_prefix.and_then(|prefix| self.uri_prefix(prefix, at.key("uri_prefix")));
-        let endpoint = self.endpoint_at(cluster, uri, timeout, DEFAULT_TIMEOUT, at);
+        let default = DEFAULT_TIMEOUT;
+        let endpoint = self.endpoint_at(cluster, uri, authorization, timeout, default, at);
         Some(StatusLists {
             uri_prefix: uri_prefix?.into(),
             endpoint: endpoint?,
@@ -204,11 +211,12 @@ impl Compiler<'_> {
         let config::RemoteApiKeys {
             cluster,
             uri,
+            authorization,
             timeout,
             refresh_interval,
             max_staleness,
         } = remote;
-        let endpoint = self.endpoint(cluster, uri, timeout, DEFAULT_TIMEOUT, at);
+        let endpoint = self.endpoint(cluster, uri, authorization, timeout, DEFAULT_TIMEOUT, at);
         let defaults = (DEFAULT_API_KEYS_INTERVAL, DEFAULT_API_KEYS_STALENESS);
         let freshness = self.freshness(refresh_interval, max_staleness, defaults, at);
         let (refresh_interval, max_staleness) = freshness?;

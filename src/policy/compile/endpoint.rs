@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use crate::config::SecretSource;
 use crate::config::reader::{At, Field};
 use crate::policy::compile::Compiler;
 use crate::policy::provider::Endpoint;
+use crate::secret::Secret;
 
 /// Requests wait for some of these calls.
 const TIMEOUT: std::ops::RangeInclusive<Duration> =
@@ -19,17 +21,18 @@ pub(super) struct Uri {
 }
 
 impl Compiler<'_> {
-    /// `at` is where `cluster`, `uri` and `timeout` stand.
+    /// `at` is where `cluster`, `uri`, `authorization` and `timeout` stand.
     pub(super) fn endpoint(
         &mut self,
         cluster: Option<&str>,
         uri: Option<&str>,
+        authorization: Field<SecretSource<'_>>,
         timeout: Field<Duration>,
         default_timeout: Duration,
         at: At<'_>,
     ) -> Option<Endpoint> {
         let uri = uri.and_then(|uri| self.uri(uri, at.key("uri")));
-        self.endpoint_at(cluster, uri, timeout, default_timeout, at)
+        self.endpoint_at(cluster, uri, authorization, timeout, default_timeout, at)
     }
 
     /// The same with a URI that was read already.
@@ -37,11 +40,14 @@ impl Compiler<'_> {
         &mut self,
         cluster: Option<&str>,
         uri: Option<Uri>,
+        authorization: Field<SecretSource<'_>>,
         timeout: Field<Duration>,
         default_timeout: Duration,
         at: At<'_>,
     ) -> Option<Endpoint> {
         let cluster = cluster.and_then(|name| self.text(name, at.key("cluster")));
+        let authorization =
+            authorization.and_then(|source| self.authorization(source, at.key("authorization")));
         let timeout = self.duration(timeout, default_timeout, TIMEOUT, at.key("timeout"));
         let Uri {
             scheme,
@@ -54,7 +60,22 @@ impl Compiler<'_> {
             authority,
             path,
             timeout: timeout?,
+            authorization: authorization?,
         })
+    }
+
+    /// A secret that a header can carry. It is never repeated.
+    fn authorization(&mut self, source: SecretSource<'_>, at: At<'_>) -> Option<Secret> {
+        let secret = self.secret(source, 1, at)?;
+        let value = secret.expose();
+        let legal = value.iter().all(|b| matches!(b, b' '..=b'~'));
+        if !legal || value.trim_ascii() != value {
+            let found = "a value that no header can carry as it is";
+            let expected = "printable ASCII without outer white space";
+            self.faults.unfit(at, found, expected);
+            return None;
+        }
+        Some(secret)
     }
 
     /// A refused URI is never repeated: it may hold a password, or a token in its query.

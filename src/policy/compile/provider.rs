@@ -276,12 +276,13 @@ impl Compiler<'_> {
         let config::RemoteJwks {
             cluster,
             uri,
+            authorization,
             timeout,
             refresh_interval,
             min_refetch_interval,
             max_staleness,
         } = remote;
-        let endpoint = self.endpoint(cluster, uri, timeout, DEFAULT_TIMEOUT, at);
+        let endpoint = self.endpoint(cluster, uri, authorization, timeout, DEFAULT_TIMEOUT, at);
         let min_refetch_interval = self.duration(
             min_refetch_interval,
             DEFAULT_MIN_REFETCH_INTERVAL,

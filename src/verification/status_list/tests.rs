@@ -320,6 +320,7 @@ fn lists() -> StatusLists {
             scheme: "https".into(),
             authority: "idp.example.com".into(),
             path: "/status/".into(),
+            authorization: None,
             timeout: Duration::from_secs(1),
         },
         required: true,
