@@ -369,12 +369,18 @@ fn check_effects(policy: &Policy, request: &Request<'_>, decision: &Decision) {
     let effects = effects::of(policy, request, decision, NOW);
     match &effects.outcome {
         Outcome::Continue(edits) => check_edits(policy, request, edits),
-        Outcome::Reply(reply) => check_reply(reply),
+        Outcome::Refuse { edits, reply } => {
+            let removes = |edit: &Edit<'_>| matches!(edit, Edit::Remove(name) if policy.forward.is_identity(name));
+            assert!(edits.iter().all(removes));
+            check_reply(reply);
+        }
     }
     for (_, value) in &effects.filter_state {
         assert!(!value.is_empty() && !value.contains(char::is_control));
     }
-    let line = effects.audit.expect("all are audited").text;
+    let record = effects.audit.expect("all are audited");
+    let line = record.line(Some(b"192.0.2.1:80"));
+    assert!(line.len() < 15 * 1100, "a long line");
     assert!(!line.contains(char::is_control), "more than one line");
     assert!(json::parse_object(line.as_bytes()).is_ok(), "{line}");
 }
@@ -722,7 +728,7 @@ pub fn ledger(data: &[u8]) -> bool {
             Plan::Fetch(mine) => {
                 assert_eq!(mine.plan(&schedule, true, NOW), Plan::InFlight, "twice");
                 for done in [
-                    mine.succeeded(&schedule, NOW, u32::MAX),
+                    mine.succeeded(&schedule, 7, NOW, u32::MAX),
                     mine.failed(&schedule, NOW, 0),
                 ] {
                     assert!(done.is_settled(NOW));

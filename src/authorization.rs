@@ -2,7 +2,7 @@
 //!
 //! [`Permit`] is the evidence: only this file makes one, and only after every check.
 
-use crate::json::Value;
+use crate::json::{Number, Value};
 use crate::policy::Policy;
 use crate::policy::requirement::{Access, Condition, Rule, Test};
 use crate::verification::Verified;
@@ -110,17 +110,14 @@ impl Test {
     }
 }
 
-/// Numbers by their value, so that `1` equals `1.0`; integers exactly, beyond a double's reach.
+/// Numbers by their value, so that `1` equals `1.0`; integers of 64 bits exactly, all others as
+/// doubles.
 fn equal(a: &Value<'_>, b: &Value<'_>) -> bool {
     match (a, b) {
-        (Value::Number(a), Value::Number(b)) => {
-            match (a.to_integer::<i128>(), b.to_integer::<i128>()) {
-                (Some(a), Some(b)) => a == b,
-                _ => {
-                    a.as_str() == b.as_str() || (a.to_f64().is_finite() && a.to_f64() == b.to_f64())
-                }
-            }
-        }
+        (Value::Number(a), Value::Number(b)) => match (integer(a), integer(b)) {
+            (Some(a), Some(b)) => a == b,
+            _ => a.to_f64() == b.to_f64(),
+        },
         (Value::Array(a), Value::Array(b)) => {
             a.len() == b.len() && a.iter().zip(b).all(|(a, b)| equal(a, b))
         }
@@ -131,4 +128,10 @@ fn equal(a: &Value<'_>, b: &Value<'_>) -> bool {
         }
         _ => a == b,
     }
+}
+
+/// Of 64 bits, with a sign or without.
+fn integer(number: &Number<'_>) -> Option<i128> {
+    let signed = number.to_integer::<i64>().map(i128::from);
+    signed.or_else(|| number.to_integer::<u64>().map(i128::from))
 }

@@ -1,4 +1,4 @@
-//! A bounded map whose entries expire. Callers pass `now`.
+//! A map whose entries expire, bounded by their number and by their memory. Callers pass `now`.
 //!
 //! Which entry goes when it is full is decided by CLOCK: a hand passes over the entries, spares
 //! those that were used since it last came by, and takes the first that was not. A hit costs a
@@ -7,12 +7,16 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
+use crate::limits::CACHED_BYTES_PER_ENTRY;
 use crate::secret::Fingerprint;
 use crate::time::UnixTime;
 
 #[derive(Debug)]
 pub struct Cache<V> {
     capacity: usize,
+    /// What all values together may take beside their slots.
+    max_bytes: usize,
+    bytes: usize,
     slots: Vec<Slot<V>>,
     index: HashMap<Fingerprint, usize, BuildHasherDefault<AlreadyHashed>>,
     hand: usize,
@@ -30,6 +34,7 @@ pub struct Uses {
 struct Slot<V> {
     key: Fingerprint,
     value: V,
+    bytes: usize,
     expires: UnixTime,
     used: bool,
 }
@@ -37,10 +42,18 @@ struct Slot<V> {
 // === impl Cache ===
 
 impl<V> Cache<V> {
-    /// Room for `capacity` entries; with none it never holds anything.
+    /// Room for `capacity` entries of [`CACHED_BYTES_PER_ENTRY`] on the average; with none it never
+    /// holds anything.
     pub fn new(capacity: usize) -> Self {
+        Cache::bounded(capacity, capacity.saturating_mul(CACHED_BYTES_PER_ENTRY))
+    }
+
+    /// The same with a memory of its own.
+    pub fn bounded(capacity: usize, max_bytes: usize) -> Self {
         Cache {
             capacity,
+            max_bytes,
+            bytes: 0,
             slots: Vec::new(),
             index: HashMap::default(),
             hand: 0,
@@ -64,29 +77,58 @@ impl<V> Cache<V> {
         std::mem::take(&mut self.uses)
     }
 
-    pub fn insert(&mut self, key: Fingerprint, value: V, expires: UnixTime, now: UnixTime) {
-        if self.capacity == 0 || now >= expires {
+    /// `bytes`: memory that the value takes, about. One that takes more than all may is not held.
+    pub fn insert(
+        &mut self,
+        key: Fingerprint,
+        value: V,
+        bytes: usize,
+        expires: UnixTime,
+        now: UnixTime,
+    ) {
+        self.forget(key);
+        if self.capacity == 0 || bytes > self.max_bytes || now >= expires {
             return;
         }
-        let slot = Slot {
+        // Each round frees a slot, so this ends.
+        while self.slots.len() >= self.capacity || self.bytes > self.max_bytes.saturating_sub(bytes)
+        {
+            let victim = self.victim(now);
+            self.remove(victim);
+        }
+        self.bytes = self.bytes.saturating_add(bytes);
+        self.index.insert(key, self.slots.len());
+        self.slots.push(Slot {
             key,
             value,
+            bytes,
             expires,
             used: false,
-        };
-        let at = match self.index.get(&key) {
-            Some(&at) => at,
-            None if self.slots.len() < self.capacity => {
-                self.index.insert(key, self.slots.len());
-                self.slots.push(slot);
-                return;
-            }
-            None => self.victim(now),
-        };
-        if let Some(old) = self.slots.get_mut(at) {
-            self.index.remove(&old.key);
-            self.index.insert(key, at);
-            *old = slot;
+        });
+    }
+
+    pub fn forget(&mut self, key: Fingerprint) {
+        if let Some(&at) = self.index.get(&key) {
+            self.remove(at);
+        }
+    }
+
+    pub fn clear(&mut self) {
+        self.slots.clear();
+        self.index.clear();
+        self.bytes = 0;
+    }
+
+    /// The last entry takes the place of the one that goes.
+    fn remove(&mut self, at: usize) {
+        if at >= self.slots.len() {
+            return;
+        }
+        let gone = self.slots.swap_remove(at);
+        self.index.remove(&gone.key);
+        self.bytes = self.bytes.saturating_sub(gone.bytes);
+        if let Some(moved) = self.slots.get(at) {
+            self.index.insert(moved.key, at);
         }
     }
 
@@ -152,18 +194,18 @@ mod tests {
     #[test]
     fn an_entry_ends_when_it_expires() {
         let mut cache = Cache::new(4);
-        cache.insert(key(1), "a", LATER, NOW);
+        cache.insert(key(1), "a", 0, LATER, NOW);
         assert_eq!(cache.get(key(1), NOW), Some(&"a"));
         assert_eq!(cache.get(key(2), NOW), None);
         assert_eq!(cache.get(key(1), LATER), None);
-        cache.insert(key(3), "expired", NOW, NOW);
+        cache.insert(key(3), "expired", 0, NOW, NOW);
         assert_eq!(cache.get(key(3), NOW), None);
     }
 
     #[test]
     fn without_room_nothing_is_held() {
         let mut cache = Cache::new(0);
-        cache.insert(key(1), "a", LATER, NOW);
+        cache.insert(key(1), "a", 0, LATER, NOW);
         assert!(cache.is_empty());
         assert_eq!(cache.get(key(1), NOW), None);
     }
@@ -171,10 +213,10 @@ mod tests {
     #[test]
     fn it_never_grows_beyond_its_capacity_and_spares_what_is_used() {
         let mut cache = Cache::new(8);
-        cache.insert(key(0), 0, LATER, NOW);
+        cache.insert(key(0), 0, 0, LATER, NOW);
         for n in 1..1000 {
             assert_eq!(cache.get(key(0), NOW), Some(&0), "round {n}");
-            cache.insert(key(n), n, LATER, NOW);
+            cache.insert(key(n), n, 0, LATER, NOW);
             assert!(cache.len() <= 8);
         }
     }
@@ -182,11 +224,11 @@ mod tests {
     #[test]
     fn what_has_expired_goes_first() {
         let mut cache = Cache::new(2);
-        cache.insert(key(1), 1, UnixTime::from_secs(1001), NOW);
-        cache.insert(key(2), 2, LATER, NOW);
+        cache.insert(key(1), 1, 0, UnixTime::from_secs(1001), NOW);
+        cache.insert(key(2), 2, 0, LATER, NOW);
         let now = UnixTime::from_secs(1002);
         assert!(cache.get(key(2), now).is_some());
-        cache.insert(key(3), 3, LATER, now);
+        cache.insert(key(3), 3, 0, LATER, now);
         assert!(cache.get(key(2), now).is_some());
         assert!(cache.get(key(3), now).is_some());
     }
@@ -195,9 +237,57 @@ mod tests {
     fn a_key_written_again_keeps_one_slot() {
         let mut cache = Cache::new(2);
         for n in 0..10 {
-            cache.insert(key(1), n, LATER, NOW);
+            cache.insert(key(1), n, 0, LATER, NOW);
         }
         assert_eq!(cache.len(), 1);
         assert_eq!(cache.get(key(1), NOW), Some(&9));
+    }
+
+    #[test]
+    fn what_takes_more_memory_makes_room_for_itself() {
+        let mut cache = Cache::bounded(100, 1000);
+        for n in 0..100 {
+            cache.insert(key(n), n, 300, LATER, NOW);
+            assert!(cache.len() <= 3 && cache.bytes <= 1000, "{n}");
+            assert_eq!(cache.get(key(n), NOW), Some(&n));
+        }
+        cache.insert(key(200), 200, 1000, LATER, NOW);
+        assert_eq!((cache.len(), cache.bytes), (1, 1000));
+        assert_eq!(cache.get(key(200), NOW), Some(&200));
+        // More than there is room for at all leaves the rest alone.
+        cache.insert(key(201), 201, 1001, LATER, NOW);
+        assert_eq!(cache.get(key(201), NOW), None);
+        assert_eq!(cache.get(key(200), NOW), Some(&200));
+        cache.insert(key(200), 200, 10, LATER, NOW);
+        assert_eq!((cache.len(), cache.bytes), (1, 10));
+    }
+
+    #[test]
+    fn the_index_follows_entries_that_move() {
+        let mut cache = Cache::bounded(64, 640);
+        let mut bytes = 0;
+        for n in 0..5000_u128 {
+            bytes = (bytes * 31 + 7) % 97;
+            cache.insert(key(n % 200), n, bytes, LATER, NOW);
+            assert_eq!(cache.get(key(n % 200), NOW), Some(&n), "{n}");
+            assert_eq!(cache.index.len(), cache.slots.len());
+            assert!(cache.bytes <= 640);
+        }
+        for slot in 0..cache.slots.len() {
+            let key = cache.slots[slot].key;
+            assert_eq!(cache.index.get(&key), Some(&slot));
+        }
+    }
+
+    #[test]
+    fn what_is_forgotten_is_gone() {
+        let mut cache = Cache::new(4);
+        cache.insert(key(1), 1, 10, LATER, NOW);
+        cache.insert(key(2), 2, 10, LATER, NOW);
+        cache.forget(key(1));
+        assert_eq!(cache.get(key(1), NOW), None);
+        assert_eq!(cache.get(key(2), NOW), Some(&2));
+        cache.clear();
+        assert!(cache.is_empty() && cache.bytes == 0);
     }
 }

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use crate::policy::provider::{Place, Prefix};
-use crate::policy::requirement::Rule;
+use crate::policy::requirement::{Access, Rule};
 use crate::policy::{PlaceId, Policy};
 use crate::request::Request;
 
@@ -21,12 +21,17 @@ pub struct Credential<'a> {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct AmbiguousCredentials;
 
-/// Looks in the places of the credentials that `rule` accepts, and nowhere else.
+/// Looks in the places of the credentials that `rule` accepts, and nowhere else; what is ambiguous
+/// by itself is refused where nobody looks for a credential, too.
 pub fn find<'a>(
     policy: &Policy,
     rule: &Rule,
     request: &Request<'a>,
 ) -> Result<Option<Credential<'a>>, AmbiguousCredentials> {
+    if rule.access == Access::Anonymous {
+        refuse_ambiguous(policy, request)?;
+        return Ok(None);
+    }
     let mut found = None;
     for &id in &rule.places {
         let Some(place) = policy.places.get(id.0) else {
@@ -40,6 +45,16 @@ pub fn find<'a>(
         }
     }
     Ok(found)
+}
+
+/// Refuses what one place holds twice, or what hides another value: somebody behind us may take the
+/// other one.
+pub fn refuse_ambiguous(
+    policy: &Policy,
+    request: &Request<'_>,
+) -> Result<(), AmbiguousCredentials> {
+    let mut places = policy.places.iter();
+    places.try_for_each(|place| read(policy, place, request).map(drop))
 }
 
 /// What one place holds.
@@ -58,11 +73,18 @@ fn read<'a>(
             }
             Ok(prefix.strip(value).map(Cow::Borrowed))
         }
-        Place::Query { name } => only(
-            pairs(request.query().unwrap_or_default(), b'&')
-                .filter(|(n, _)| form_decode(n).as_ref() == name.as_bytes())
-                .map(|(_, value)| form_decode(value)),
-        ),
+        Place::Query { name } => {
+            let query = request.query().unwrap_or_default();
+            let is_named = |n: &[u8]| form_decode(n).as_ref() == name.as_bytes();
+            if hidden_parameters(query).any(|(n, _)| is_named(n)) {
+                return Err(AmbiguousCredentials);
+            }
+            only(
+                pairs(query, b'&')
+                    .filter(|(n, _)| is_named(n))
+                    .map(|(_, value)| form_decode(value)),
+            )
+        }
         Place::Cookie { name } => only(
             cookies(request)
                 .filter(|(n, _)| *n == name.as_bytes())
@@ -108,22 +130,33 @@ impl Prefix {
             Prefix::None => Some(value),
             Prefix::Literal(literal) => value.strip_prefix(literal.as_bytes()),
             Prefix::Scheme(scheme) => {
+                let start = value.iter().position(|b| !may_be_space(*b))?;
+                let (before, value) = value.split_at_checked(start)?;
                 let (head, rest) = value.split_at_checked(scheme.len())?;
                 if !head.eq_ignore_ascii_case(scheme.as_bytes()) {
                     return None;
                 }
-                // RFC 9110 §11.4: one or more spaces, or nothing at all behind the scheme.
                 match rest {
-                    [] => Some(rest),
-                    [b' ', ..] => {
+                    // RFC 9110 §11.4: one or more spaces, or nothing at all behind the scheme.
+                    [] | [b' ', ..] if before.is_empty() => {
                         let spaces = rest.iter().take_while(|&&b| b == b' ').count();
                         rest.get(spaces..)
                     }
+                    // Whoever splits at any white space reads a credential here. To us it is one,
+                    // and as malformed as an empty one.
+                    [] => Some(&[]),
+                    [b, ..] if may_be_space(*b) => Some(&[]),
                     _ => None,
                 }
             }
         }
     }
+}
+
+/// What some parser takes for white space: a tab, a control character, or a byte beyond ASCII, for
+/// there are no-break and other spaces in every encoding.
+fn may_be_space(b: u8) -> bool {
+    !b.is_ascii_graphic()
 }
 
 // === stripping ===
@@ -195,7 +228,7 @@ fn strip_cookies(policy: &Policy, request: &Request<'_>) -> Option<Vec<Vec<u8>>>
     };
     names().next()?;
     let goes = |crumb: &&[u8]| {
-        let (name, _) = split_pair(crumb.trim_ascii());
+        let (name, _) = split_cookie(crumb);
         names().any(|n| n == name)
     };
     if !cookies(request).any(|(name, _)| names().any(|n| n == name)) {
@@ -221,7 +254,19 @@ fn cookies<'a>(request: &Request<'a>) -> impl Iterator<Item = (&'a [u8], &'a [u8
     request
         .values("cookie")
         .flat_map(|header| header.split(|&b| b == b';'))
-        .map(|crumb| split_pair(crumb.trim_ascii()))
+        .map(split_cookie)
+}
+
+/// White space around a name is not a part of it (RFC 6265 §5.2).
+fn split_cookie(crumb: &[u8]) -> (&[u8], &[u8]) {
+    let (name, value) = split_pair(crumb.trim_ascii());
+    (name.trim_ascii_end(), value)
+}
+
+/// What parsers find in a query that take `;` for a separator, too.
+fn hidden_parameters(query: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    let pairs = query.split(|&b| b == b'&');
+    pairs.flat_map(|pair| self::pairs(pair, b';').skip(1))
 }
 
 fn pairs(text: &[u8], separator: u8) -> impl Iterator<Item = (&[u8], &[u8])> {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::authorization::{Forbidden, Permit};
 use crate::credential::AmbiguousCredentials;
+use crate::policy::route::Unroutable;
 use crate::request::AmbiguousTarget;
 use crate::verification::api_key::InvalidApiKey;
 use crate::verification::claims::InvalidClaims;
@@ -105,6 +106,16 @@ impl From<AmbiguousTarget> for Denial {
     }
 }
 
+impl From<Unroutable> for Denial {
+    fn from(unroutable: Unroutable) -> Self {
+        match unroutable {
+            Unroutable::AmbiguousPath => Code::AmbiguousPath,
+            Unroutable::PathTooLong => Code::RequestTooLarge,
+        }
+        .into()
+    }
+}
+
 impl From<AmbiguousCredentials> for Denial {
     fn from(_: AmbiguousCredentials) -> Self {
         Code::AmbiguousCredentials.into()
@@ -132,7 +143,7 @@ impl From<Refusal> for Denial {
                 InvalidApiKey::Expired => Code::ApiKeyExpired,
                 InvalidApiKey::NotYetValid => Code::ApiKeyNotYetValid,
                 InvalidApiKey::Revoked => Code::ApiKeyRevoked,
-                InvalidApiKey::ControlCharacter | InvalidApiKey::Unknown => Code::InvalidApiKey,
+                InvalidApiKey::Unforwardable | InvalidApiKey::Unknown => Code::InvalidApiKey,
             },
             Refusal::BadSignature => Code::InvalidSignature,
             Refusal::Claims(invalid) => match invalid {
@@ -141,10 +152,11 @@ impl From<Refusal> for Denial {
                 InvalidClaims::Malformed => Code::MalformedToken,
                 InvalidClaims::NotYetValid => Code::TokenNotYetValid,
                 InvalidClaims::Confirmation
-                | InvalidClaims::ControlCharacter
                 | InvalidClaims::Lifetime
                 | InvalidClaims::NoExpiry
-                | InvalidClaims::Status => Code::InvalidToken,
+                | InvalidClaims::NoIssueTime
+                | InvalidClaims::Status
+                | InvalidClaims::Unforwardable => Code::InvalidToken,
             },
             Refusal::Contradiction | Refusal::Extension | Refusal::Type | Refusal::Untraceable => {
                 Code::InvalidToken
@@ -300,7 +312,7 @@ impl Code {
             Code::RequestTooLarge => (
                 "REQUEST_TOO_LARGE",
                 InvalidRequest,
-                "the credential is larger than accepted",
+                "the credential or the path is larger than accepted",
             ),
             Code::RevocationUnavailable => (
                 "REVOCATION_UNAVAILABLE",

@@ -1,32 +1,37 @@
 //! What a decision does to a request: plain data, which the shell applies.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 use crate::credential;
 use crate::decision::{Class, Code, Decision, Denial, Verdict};
-use crate::json::Quoted;
+use crate::json::{Quoted, quotable_prefix};
+use crate::limits::AUDIT_FIELD_BYTES;
 use crate::policy::forward::ForwardCredential;
+use crate::policy::provider::Place;
 use crate::policy::requirement::Rule;
 use crate::policy::{Audit, Mode, Policy};
 use crate::request::Request;
 use crate::time::UnixTime;
 use crate::verification::{Provenance, Verified};
 
-#[derive(Debug)]
 pub struct Effects<'a> {
     pub outcome: Outcome<'a>,
     pub counter: Counter,
     /// Properties `portcullis.<name>` for later filters and access logs.
     pub filter_state: Vec<(&'static str, &'a str)>,
-    pub audit: Option<AuditLine>,
+    pub audit: Option<AuditRecord<'a>>,
 }
 
 #[derive(Debug)]
 pub enum Outcome<'a> {
     /// The request goes on, changed in this order.
     Continue(Vec<Edit<'a>>),
-    Reply(LocalReply),
+    /// The edits take out what no log should show.
+    Refuse {
+        edits: Vec<Edit<'a>>,
+        reply: LocalReply,
+    },
 }
 
 #[derive(Debug, Eq, PartialEq)]
@@ -44,6 +49,8 @@ pub struct LocalReply {
     pub body: String,
     /// Where the request is gRPC; Envoy's own mapping knows no 3 for a 400.
     pub grpc_status: Option<u32>,
+    /// What access logs show as `%RESPONSE_CODE_DETAILS%`.
+    pub details: String,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -53,11 +60,12 @@ pub enum Counter {
     ShadowDenied(Code),
 }
 
-/// One JSON object on one line.
-#[derive(Debug)]
-pub struct AuditLine {
-    pub denied: bool,
-    pub text: String,
+/// What is logged about a decision; written only where there is room for it in the log.
+pub struct AuditRecord<'a> {
+    record: Record<'a>,
+    policy: &'a Policy,
+    request: Request<'a>,
+    now: UnixTime,
 }
 
 /// What a decision does.
@@ -83,7 +91,10 @@ pub fn of<'a>(
             (Outcome::Continue(edits), Counter::Allowed, "allow")
         }
         (Verdict::Deny(denial), Mode::Enforce) => (
-            Outcome::Reply(refuse(policy, request, rule, denial)),
+            Outcome::Refuse {
+                edits: remove_identity(policy, request),
+                reply: refuse(policy, request, rule, denial),
+            },
             Counter::Denied(denial.code),
             "deny",
         ),
@@ -112,15 +123,39 @@ pub fn of<'a>(
         outcome,
         counter,
         filter_state: record.filter_state(),
-        audit: wanted.then(|| record.audit_line(policy, request, now)),
+        audit: wanted.then_some(AuditRecord {
+            record,
+            policy,
+            request: *request,
+            now,
+        }),
     }
+}
+
+/// The names of the trailers that go: there are upstreams that take trailers for headers.
+pub fn removed_trailers<'a>(
+    policy: &'a Policy,
+    trailers: &'a [(&'a [u8], &'a [u8])],
+) -> impl Iterator<Item = &'a [u8]> {
+    let strips =
+        policy.mode == Mode::Enforce && policy.forward.credential == ForwardCredential::Strip;
+    // RFC 9110 §6.5.1: no credential is sent in a trailer, so all that is called like one goes.
+    let is_credential = move |name: &[u8]| {
+        strips
+            && policy.places.iter().any(|place| match place {
+                Place::Header { name: n, .. } => n.as_bytes() == name,
+                Place::Cookie { .. } => name == b"cookie",
+                Place::Query { .. } => false,
+            })
+    };
+    let names = trailers.iter().map(|(name, _)| *name);
+    names.filter(move |name| policy.forward.is_identity(name) || is_credential(name))
 }
 
 // === the request that goes on ===
 
 /// A client's own copies of identity headers, on every rule: also where nobody sets them,
-/// an upstream that trusts them would be deceived. `_` counts as `-`: CGI, WSGI and their kin
-/// read both as one name.
+/// an upstream that trusts them would be deceived.
 fn remove_identity<'a>(policy: &'a Policy, request: &Request<'a>) -> Vec<Edit<'a>> {
     request
         .headers
@@ -164,7 +199,7 @@ fn add_identity<'a>(policy: &'a Policy, caller: &'a Verified, edits: &mut Vec<Ed
             edits.push(Edit::Add(name.as_bytes(), value.as_bytes().into()));
         }
     }
-    if let (Some(name), Some(payload)) = (&policy.forward.payload_header, &principal.payload) {
+    if let (Some(name), Some(payload)) = (&policy.forward.payload_header, caller.payload()) {
         edits.push(Edit::Add(name.as_bytes(), payload.as_bytes().into()));
     }
 }
@@ -179,6 +214,7 @@ fn refuse(
 ) -> LocalReply {
     let code = denial.code;
     let class = code.class();
+    let details = format!("portcullis_{}", code.name().to_ascii_lowercase());
     let mut headers = vec![("cache-control", "no-store".to_owned())];
     if let (Some(rule), Class::InvalidToken | Class::Unauthorized | Class::InsufficientScope) =
         (rule, class)
@@ -197,6 +233,7 @@ fn refuse(
             // Envoy sends the body as grpc-message.
             body: code.description().to_owned(),
             grpc_status: Some(class.grpc_status()),
+            details,
         };
     }
     headers.push(("content-type", "application/json".to_owned()));
@@ -210,6 +247,7 @@ fn refuse(
             Quoted(code.name()),
         ),
         grpc_status: None,
+        details,
     }
 }
 
@@ -262,55 +300,89 @@ impl<'a> Record<'a> {
         put("portcullis.code", self.code.map(Code::name));
         state
     }
+}
 
-    fn audit_line(&self, policy: &Policy, request: &Request<'_>, now: UnixTime) -> AuditLine {
-        let principal = self.caller.map(Verified::principal);
-        let (source, age) = match self.caller.map(Verified::provenance) {
+// === impl AuditRecord ===
+
+impl AuditRecord<'_> {
+    pub fn is_denial(&self) -> bool {
+        self.record.code.is_some()
+    }
+
+    /// One JSON object on one line. `address`: the client's, where the host knows it.
+    pub fn line(&self, address: Option<&[u8]>) -> String {
+        let AuditRecord {
+            record,
+            policy,
+            request,
+            now,
+        } = self;
+        let principal = record.caller.map(Verified::principal);
+        let (source, age) = match record.caller.map(Verified::provenance) {
             None => (None, None),
             Some(Provenance::Local) => (Some("local"), None),
             Some(Provenance::Cache { age }) => (Some("cache"), Some(age.as_millis())),
             Some(Provenance::Callout { age }) => (Some("callout"), Some(age.as_millis())),
         };
-        let header = |name| request.header(name).map(String::from_utf8_lossy);
-        let method = String::from_utf8_lossy(request.method);
-        let path = String::from_utf8_lossy(request.raw_path());
-        let time = now.to_string();
-        let members = [
-            ("time", Some(time.as_str())),
-            ("decision", Some(self.decision)),
-            ("code", self.code.map(Code::name)),
-            ("rule", self.rule),
-            ("provider", principal.map(|p| p.provider(policy))),
-            ("subject", principal.and_then(|p| p.subject.as_deref())),
-            ("client_id", principal.and_then(|p| p.client_id.as_deref())),
-            ("key_id", principal.and_then(|p| p.key_id.as_deref())),
-            ("source", source),
-        ];
-        let mut text = String::with_capacity(512);
-        for (i, (name, value)) in members.into_iter().enumerate() {
-            let separator = if i == 0 { '{' } else { ',' };
-            let _ = match value {
-                Some(value) => write!(text, "{separator}\"{name}\":{}", Quoted(value)),
-                None => write!(text, "{separator}\"{name}\":null"),
-            };
+        let mut line = AuditLine::begin();
+        line.text("time", Some(&now.to_string()));
+        line.text("decision", Some(record.decision));
+        line.text("code", record.code.map(Code::name));
+        line.text("rule", record.rule);
+        line.text("provider", principal.map(|p| p.provider(policy)));
+        line.text("subject", principal.and_then(|p| p.subject.as_deref()));
+        line.text("client_id", principal.and_then(|p| p.client_id.as_deref()));
+        line.text("key_id", principal.and_then(|p| p.key_id.as_deref()));
+        line.text("source", source);
+        line.number("age_ms", age);
+        line.bytes("address", address);
+        line.bytes("method", Some(request.method));
+        line.bytes("path", Some(request.raw_path()));
+        line.bytes("request_id", request.header("x-request-id"));
+        line.end()
+    }
+}
+
+// === impl AuditLine ===
+
+/// A JSON object in the making, whose members are cut where they are long: much of it is a
+/// client's choice.
+struct AuditLine(String);
+
+impl AuditLine {
+    fn begin() -> Self {
+        let mut line = String::with_capacity(512);
+        line.push('{');
+        AuditLine(line)
+    }
+
+    fn bytes(&mut self, name: &str, value: Option<&[u8]>) {
+        let cut = value.map(|value| value.get(..AUDIT_FIELD_BYTES).unwrap_or(value));
+        self.text(name, cut.map(String::from_utf8_lossy).as_deref());
+    }
+
+    fn text(&mut self, name: &str, value: Option<&str>) {
+        match value.map(|value| quotable_prefix(value, AUDIT_FIELD_BYTES)) {
+            Some(value) => self.member(name, Quoted(value)),
+            None => self.member(name, "null"),
         }
-        let _ = match age {
-            Some(age) => write!(text, ",\"age_ms\":{age}"),
-            None => write!(text, ",\"age_ms\":null"),
-        };
-        let _ = write!(
-            text,
-            ",\"method\":{},\"path\":{},\"request_id\":",
-            Quoted(&method),
-            Quoted(&path)
-        );
-        let _ = match header("x-request-id") {
-            Some(id) => write!(text, "{}}}", Quoted(&id)),
-            None => write!(text, "null}}"),
-        };
-        AuditLine {
-            denied: self.code.is_some(),
-            text,
+    }
+
+    fn number(&mut self, name: &str, value: Option<u128>) {
+        match value {
+            Some(value) => self.member(name, value),
+            None => self.member(name, "null"),
         }
+    }
+
+    fn member(&mut self, name: &str, value: impl fmt::Display) {
+        let separator = if self.0.len() == 1 { "" } else { "," };
+        // Writing to a string cannot fail.
+        let _ = write!(self.0, "{separator}\"{name}\":{value}");
+    }
+
+    fn end(mut self) -> String {
+        self.0.push('}');
+        self.0
     }
 }

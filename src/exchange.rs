@@ -59,6 +59,7 @@ fn step(
     request: &Request<'_>,
     now: UnixTime,
 ) -> Step {
+    state.see(now);
     match decide(policy, &replies, state, request, now) {
         Ok(decision) => Step::Decided(decision),
         Err(callout) => {
@@ -106,7 +107,9 @@ fn judge(
         .routes
         .find(preflighted.as_ref().unwrap_or(&target))?;
     let Some(rule) = matched.and_then(|index| policy.rules.get(index)) else {
-        return Ok(authorization::unmatched(policy)?);
+        let permit = authorization::unmatched(policy)?;
+        credential::refuse_ambiguous(policy, request)?;
+        return Ok(permit);
     };
     let credential = credential::find(policy, rule, request)?;
     let asks = matches!(rule.access, Access::Required | Access::Optional);

@@ -2,8 +2,8 @@
 //!
 //! What a lenient reader forgives is where two parties come to read one token differently, so
 //! this one refuses it: duplicate members at any depth (RFC 7519 §4 leaves them to the parser),
-//! lone surrogates, invalid UTF-8, bytes after the value. Numbers stay as they were written:
-//! a claim that nobody asks about may hold `1e999`.
+//! lone surrogates, invalid UTF-8, bytes after the value, numbers beyond a double's range. Numbers
+//! stay as they were written.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -45,6 +45,7 @@ pub enum Fault {
     DuplicateMember,
     Escape,
     Number,
+    NumberRange,
     Surrogate,
     Syntax,
     TrailingBytes,
@@ -130,6 +131,24 @@ impl<'a> Value<'a> {
         }
     }
 
+    /// Memory that it takes, about.
+    pub fn bytes(&self) -> usize {
+        let own = size_of::<Self>();
+        let inner = match self {
+            Value::Null | Value::Bool(_) => 0,
+            Value::Number(n) => n.as_str().len(),
+            Value::String(s) => s.len(),
+            Value::Array(items) => items.iter().map(Value::bytes).sum(),
+            Value::Object(object) => {
+                let members = object.iter();
+                members
+                    .map(|(n, value)| n.len().saturating_add(value.bytes()))
+                    .sum()
+            }
+        };
+        own.saturating_add(inner)
+    }
+
     /// What kind of value this is, for messages that must not repeat the value itself.
     pub fn kind(&self) -> &'static str {
         match self {
@@ -193,7 +212,7 @@ impl Number<'_> {
         &self.0
     }
 
-    /// The nearest double; infinite where the number is out of range.
+    /// The nearest double.
     pub fn to_f64(&self) -> f64 {
         // The reader has checked the grammar, which is a part of what `f64` parses.
         self.0.parse().unwrap_or(f64::NAN)
@@ -260,9 +279,7 @@ impl fmt::Display for Quoted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("\"")?;
         let mut rest = self.0;
-        // U+2028 and U+2029 end a line for JavaScript, Python and others.
-        let escaped = |c: char| c.is_control() || matches!(c, '"' | '\\' | '\u{2028}' | '\u{2029}');
-        while let Some(i) = rest.find(escaped) {
+        while let Some(i) = rest.find(is_escaped) {
             let (plain, tail) = rest.split_at(i);
             f.write_str(plain)?;
             let mut chars = tail.chars();
@@ -278,6 +295,26 @@ impl fmt::Display for Quoted<'_> {
     }
 }
 
+/// As much of a text as takes at most so many bytes between the quotes of [`Quoted`].
+pub fn quotable_prefix(text: &str, bytes: usize) -> &str {
+    let mut written = 0_usize;
+    let end = text.char_indices().find_map(|(at, c)| {
+        let length = match c {
+            '"' | '\\' => 2,
+            c if is_escaped(c) => 6,
+            c => c.len_utf8(),
+        };
+        written = written.saturating_add(length);
+        (written > bytes).then_some(at)
+    });
+    end.and_then(|end| text.get(..end)).unwrap_or(text)
+}
+
+/// U+2028 and U+2029 end a line for JavaScript, Python and others.
+fn is_escaped(c: char) -> bool {
+    c.is_control() || matches!(c, '"' | '\\' | '\u{2028}' | '\u{2029}')
+}
+
 // === impl InvalidJson ===
 
 impl fmt::Display for InvalidJson {
@@ -288,6 +325,7 @@ impl fmt::Display for InvalidJson {
             Fault::DuplicateMember => "a member that stands twice",
             Fault::Escape => "an invalid escape",
             Fault::Number => "an invalid number",
+            Fault::NumberRange => "a number beyond a double's range",
             Fault::Surrogate => "a lone surrogate",
             Fault::Syntax => "not valid JSON",
             Fault::TrailingBytes => "more bytes after the JSON value",
@@ -464,14 +502,22 @@ impl<'a> Reader<'a> {
             self.advance();
             self.digits()?;
         }
-        if let Some(b'e' | b'E') = self.peek() {
+        let has_exponent = matches!(self.peek(), Some(b'e' | b'E'));
+        if has_exponent {
             self.advance();
             if let Some(b'+' | b'-') = self.peek() {
                 self.advance();
             }
             self.digits()?;
         }
-        Ok(Value::Number(Number(Cow::Borrowed(self.since(start)))))
+        let number = Number(Cow::Borrowed(self.since(start)));
+        // A double has 309 digits before its point at the most.
+        let may_overflow = has_exponent || number.as_str().len() > 300;
+        if may_overflow && !number.to_f64().is_finite() {
+            self.at = start;
+            return Err(self.fault(Fault::NumberRange));
+        }
+        Ok(Value::Number(number))
     }
 
     fn string(&mut self) -> Result<Cow<'a, str>, InvalidJson> {

@@ -26,8 +26,9 @@ pub struct Ledger {
     attempted_at: UnixTime,
     /// Whoever made the last attempt is at it until then; then it counts as lost.
     leased_until: UnixTime,
-    /// When the document that all share was fetched.
-    fetched_at: UnixTime,
+    /// What tells the document that all share from every other one; zero while there is none. Not
+    /// the time of its fetch: after the clock was set back, a newer one has an earlier time.
+    document: u64,
     /// When the next attempt is due without anybody's demand.
     due_at: UnixTime,
     /// Attempts that failed since the last good one.
@@ -45,12 +46,15 @@ pub enum Plan {
     NotBefore(UnixTime),
 }
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 const FIELDS: usize = 5 * 8;
 const CHECKSUM: usize = 8;
 
 /// Longest pause between attempts while a source fails.
 const MAX_BACKOFF: Duration = Duration::from_secs(60);
+
+/// How far the clock may seem to go back, from one worker to another, without having been set back.
+const CLOCK_SLACK: Duration = Duration::from_secs(1);
 
 /// What a fetch may take beyond its timeout before its lease ends.
 const LEASE_SLACK: Duration = Duration::from_secs(1);
@@ -62,14 +66,16 @@ impl Ledger {
     pub const NEW: Ledger = Ledger {
         attempted_at: UnixTime::FAR_PAST,
         leased_until: UnixTime::FAR_PAST,
-        fetched_at: UnixTime::FAR_PAST,
+        document: 0,
         due_at: UnixTime::FAR_PAST,
         failures: 0,
     };
 
     /// `demand`: a request waits for what the source would bring.
     pub fn plan(&self, schedule: &Schedule, demand: bool, now: UnixTime) -> Plan {
-        if now < self.leased_until {
+        // A clock that was set back must not stop all fetches until it has caught up.
+        let is_set_back = self.attempted_at > now.plus(CLOCK_SLACK);
+        if now < self.leased_until && !is_set_back {
             return Plan::InFlight;
         }
         let due = if demand {
@@ -77,8 +83,7 @@ impl Ledger {
         } else {
             self.due_at
         };
-        // A clock that was set back must not stop all fetches until it has caught up.
-        if now < due && self.attempted_at <= now {
+        if now < due && !is_set_back {
             return Plan::NotBefore(due);
         }
         Plan::Fetch(Ledger {
@@ -97,13 +102,19 @@ impl Ledger {
         }
     }
 
-    /// After a good answer. `jitter`, any number, spreads what many Envoys would do at once
-    /// over the last tenth of the interval.
+    /// After a good answer, which brought `document`: a random number. So is `jitter`, which spreads
+    /// what many Envoys would do at once over the last tenth of the interval.
     #[must_use]
-    pub fn succeeded(&self, schedule: &Schedule, now: UnixTime, jitter: u32) -> Ledger {
+    pub fn succeeded(
+        &self,
+        schedule: &Schedule,
+        document: u64,
+        now: UnixTime,
+        jitter: u32,
+    ) -> Ledger {
         Ledger {
             leased_until: UnixTime::FAR_PAST,
-            fetched_at: now,
+            document,
             due_at: now.plus(shortened(schedule.refresh_interval, jitter)),
             failures: 0,
             ..*self
@@ -142,9 +153,9 @@ impl Ledger {
         self.attempted_at == own.attempted_at
     }
 
-    /// When the shared document was fetched; `None` while there is none.
-    pub fn fetched_at(&self) -> Option<UnixTime> {
-        (self.fetched_at > UnixTime::FAR_PAST).then_some(self.fetched_at)
+    /// Which document all share; `None` while there is none.
+    pub fn document(&self) -> Option<u64> {
+        (self.document != 0).then_some(self.document)
     }
 
     /// Whether nobody is at it any more.
@@ -156,7 +167,7 @@ impl Ledger {
         let fields = [
             self.attempted_at.as_micros(),
             self.leased_until.as_micros(),
-            self.fetched_at.as_micros(),
+            self.document.cast_signed(),
             self.due_at.as_micros(),
             i64::from(self.failures),
         ];
@@ -171,14 +182,14 @@ impl Ledger {
     pub fn from_bytes(bytes: &[u8]) -> Option<Ledger> {
         let body: &[u8; FIELDS] = open(bytes)?.try_into().ok()?;
         let (fields, _) = body.as_chunks::<8>();
-        let [attempted_at, leased_until, fetched_at, due_at, failures] = fields
+        let [attempted_at, leased_until, document, due_at, failures] = fields
             .try_into()
             .map(|f: [[u8; 8]; 5]| f.map(i64::from_le_bytes))
             .ok()?;
         Some(Ledger {
             attempted_at: UnixTime::from_micros(attempted_at),
             leased_until: UnixTime::from_micros(leased_until),
-            fetched_at: UnixTime::from_micros(fetched_at),
+            document: document.cast_unsigned(),
             due_at: UnixTime::from_micros(due_at),
             failures: u32::try_from(failures).ok()?,
         })

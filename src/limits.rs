@@ -4,6 +4,14 @@
 /// 128 is also where serde_json stops.
 pub const JSON_DEPTH: usize = 128;
 
+/// Bytes of one member of an audit line, as they are written. Paths and request ids are the client's
+/// choice, and Envoy lets 60 KiB of them in.
+pub const AUDIT_FIELD_BYTES: usize = 1024;
+
+/// Bytes of a path that a regular expression is tried on: its cost grows with both, and 4 KiB take
+/// a millisecond of the dearest expression that is accepted.
+pub const REGEX_PATH_BYTES: usize = 4 * 1024;
+
 /// Keys read from one JWK Set. The largest providers publish fewer than ten.
 pub const JWKS_KEYS: usize = 100;
 
@@ -38,6 +46,20 @@ pub const INTROSPECTION_BYTES: usize = 128 * 1024;
 /// Introspections that one worker has under way. Random tokens cost their sender nothing and the
 /// endpoint a call each: beyond this many at once a worker refuses instead of asking.
 pub const INTROSPECTIONS_IN_FLIGHT: usize = 256;
+
+/// Of these, as many as are kept for tokens that somebody vouched for: they verified here, or were
+/// active a short while ago.
+pub const INTROSPECTIONS_KEPT: usize = 64;
+
+/// How long a token counts as active a short while ago.
+pub const LATELY: std::time::Duration = std::time::Duration::from_secs(600);
+
+/// Tokens that are remembered for that, 32 bytes each.
+pub const LATELY_ACTIVE_TOKENS: usize = 16 * 1024;
+
+/// Memory of a cache for each of its entries on the average. What an issuer says of a caller takes
+/// some hundred bytes; a cache of what takes more holds fewer.
+pub const CACHED_BYTES_PER_ENTRY: usize = 4 * 1024;
 
 /// One page of a revocation list: both are the format's own.
 pub const REVOCATION_PAGE_BYTES: usize = 4 * 1024 * 1024;

@@ -160,7 +160,7 @@ impl<'a> Target<'a> {
         self.path.oddities()
     }
 
-    /// Lower case, without port and trailing dot.
+    /// Lower case, without port.
     pub fn host(&self) -> &str {
         self.host.as_str()
     }

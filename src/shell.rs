@@ -3,6 +3,7 @@
 
 mod abi;
 mod call;
+mod deadline;
 mod flights;
 mod host;
 mod list;

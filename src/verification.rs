@@ -32,7 +32,7 @@ use crate::secret::{Fingerprint, FingerprintKey};
 use crate::time::UnixTime;
 use crate::verification::api_key::{Callers, InvalidApiKey};
 use crate::verification::callout::{
-    Call, CallFault, Callout, Fetch, Introspected, Listed, Question, Replies, Reply,
+    Call, CallFault, Callout, Fetch, Introspected, Listed, Question, Replies, Reply, Standing,
 };
 use crate::verification::claims::{InvalidClaims, Statement};
 use crate::verification::introspection::{Answer, Answers};
@@ -53,6 +53,8 @@ pub struct State {
     api_keys: Option<HeldApiKeys>,
     verifier: Verifier,
     fingerprints: FingerprintKey,
+    /// The latest time of a request.
+    clock: UnixTime,
     tokens: Cache<VerifiedToken>,
     answers: Answers,
     lists: HashMap<Issuer, Replica>,
@@ -74,11 +76,19 @@ struct VerifiedToken {
     at: UnixTime,
 }
 
+/// How far the clock may seem to go back without having been set back.
+const CLOCK_SLACK: Duration = Duration::from_secs(1);
+
+/// All status lists that a worker keeps.
+const STATUS_LIST_BYTES: usize = limits::STATUS_LISTS * limits::STATUS_LIST_BYTES;
+
 /// A caller whose credential held at the time of this request.
 #[derive(Clone, Debug)]
 pub struct Verified {
     principal: Rc<Principal>,
     provenance: Provenance,
+    /// The claims as base64url JSON, where the policy forwards them.
+    payload: Option<Rc<str>>,
 }
 
 /// A provider that can be asked about its tokens.
@@ -192,9 +202,10 @@ impl State {
             api_keys: None,
             verifier,
             fingerprints,
+            clock: UnixTime::FAR_PAST,
             tokens: Cache::new(policy.limits.token_cache_entries),
             answers: Answers::new(policy.limits.introspection_cache_entries),
-            status_lists: Cache::new(limits::STATUS_LISTS),
+            status_lists: Cache::bounded(limits::STATUS_LISTS, STATUS_LIST_BYTES),
             lists: policy
                 .revocation_lists()
                 .map(|(issuer, _)| {
@@ -203,6 +214,24 @@ impl State {
                 })
                 .collect(),
         }
+    }
+
+    /// Takes note of the time. Where the clock was set back, what was good until some time would now
+    /// be good for longer, and what was fetched would seem younger than it is.
+    pub fn see(&mut self, now: UnixTime) {
+        if now.plus(CLOCK_SLACK) < self.clock {
+            self.answers.forget();
+            self.status_lists.clear();
+            self.keys.set_back(now);
+            if let Some(held) = &mut self.api_keys {
+                held.at = held.at.min(now);
+            }
+            for list in self.lists.values_mut() {
+                list.set_back(now);
+            }
+            self.clock = now;
+        }
+        self.clock = self.clock.max(now);
     }
 
     /// This worker's copy of a revocation list.
@@ -220,18 +249,17 @@ impl State {
         self.answers.take_uses()
     }
 
-    /// Takes a document that was fetched at `at`.
+    /// Takes a document that was fetched at `at`, in the place of what was fetched before: whatever
+    /// the clock said then.
     pub fn adopt(&mut self, source: SourceId, document: Document, at: UnixTime) {
         match (source, document) {
             (SourceId::Keys(provider), Document::Keys(set)) => self.keys.adopt(provider, set, at),
             (SourceId::ApiKeys, Document::ApiKeys(table)) => {
-                if self.api_keys.as_ref().is_none_or(|held| held.at <= at) {
-                    self.api_keys = Some(HeldApiKeys {
-                        table,
-                        callers: Callers::default(),
-                        at,
-                    });
-                }
+                self.api_keys = Some(HeldApiKeys {
+                    table,
+                    callers: Callers::default(),
+                    at,
+                });
             }
             // A document is what its source reads; a list is none.
             (SourceId::Keys(_) | SourceId::ApiKeys | SourceId::Revocation(_), _) => {}
@@ -279,14 +307,14 @@ impl State {
         let Some(list) = policy.revocation_list_of(issuer) else {
             return Ok(());
         };
-        let facts = Facts {
-            token_id: principal.token_id.as_deref(),
-            subject: principal.subject.as_deref(),
-            clients: &principal.clients,
-            issued_at: principal.validity.issued_at,
-        };
-        if issuer != Issuer::ApiKeys && !facts.can_match() {
-            return Err(Refusal::Untraceable.into());
+        let facts = Facts::of(principal);
+        if let Some((_, provider)) = issuer.provider(policy) {
+            if !facts.can_match() {
+                return Err(Refusal::Untraceable.into());
+            }
+            if provider.max_lifetime.is_some() && facts.issued_at.is_none() {
+                return Err(InvalidClaims::NoIssueTime.into());
+            }
         }
         let replica = self.lists.get(&issuer);
         let held = replica.and_then(|replica| replica.store().zip(replica.as_of()));
@@ -302,7 +330,7 @@ impl State {
             }
         }
         match (held, replies.revocation) {
-            (Some((_, at)), _) if now.since(at) <= list.max_staleness => Ok(()),
+            (Some((_, at)), _) if is_fresh(at, list.max_staleness, now) => Ok(()),
             (None, None) => Err(Unverified::Await(Callout::Source(SourceId::Revocation(
                 issuer,
             )))),
@@ -314,6 +342,37 @@ impl State {
                 let retry_after = Duration::ZERO;
                 Err(Refusal::RevocationUnavailable { retry_after }.into())
             }
+        }
+    }
+
+    /// Whether the list revokes a token that verified by the names that only the answer about it has.
+    /// That the list is there, and fresh enough, has been seen to.
+    fn check_list_for(
+        &self,
+        policy: &Policy,
+        token: &Principal,
+        answered: &Principal,
+    ) -> Result<(), Unverified> {
+        let issuer = token.issuer;
+        let store = self.lists.get(&issuer).and_then(Replica::store);
+        let (Some(_), Some(store)) = (policy.revocation_list_of(issuer), store) else {
+            return Ok(());
+        };
+        // A JWT's own time of issue is signed.
+        let facts = Facts {
+            issued_at: token.validity.issued_at,
+            ..Facts::of(answered)
+        };
+        let clients = [&token.clients[..], &answered.clients].concat();
+        let facts = Facts {
+            subject: facts.subject.or(token.subject.as_deref()),
+            token_id: facts.token_id.or(token.token_id.as_deref()),
+            clients: &clients,
+            ..facts
+        };
+        match store.revokes(&facts) {
+            true => Err(Refusal::Revoked.into()),
+            false => Ok(()),
         }
     }
 
@@ -347,7 +406,9 @@ impl State {
                 let call = status_list_call(lists, reference);
                 return Err(Unverified::Await(Callout::Ask(question, Box::new(call))));
             }
-            (None, Some(Listed::Held(list))) => Some(Rc::clone(list)),
+            (None, Some(Listed::Held(list))) => self
+                .is_still_signed(id, provider, list, now)
+                .then(|| Rc::clone(list)),
             (None, Some(Listed::Unverified(text))) => {
                 match self.open_status_list(policy, id, uri, text, replies, now) {
                     Ok(list) => Some(list),
@@ -378,9 +439,21 @@ impl State {
         now: UnixTime,
     ) -> Option<Rc<StatusList>> {
         let fingerprint = self.fingerprints.fingerprint_within(id.0, uri.as_bytes());
-        let list = self.status_lists.get(fingerprint, now)?;
-        let keys = self.keys.of(id, provider, now)?;
-        keys.holds(list.key).then(|| Rc::clone(list))
+        let list = Rc::clone(self.status_lists.get(fingerprint, now)?);
+        self.is_still_signed(id, provider, &list, now)
+            .then_some(list)
+    }
+
+    /// Whether the key that signed a list is still published.
+    fn is_still_signed(
+        &self,
+        id: ProviderId,
+        provider: &Provider,
+        list: &StatusList,
+        now: UnixTime,
+    ) -> bool {
+        let keys = self.keys.of(id, provider, now);
+        keys.is_some_and(|keys| keys.holds(list.key))
     }
 
     /// Verifies a list as its provider's tokens are verified, and remembers it.
@@ -405,8 +478,9 @@ impl State {
             .map_err(|_| Refusal::MalformedToken)?;
         let list = Rc::new(list);
         let fingerprint = self.fingerprints.fingerprint_within(id.0, uri.as_bytes());
+        let (held, bytes) = (Rc::clone(&list), list.bytes());
         self.status_lists
-            .insert(fingerprint, Rc::clone(&list), list.expires, now);
+            .insert(fingerprint, held, bytes, list.expires, now);
         Ok(list)
     }
 
@@ -425,7 +499,7 @@ impl State {
             (None, None) => return Err(InvalidApiKey::Unknown.into()),
             (None, Some(remote)) => {
                 let held = self.api_keys.as_mut();
-                let held = held.filter(|held| now.since(held.at) <= remote.max_staleness);
+                let held = held.filter(|held| is_fresh(held.at, remote.max_staleness, now));
                 let Some(HeldApiKeys { table, callers, .. }) = held else {
                     return Err(unfetched(SourceId::ApiKeys, replies.api_keys));
                 };
@@ -436,6 +510,7 @@ impl State {
         Ok(Verified {
             principal,
             provenance: Provenance::Local,
+            payload: None,
         })
     }
 
@@ -461,6 +536,7 @@ impl State {
             let verified = Verified {
                 principal: token.principal,
                 provenance: Provenance::Cache { age },
+                payload: payload_of_jwt(policy, &credential.value),
             };
             return Ok((verified, Proof::Signature));
         }
@@ -477,15 +553,17 @@ impl State {
                 let verified = Verified {
                     principal: token.principal,
                     provenance: Provenance::Local,
+                    payload: payload_of_jwt(policy, &credential.value),
                 };
                 return Ok((verified, Proof::Signature));
             }
         };
-        let (answer, provenance) = self.introspect(&asked, &credential.value, replies, now)?;
-        let principal = Rc::clone(&answer.principal);
+        let token = &credential.value;
+        let (answer, provenance) = self.introspect(&asked, token, Proof::Answer, replies, now)?;
         let verified = Verified {
-            principal,
+            principal: Rc::clone(&answer.principal),
             provenance,
+            payload: answer.payload.clone(),
         };
         Ok((verified, Proof::Answer))
     }
@@ -504,13 +582,15 @@ impl State {
         let Some(asked) = asked.filter(|asked| asked.introspection.when == When::Always) else {
             return Ok(verified);
         };
-        match self.introspect(&asked, token, replies, now) {
+        match self.introspect(&asked, token, Proof::Signature, replies, now) {
             Ok((answer, provenance)) => {
                 let principal = answer.narrow(policy, &verified.principal)?;
                 check_confirmation(&principal, replies)?;
+                self.check_list_for(policy, &verified.principal, &answer.principal)?;
                 Ok(Verified {
                     principal,
                     provenance,
+                    payload: verified.payload,
                 })
             }
             Err(Unverified::Refused(Refusal::IntrospectionUnavailable))
@@ -522,11 +602,13 @@ impl State {
         }
     }
 
-    /// What the provider says of a token: just now, or not long ago.
+    /// What the provider says of a token: just now, or not long ago. `proof` is what the token has
+    /// been believed for so far, or will be by the answer alone.
     fn introspect(
         &mut self,
         asked: &Asked<'_>,
         token: &[u8],
+        proof: Proof,
         replies: &Replies,
         now: UnixTime,
     ) -> Result<(Rc<Answer>, Provenance), Unverified> {
@@ -540,7 +622,13 @@ impl State {
                         provider: asked.id,
                         token: fingerprint,
                     };
-                    let call = introspection::call(asked.introspection, token);
+                    let is_known =
+                        proof == Proof::Signature || self.answers.was_active(fingerprint, now);
+                    let standing = match is_known {
+                        true => Standing::Known,
+                        false => Standing::Stranger,
+                    };
+                    let call = introspection::call(asked.introspection, token, standing);
                     return Err(Unverified::Await(Callout::Ask(question, Box::new(call))));
                 }
             },
@@ -588,11 +676,7 @@ impl State {
         if !provider.types.accept(header.typ.as_deref()) {
             return Err(Refusal::Type.into());
         }
-        let mut principal = claims::judge(policy, id, provider, &claims, Statement::Token, now)?;
-        if policy.forward.payload_header.is_some() {
-            let payload = String::from_utf8_lossy(segments.encoded_claims());
-            principal.payload = Some(payload.into());
-        }
+        let principal = claims::judge(policy, id, provider, &claims, Statement::Token, now)?;
         let key = self.verify_signature(id, provider, header, segments, replies, now)?;
         Ok(VerifiedToken {
             principal: Rc::new(principal),
@@ -679,8 +763,16 @@ impl State {
             Some(expires) => expires.plus(tolerance.unwrap_or_default()),
             None => UnixTime::FAR_FUTURE,
         };
-        self.tokens.insert(fingerprint, token.clone(), expires, now);
+        let bytes = token.principal.bytes();
+        self.tokens
+            .insert(fingerprint, token.clone(), bytes, expires, now);
     }
+}
+
+/// Whether what was fetched at a time is no older than it may be. What seems to come from the future
+/// may be of any age.
+pub(crate) fn is_fresh(at: UnixTime, max_staleness: Duration, now: UnixTime) -> bool {
+    at <= now.plus(CLOCK_SLACK) && now.since(at) <= max_staleness
 }
 
 /// Why a request that needs a document cannot be judged: it has to be fetched, or could not be.
@@ -693,15 +785,37 @@ fn unfetched(source: SourceId, fetch: Option<Fetch>) -> Unverified {
     Refusal::KeysUnavailable { retry_after }.into()
 }
 
+/// The claims as a JWT carries them, where the policy forwards them: the second of its segments,
+/// which needs no room in a cache.
+fn payload_of_jwt(policy: &Policy, token: &[u8]) -> Option<Rc<str>> {
+    policy.forward.payload_header.as_ref()?;
+    let claims = token.split(|b| *b == b'.').nth(1)?;
+    std::str::from_utf8(claims).ok().map(Rc::from)
+}
+
 fn status_list_call(lists: &StatusLists, reference: &Reference) -> Call {
     Call {
         endpoint: Endpoint {
             path: reference.path(lists).into(),
             ..lists.endpoint.clone()
         },
+        standing: Standing::Known,
         method: "GET",
         headers: vec![("accept", (*b"application/statuslist+jwt").into())],
         body: Vec::new(),
+    }
+}
+
+// === impl Facts ===
+
+impl<'a> Facts<'a> {
+    fn of(principal: &'a Principal) -> Self {
+        Facts {
+            token_id: principal.token_id.as_deref(),
+            subject: principal.subject.as_deref(),
+            clients: &principal.clients,
+            issued_at: principal.validity.issued_at,
+        }
     }
 }
 
@@ -738,6 +852,11 @@ impl Verified {
 
     pub fn provenance(&self) -> Provenance {
         self.provenance
+    }
+
+    /// The claims as base64url JSON, where the policy forwards them.
+    pub fn payload(&self) -> Option<&str> {
+        self.payload.as_deref()
     }
 }
 

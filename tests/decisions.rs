@@ -12,8 +12,10 @@
 mod decisions {
     mod harness;
 
+    mod always;
     mod api_keys;
     mod attacks;
+    mod clock;
     mod codes;
     mod confirmation;
     mod credentials;
@@ -22,6 +24,7 @@ mod decisions {
     mod libraries;
     mod record;
     mod remote_keys;
+    mod revocation;
     mod rules;
     mod shadow;
     mod tokens;

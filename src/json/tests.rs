@@ -91,9 +91,9 @@ fn agrees_with_serde_json_and_writes_what_it_read() {
 
 #[test]
 fn numbers_stay_as_written() {
-    let value = parse(b"[1e999, 123456789012345678901234567890]").unwrap();
-    assert_eq!(value.to_string(), "[1e999,123456789012345678901234567890]");
+    let value = parse(b"[1e308, 123456789012345678901234567890]").unwrap();
+    assert_eq!(value.to_string(), "[1e308,123456789012345678901234567890]");
     let items = value.as_array().unwrap();
-    assert_eq!(items[0].as_number().unwrap().to_f64(), f64::INFINITY);
+    assert_eq!(items[0].as_number().unwrap().to_f64(), 1e308);
     assert_eq!(items[1].as_number().unwrap().to_integer::<u64>(), None);
 }

@@ -1,5 +1,7 @@
 //! One JSON Web Key (RFC 7517 §4): an object in, a key that may verify out.
 
+use std::collections::BTreeSet;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use zeroize::Zeroizing;
@@ -98,14 +100,19 @@ fn refuse_other_use(jwk: &Object<'_>) -> Result<(), Unusable> {
     };
     let verifies = match jwk.get("key_ops") {
         None => true,
-        Some(operations) => operations
-            .as_array()
-            .is_some_and(|list| list.iter().any(|one| one.as_str() == Some("verify"))),
+        Some(operations) => operations.as_array().is_some_and(allows_verify),
     };
     match signs && verifies {
         true => Ok(()),
         false => Err(Unusable::OtherUse),
     }
+}
+
+/// RFC 7517 §4.3: strings, and none of them twice.
+fn allows_verify(operations: &[Value<'_>]) -> bool {
+    let mut seen = BTreeSet::new();
+    let is_new = |one: &Value<'_>| one.as_str().is_some_and(|one| seen.insert(one.to_owned()));
+    operations.iter().all(is_new) && operations.iter().any(|one| one.as_str() == Some("verify"))
 }
 
 /// `alg` (RFC 7517 §4.4) narrows what the material allows to one.

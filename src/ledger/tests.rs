@@ -37,7 +37,7 @@ fn a_lost_attempt_is_made_again_when_its_lease_has_ended() {
 
 #[test]
 fn demand_never_brings_attempts_closer_than_the_interval() {
-    let fresh = attempt(Ledger::NEW, true, at(0)).succeeded(&SCHEDULE, at(1), 0);
+    let fresh = attempt(Ledger::NEW, true, at(0)).succeeded(&SCHEDULE, 7, at(1), 0);
     for second in 1..6 {
         assert_eq!(
             fresh.plan(&SCHEDULE, true, at(second)),
@@ -50,13 +50,13 @@ fn demand_never_brings_attempts_closer_than_the_interval() {
 #[test]
 fn a_good_document_is_refreshed_within_its_interval() {
     for jitter in [0, u32::MAX / 2, u32::MAX] {
-        let fresh = attempt(Ledger::NEW, false, at(0)).succeeded(&SCHEDULE, at(0), jitter);
+        let fresh = attempt(Ledger::NEW, false, at(0)).succeeded(&SCHEDULE, 7, at(0), jitter);
         assert!(matches!(
             fresh.plan(&SCHEDULE, false, at(539)),
             Plan::NotBefore(_)
         ));
         attempt(fresh, false, at(600));
-        assert_eq!(fresh.fetched_at(), Some(at(0)));
+        assert_eq!(fresh.document(), Some(7));
     }
 }
 
@@ -72,7 +72,7 @@ fn pauses_double_and_end_at_a_minute() {
         );
         now = now.plus(Duration::from_secs(pause));
     }
-    assert_eq!(ledger.fetched_at(), None);
+    assert_eq!(ledger.document(), None);
     for _ in 0..100 {
         ledger = ledger.failed(&SCHEDULE, now, 0);
     }
@@ -88,8 +88,16 @@ fn what_was_never_sent_is_no_attempt() {
 
 #[test]
 fn a_clock_that_is_set_back_stops_nothing() {
-    let fresh = attempt(Ledger::NEW, false, at(1000)).succeeded(&SCHEDULE, at(1000), 0);
-    attempt(fresh, true, at(0));
+    let claimed = attempt(Ledger::NEW, false, at(1000));
+    let fresh = claimed.succeeded(&SCHEDULE, 7, at(1000), 0);
+    for demand in [false, true] {
+        attempt(fresh, demand, at(0));
+        // Nor does an attempt that was under way then, and may be lost.
+        attempt(claimed, demand, at(0));
+    }
+    // Workers look at the clock one after the other: that is no setting back.
+    let earlier = at(1000).minus(Duration::from_millis(10));
+    assert_eq!(claimed.plan(&SCHEDULE, true, earlier), Plan::InFlight);
 }
 
 #[test]
@@ -113,7 +121,7 @@ fn an_attempt_is_the_same_until_another_begins() {
     for (what, stored) in [
         ("claimed", own),
         ("extended", own.extended(&SCHEDULE, at(2))),
-        ("succeeded", own.succeeded(&SCHEDULE, at(2), 0)),
+        ("succeeded", own.succeeded(&SCHEDULE, 7, at(2), 0)),
         ("failed", own.failed(&SCHEDULE, at(2), 0)),
     ] {
         assert!(stored.is_same_attempt(&own), "{what}");

@@ -70,10 +70,20 @@ impl Lengths {
     }
 }
 
+/// A character of a header's name as a careless upstream sees it: CGI and its heirs write `_` for
+/// `-`, and PHP for `.` too.
+pub(super) fn folded(b: u8) -> u8 {
+    if b.is_ascii_alphanumeric() {
+        b.to_ascii_lowercase()
+    } else {
+        b'-'
+    }
+}
+
 fn same_name(ours: &[u8], theirs: &[u8]) -> bool {
-    let fold = |b: u8| match b {
-        b'_' => b'-',
-        b => b.to_ascii_lowercase(),
-    };
-    ours.len() == theirs.len() && ours.iter().zip(theirs).all(|(a, b)| fold(*a) == fold(*b))
+    ours.len() == theirs.len()
+        && ours
+            .iter()
+            .zip(theirs)
+            .all(|(a, b)| folded(*a) == folded(*b))
 }

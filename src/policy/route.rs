@@ -7,11 +7,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::json::Quoted;
+use crate::limits::REGEX_PATH_BYTES;
 use crate::policy::route::path::{InvalidPath, PathMatch};
 use crate::policy::route::tree::{Search, Tree};
 use crate::request::host::{Host, HostFault};
 use crate::request::path::Oddities;
-use crate::request::{AmbiguousTarget, Target, is_token};
+use crate::request::{Target, is_token};
 
 /// The `match` of one rule; a part that is not there matches everything.
 #[derive(Debug)]
@@ -62,6 +63,15 @@ pub enum InvalidMatch {
     PathOddity {
         oddities: Oddities,
     },
+}
+
+/// Why no rule can be found, nor that there is none.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Unroutable {
+    /// The path has what its rule does not allow.
+    AmbiguousPath,
+    /// A regular expression would have to be tried on it.
+    PathTooLong,
 }
 
 /// All matches in an index: by host, then by the segments of the path.
@@ -141,7 +151,7 @@ impl HostPattern {
         if name.contains('*') || (below && name.starts_with('[')) {
             return Err(InvalidMatch::HostWildcard { found: text.into() });
         }
-        let host = Host::read_without_port(name).map_err(|fault| InvalidMatch::Host {
+        let host = Host::configured(name).map_err(|fault| InvalidMatch::Host {
             found: text.into(),
             fault,
         })?;
@@ -186,14 +196,14 @@ impl Routes {
         routes
     }
 
-    /// The index of the first rule that matches. Where none does and the path has something
-    /// that only an allowance could have let through, there is no answer but a refusal: what
-    /// is said about unmatched requests is not meant for it.
-    pub fn find(&self, target: &Target<'_>) -> Result<Option<usize>, AmbiguousTarget> {
+    /// The index of the first rule that matches. Where the path has something that this rule does
+    /// not allow, or that no rule is there to allow, there is no answer but a refusal: neither a
+    /// later rule nor what is said about unmatched requests is meant for it.
+    pub fn find(&self, target: &Target<'_>) -> Result<Option<usize>, Unroutable> {
         let holds = |rule: usize| {
             self.conditions
                 .get(rule)
-                .is_some_and(|c| c.hold_without_regex(target))
+                .is_some_and(|c| c.takes(target.method()))
         };
         let mut search = Search::new(target.path(), holds);
         search.visit(&self.every_host);
@@ -210,12 +220,17 @@ impl Routes {
             }
         }
         let found = search.finish(|rule| {
+            if target.path().len() > REGEX_PATH_BYTES {
+                return Err(Unroutable::PathTooLong);
+            }
             let regex = self.conditions.get(rule).and_then(|c| c.regex.as_ref());
-            regex.is_some_and(|regex| regex.is_match(target.path()))
-        });
-        match found {
-            None if !target.oddities().is_empty() => Err(AmbiguousTarget::Path),
-            found => Ok(found),
+            Ok(regex.is_some_and(|regex| regex.is_match(target.path())))
+        })?;
+        let conditions = found.and_then(|rule| self.conditions.get(rule));
+        let allowed = conditions.map_or(Oddities::NONE, |c| c.allowed);
+        match target.oddities().is_within(allowed) {
+            true => Ok(found),
+            false => Err(Unroutable::AmbiguousPath),
         }
     }
 }
@@ -223,10 +238,8 @@ impl Routes {
 // === impl Conditions ===
 
 impl Conditions {
-    fn hold_without_regex(&self, target: &Target<'_>) -> bool {
-        let method = |m: &Method| m.0.as_bytes() == target.method();
-        target.oddities().is_within(self.allowed)
-            && (self.methods.is_empty() || self.methods.iter().any(method))
+    fn takes(&self, method: &[u8]) -> bool {
+        self.methods.is_empty() || self.methods.iter().any(|m| m.0.as_bytes() == method)
     }
 }
 

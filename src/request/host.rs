@@ -7,8 +7,8 @@ use std::net::Ipv6Addr;
 /// The longest name that DNS can carry (RFC 1035 §2.3.4: 255 octets on the wire).
 const HOST_BYTES: usize = 253;
 
-/// A name or address in lower case, without port and trailing dot; an IPv6 address in brackets
-/// and in its one recommended form (RFC 5952).
+/// A name or address in lower case, without port and trailing dot; an IPv6 address in brackets and
+/// in its one recommended form (RFC 5952).
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Host<'a>(Cow<'a, str>);
 
@@ -21,26 +21,36 @@ pub enum HostFault {
     Label,
     Length,
     Port,
+    Spelling,
 }
 
 // === impl Host ===
 
 impl<'a> Host<'a> {
-    /// Reads an authority: a host, perhaps with a port.
+    /// Reads a request's authority: a host, perhaps with a port.
+    ///
+    /// Envoy looks virtual hosts up by text, without the port and without one trailing dot where it is
+    /// told so. A spelling that only we would take for the same host would lead it elsewhere than us.
     pub fn read(authority: &'a [u8]) -> Result<Self, HostFault> {
         let text = std::str::from_utf8(authority).map_err(|_| HostFault::Character)?;
         // Of two colons outside brackets the first stays in the host, where none is legal.
-        let host = match text.rsplit_once(':') {
+        let text = match text.rsplit_once(':') {
             Some((host, port)) if !text.ends_with(']') => {
                 check_port(port)?;
                 host
             }
             _ => text,
         };
-        Self::read_without_port(host)
+        let host = Self::configured(text)?;
+        match host.as_str().eq_ignore_ascii_case(text) {
+            true => Ok(host),
+            false => Err(HostFault::Spelling),
+        }
     }
 
-    pub fn read_without_port(text: &'a str) -> Result<Self, HostFault> {
+    /// Reads a host as operators write it: one trailing dot is no part of it, and an address may
+    /// have any form.
+    pub fn configured(text: &'a str) -> Result<Self, HostFault> {
         match text.strip_prefix('[') {
             Some(literal) => read_address(literal),
             None => read_name(text),
@@ -57,10 +67,10 @@ impl<'a> Host<'a> {
     }
 }
 
-/// A port of no digits is legal (RFC 3986 §3.2.3).
+/// RFC 3986 §3.2.3 also allows a port of no digits, which nobody needs.
 fn check_port(port: &str) -> Result<(), HostFault> {
     let digits = port.bytes().all(|b| b.is_ascii_digit());
-    let fits = port.is_empty() || port.parse::<u16>().is_ok();
+    let fits = port.parse::<u16>().is_ok();
     (digits && fits).then_some(()).ok_or(HostFault::Port)
 }
 
@@ -110,6 +120,9 @@ impl fmt::Display for HostFault {
             HostFault::Label => "an empty label",
             HostFault::Length => "more than 253 bytes",
             HostFault::Port => "a port that is no port number",
+            HostFault::Spelling => {
+                "a trailing dot, or an IPv6 address in another form than RFC 5952's"
+            }
         })
     }
 }

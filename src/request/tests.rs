@@ -50,7 +50,7 @@ fn the_query_is_no_part_of_the_path() {
         ),
         ("/%61?%61", "/a", Some("%61")),
     ] {
-        let headers = headers(&[(":authority", "A.Example.:443"), (":path", path)]);
+        let headers = headers(&[(":authority", "A.Example:443"), (":path", path)]);
         let request = Request::from_headers(&headers);
         let target = Target::read(&request).unwrap();
         assert_eq!(target.path(), canonical);

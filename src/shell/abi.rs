@@ -21,6 +21,8 @@ struct Contexts {
     /// one: Envoy brings a stream's headers as soon as it has created its context. But in between
     /// it goes on with those that were resumed, and they may meet this module as another filter.
     awaiting_headers: Vec<(u32, Rc<Root>)>,
+    /// The root of each stream whose headers were not its end: trailers may follow.
+    awaiting_trailers: BTreeMap<u32, Rc<Root>>,
 }
 
 thread_local! {
@@ -89,16 +91,49 @@ extern "C" fn proxy_on_tick(context: u32) {
     }
 }
 
+/// A paused request is held as a whole, its body and trailers too. Were it `StopIteration` (1),
+/// then with Envoy's `allow_on_headers_stop_iteration` the body's callback would be asked next,
+/// and a module that exports none lets the request go on by that, unjudged.
 #[unsafe(no_mangle)]
-extern "C" fn proxy_on_request_headers(context: u32, _headers: u32, _end_of_stream: u32) -> u32 {
-    match root_of_stream(context) {
-        Some(root) => root.request(context) as u32,
-        // The host announces every stream; one that it did not is not let in.
-        None => {
-            let _ = host::send_local_response(500, &[], &[], None);
-            Action::Pause as u32
+extern "C" fn proxy_on_request_headers(context: u32, _headers: u32, end_of_stream: u32) -> u32 {
+    const CONTINUE: u32 = 0;
+    const STOP_ALL_ITERATION_AND_WATERMARK: u32 = 4;
+    let action = match root_of_stream(context) {
+        Some(root) => {
+            if end_of_stream == 0 {
+                let root = Rc::clone(&root);
+                CONTEXTS.with_borrow_mut(|c| c.awaiting_trailers.insert(context, root));
+            }
+            root.request(context)
         }
+        None => refuse_unannounced(),
+    };
+    match action {
+        Action::Continue => CONTINUE,
+        Action::Pause => STOP_ALL_ITERATION_AND_WATERMARK,
     }
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn proxy_on_request_trailers(context: u32, _trailers: u32) -> u32 {
+    const CONTINUE: u32 = 0;
+    const STOP_ITERATION: u32 = 1;
+    let root = CONTEXTS.with_borrow(|c| c.awaiting_trailers.get(&context).map(Rc::clone));
+    let action = match root {
+        Some(root) => root.trailers(context),
+        None => refuse_unannounced(),
+    };
+    match action {
+        Action::Continue => CONTINUE,
+        Action::Pause => STOP_ITERATION,
+    }
+}
+
+/// The host announces every stream, and its headers before its trailers; one that it did not is
+/// not let in.
+fn refuse_unannounced() -> Action {
+    let _ = host::send_local_response(500, "portcullis_unannounced_stream", &[], &[], None);
+    Action::Pause
 }
 
 #[unsafe(no_mangle)]
@@ -118,6 +153,7 @@ extern "C" fn proxy_on_http_call_response(
 extern "C" fn proxy_on_delete(context: u32) {
     CONTEXTS.with_borrow_mut(|contexts| {
         contexts.roots.remove(&context);
+        contexts.awaiting_trailers.remove(&context);
         contexts
             .awaiting_headers
             .retain(|(stream, _)| *stream != context);

@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::shell::call;
+use crate::shell::deadline::Deadline;
+use crate::shell::host;
 use crate::shell::telemetry::CalloutOutcome;
-use crate::time::UnixTime;
-use crate::verification::callout::{Call, CallFault, Question, Service};
+use crate::verification::callout::{Call, CallFault, Question, Service, Standing};
 
 /// Envoy ends a call at its timeout; one that it did not end a little later counts as lost.
 const GRACE: Duration = Duration::from_millis(250);
@@ -20,15 +21,16 @@ pub struct Flights {
 
 struct Flight {
     token: u32,
-    deadline: UnixTime,
+    standing: Standing,
+    deadline: Deadline,
 }
 
 /// Whether a question is on its way.
 pub enum Asked {
     /// Its answer comes until then.
-    Started(UnixTime),
+    Started(Deadline),
     /// Another request asked it, and the answer is for both.
-    Joined(UnixTime),
+    Joined(Deadline),
     /// It cannot be asked now.
     NotSent,
 }
@@ -36,26 +38,37 @@ pub enum Asked {
 // === impl Flights ===
 
 impl Flights {
-    pub fn ask(&mut self, question: &Question, call: &Call, now: UnixTime) -> Asked {
+    pub fn ask(&mut self, question: &Question, call: &Call) -> Asked {
         if let Some(flight) = self.by_question.get(question) {
             return Asked::Joined(flight.deadline);
         }
-        if self.count(question.service()) >= question.limits().in_flight {
+        let service = question.service();
+        let (under_way, of_strangers) = (
+            self.count(service, None),
+            self.count(service, Some(Standing::Stranger)),
+        );
+        if !question.may_be_asked(call.standing, under_way, of_strangers) {
             return Asked::NotSent;
         }
         let Ok(token) = call::send(call) else {
             return Asked::NotSent;
         };
-        let deadline = now.plus(call.endpoint.timeout);
+        let flight = Flight {
+            token,
+            standing: call.standing,
+            deadline: Deadline::after(call.endpoint.timeout),
+        };
+        let deadline = flight.deadline;
         self.by_token.insert(token, question.clone());
-        self.by_question
-            .insert(question.clone(), Flight { token, deadline });
+        self.by_question.insert(question.clone(), flight);
         Asked::Started(deadline)
     }
 
-    fn count(&self, service: Service) -> usize {
-        let of_service = |question: &&Question| question.service() == service;
-        self.by_question.keys().filter(of_service).count()
+    fn count(&self, service: Service, standing: Option<Standing>) -> usize {
+        let counts = |(question, flight): &(&Question, &Flight)| {
+            question.service() == service && standing.is_none_or(|s| s == flight.standing)
+        };
+        self.by_question.iter().filter(counts).count()
     }
 
     /// The question that an answer is for, and the answer.
@@ -63,13 +76,12 @@ impl Flights {
         &mut self,
         token: u32,
         has_headers: bool,
-        now: UnixTime,
     ) -> Option<(Question, Result<Vec<u8>, CallFault>)> {
         let question = self.by_token.remove(&token)?;
         let flight = self.by_question.remove(&question)?;
         let answer = call::receive(has_headers, question.limits().bytes);
         // An answer whose time is up in the middle of its body just ends.
-        let is_late = now >= flight.deadline;
+        let is_late = flight.deadline.has_passed(host::instant());
         let answer = answer.map_err(|fault| match fault {
             CallFault::BrokenOff if is_late => CallFault::Timeout,
             other => other,
@@ -78,8 +90,9 @@ impl Flights {
     }
 
     /// Gives up what Envoy should have ended.
-    pub fn take_lost(&mut self, now: UnixTime) -> Vec<Question> {
-        let is_lost = |flight: &Flight| now >= flight.deadline.plus(GRACE);
+    pub fn take_lost(&mut self) -> Vec<Question> {
+        let now = host::instant();
+        let is_lost = |flight: &Flight| flight.deadline.later(GRACE).has_passed(now);
         let lost: Vec<Question> = self
             .by_question
             .iter()

@@ -6,7 +6,7 @@
 
 #![allow(unsafe_code)]
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::time::UnixTime;
 
@@ -30,6 +30,7 @@ pub enum LogLevel {
 #[repr(u32)]
 enum Map {
     RequestHeaders = 0,
+    RequestTrailers = 1,
     CallResponseHeaders = 6,
 }
 
@@ -186,6 +187,15 @@ pub fn now() -> UnixTime {
     }
 }
 
+/// For how long somebody waits: a clock that nobody sets.
+#[allow(
+    clippy::disallowed_methods,
+    reason = "the shell is where clocks are read"
+)]
+pub fn instant() -> Instant {
+    Instant::now()
+}
+
 pub fn set_tick_period(period: Duration) -> Result<(), Failed> {
     let millis = u32::try_from(period.as_millis()).unwrap_or(u32::MAX);
     // SAFETY: no memory is passed.
@@ -227,6 +237,10 @@ pub fn request_headers() -> Result<Headers, Failed> {
     headers(Map::RequestHeaders)
 }
 
+pub fn request_trailers() -> Result<Headers, Failed> {
+    headers(Map::RequestTrailers)
+}
+
 pub fn call_response_headers() -> Result<Headers, Failed> {
     headers(Map::CallResponseHeaders)
 }
@@ -258,17 +272,25 @@ pub fn set_request_header(name: &[u8], value: &[u8]) -> Result<(), Failed> {
     })
 }
 
-pub fn remove_request_header(name: &[u8]) -> Result<(), Failed> {
+fn remove(map: Map, name: &[u8]) -> Result<(), Failed> {
     // SAFETY: the host reads the name during the call.
-    check(unsafe {
-        abi::proxy_remove_header_map_value(Map::RequestHeaders as u32, name.as_ptr(), name.len())
-    })
+    check(unsafe { abi::proxy_remove_header_map_value(map as u32, name.as_ptr(), name.len()) })
+}
+
+pub fn remove_request_header(name: &[u8]) -> Result<(), Failed> {
+    remove(Map::RequestHeaders, name)
+}
+
+pub fn remove_request_trailer(name: &[u8]) -> Result<(), Failed> {
+    remove(Map::RequestTrailers, name)
 }
 
 // === streams ===
 
+/// `details` is what access logs show as `%RESPONSE_CODE_DETAILS%`.
 pub fn send_local_response(
     status: u16,
+    details: &str,
     headers: &[(&[u8], &[u8])],
     body: &[u8],
     grpc_status: Option<u32>,
@@ -281,8 +303,8 @@ pub fn send_local_response(
     check(unsafe {
         abi::proxy_send_local_response(
             u32::from(status),
-            std::ptr::null(),
-            0,
+            details.as_ptr(),
+            details.len(),
             body.as_ptr(),
             body.len(),
             headers.as_ptr(),

@@ -42,7 +42,7 @@ pub fn intercept(request: &Request<'_>) -> Option<Action> {
 
 fn answer(status: u16, headers: &[(&[u8], &[u8])]) {
     // The test sees what it gets.
-    let _ = host::send_local_response(status, headers, &[], None);
+    let _ = host::send_local_response(status, "portcullis_proving", headers, &[], None);
 }
 
 /// Whether the signature that the headers describe holds, by what requests are verified with;

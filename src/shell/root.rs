@@ -10,12 +10,11 @@ use crate::shell::worker::Worker;
 use crate::verification::State;
 use crate::verification::signature::Verifier;
 
-/// What the host is to do with a request's headers.
+/// What the host is to do with a request.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[repr(u32)]
 pub enum Action {
-    Continue = 0,
-    Pause = 1,
+    Continue,
+    Pause,
 }
 
 pub struct Root {
@@ -72,6 +71,13 @@ impl Root {
         match self.worker() {
             Some(worker) => worker.request(stream),
             // Envoy sends no requests to a root that it did not configure.
+            None => Worker::fail_closed(),
+        }
+    }
+
+    pub fn trailers(&self, stream: u32) -> Action {
+        match self.worker() {
+            Some(worker) => worker.trailers(stream),
             None => Worker::fail_closed(),
         }
     }

@@ -12,7 +12,7 @@ use crate::verification::revocation::Slot;
 
 /// A format that is not ours must not be read as ours: the version is in the key and in the
 /// value.
-const PREFIX: &str = "portcullis/1";
+const PREFIX: &str = "portcullis/2";
 
 pub struct Shared {
     prefix: String,
@@ -109,17 +109,22 @@ impl Shared {
             && host::set_shared_data(&self.ledger, &outcome.to_bytes(), cas).is_ok()
     }
 
-    pub fn publish(&self, document: &[u8], fetched_at: UnixTime) {
-        let mut body = fetched_at.as_micros().to_le_bytes().to_vec();
+    /// Writes the document that the ledger names `id`.
+    pub fn publish(&self, id: u64, document: &[u8], fetched_at: UnixTime) {
+        let mut body = id.to_le_bytes().to_vec();
+        body.extend(fetched_at.as_micros().to_le_bytes());
         body.extend_from_slice(document);
         // Should the host refuse, the other workers find no document and fetch their own.
         let _ = host::set_shared_data(&self.document, &ledger::seal(&body), None);
     }
 
-    pub fn document(&self) -> Option<(Vec<u8>, UnixTime)> {
+    /// The document of that name, and when it was fetched. Another one is on its way out, or on its
+    /// way in.
+    pub fn document(&self, id: u64) -> Option<(Vec<u8>, UnixTime)> {
         let (sealed, _) = host::shared_data(&self.document).ok()?;
-        let (fetched_at, document) = ledger::open(&sealed)?.split_first_chunk::<8>()?;
+        let (name, body) = ledger::open(&sealed)?.split_first_chunk::<8>()?;
+        let (fetched_at, document) = body.split_first_chunk::<8>()?;
         let fetched_at = UnixTime::from_micros(i64::from_le_bytes(*fetched_at));
-        Some((document.to_vec(), fetched_at))
+        (u64::from_le_bytes(*name) == id).then(|| (document.to_vec(), fetched_at))
     }
 }

@@ -1,8 +1,11 @@
 //! A document at its source: fetched by one worker of the process, held by all.
 
+use std::time::Duration;
+
 use crate::ledger::{Ledger, Plan};
 use crate::policy::Policy;
 use crate::shell::call;
+use crate::shell::deadline::Deadline;
 use crate::shell::host::{self, Failed, LogLevel};
 use crate::shell::list::{self, Publishing};
 use crate::shell::shared::Shared;
@@ -16,8 +19,8 @@ use crate::verification::source::{self, SourceId};
 pub struct Source {
     source: source::Source,
     shared: Shared,
-    /// When the document that this worker holds was fetched.
-    held: Option<UnixTime>,
+    /// Which document this worker holds.
+    held: Option<u64>,
     /// What this worker is at, for all.
     task: Task,
     /// Whether there is more of a list to read than one look takes.
@@ -37,7 +40,7 @@ struct Attempt {
     ledger: Ledger,
     token: u32,
     began: UnixTime,
-    deadline: UnixTime,
+    deadline: Deadline,
     /// Of a list, which comes in pages.
     poll: Option<Poll>,
 }
@@ -81,9 +84,9 @@ impl Source {
         self.source.id
     }
 
-    /// Until when a request waits that begins to wait now.
-    pub fn deadline(&self, now: UnixTime) -> UnixTime {
-        now.plus(self.source.endpoint.timeout)
+    /// How long a request waits at the most.
+    pub fn timeout(&self) -> Duration {
+        self.source.endpoint.timeout
     }
 
     /// Whether there is more to do than to wait.
@@ -119,15 +122,15 @@ impl Source {
     /// Looks at what other workers brought.
     fn look(&mut self, policy: &Policy, state: &mut State, now: UnixTime) -> Option<Availability> {
         let SourceId::Revocation(issuer) = self.source.id else {
-            let is_new = self.adopt_newer(policy, state);
+            let is_new = self.adopt_newer(policy, state, now);
             return is_new.then_some(Availability::Fresh);
         };
         let before = self.held;
         let replica = state.list_mut(issuer)?;
         let is_complete = list::follow(replica, &self.shared, now);
-        self.held = replica.as_of();
+        self.held = replica.version();
         self.following = !is_complete;
-        match (self.held > before, is_complete) {
+        match (self.held != before, is_complete) {
             (true, _) => Some(Availability::Fresh),
             (false, false) => Some(Availability::InFlight),
             (false, true) => None,
@@ -135,22 +138,21 @@ impl Source {
     }
 
     /// The document that another worker published since, if it holds up.
-    fn adopt_newer(&mut self, policy: &Policy, state: &mut State) -> bool {
-        let published = self.shared.ledger().fetched_at();
-        if published.is_none() || self.held >= published {
-            return false;
-        }
-        let Some((text, at)) = self.shared.document() else {
+    fn adopt_newer(&mut self, policy: &Policy, state: &mut State, now: UnixTime) -> bool {
+        let Some(published) = self.shared.ledger().document() else {
             return false;
         };
-        if self.held >= Some(at) {
+        if self.held == Some(published) {
             return false;
         }
+        let Some((text, at)) = self.shared.document(published) else {
+            return false;
+        };
         let Ok((document, _)) = self.source.id.read(policy, &text) else {
             return false;
         };
-        self.held = Some(at);
-        state.adopt(self.source.id, document, at);
+        self.held = Some(published);
+        state.adopt(self.source.id, document, at.min(now));
         true
     }
 
@@ -165,7 +167,7 @@ impl Source {
             SourceId::Revocation(issuer) => state.list_mut(issuer).and_then(|r| list::poll(r)),
             SourceId::Keys(_) | SourceId::ApiKeys => None,
         };
-        let Err(Failed(status)) = self.send(claimed, poll, now, now) else {
+        let Err(Failed(status)) = self.send(claimed, poll, now) else {
             self.unreachable = false;
             return Availability::InFlight;
         };
@@ -184,20 +186,14 @@ impl Source {
         }
     }
 
-    fn send(
-        &mut self,
-        ledger: Ledger,
-        poll: Option<Poll>,
-        began: UnixTime,
-        now: UnixTime,
-    ) -> Result<(), Failed> {
+    fn send(&mut self, ledger: Ledger, poll: Option<Poll>, began: UnixTime) -> Result<(), Failed> {
         let since = poll.as_ref().and_then(Poll::since);
         let token = call::send(&self.source.call(since.as_deref()))?;
         self.task = Task::Fetch(Attempt {
             ledger,
             token,
             began,
-            deadline: self.deadline(now),
+            deadline: Deadline::after(self.timeout()),
             poll,
         });
         Ok(())
@@ -235,7 +231,7 @@ impl Source {
                 _ => self.take_document(policy, state, &text, ledger, now),
             },
             // An answer whose time is up in the middle of its body just ends.
-            Err(CallFault::BrokenOff) if now >= deadline => {
+            Err(CallFault::BrokenOff) if deadline.has_passed(host::instant()) => {
                 Err(FetchFault::Call(CallFault::Timeout))
             }
             Err(fault) => Err(FetchFault::Call(fault)),
@@ -266,9 +262,13 @@ impl Source {
         for warning in warnings {
             self.warn(&warning);
         }
-        self.held = Some(now);
-        self.shared.publish(text, now);
-        self.succeed(ledger, now);
+        // First the ledger: of two attempts only one can end well there, and its document counts.
+        let Some(id) = self.succeed(ledger, now) else {
+            self.warn("the fetch took too long, and another worker fetches");
+            return Ok(Availability::InFlight);
+        };
+        self.shared.publish(id, text, now);
+        self.held = Some(id);
         state.adopt(self.source.id, document, now);
         Ok(Availability::Fresh)
     }
@@ -295,7 +295,7 @@ impl Source {
                     self.warn("the poll took too long, and another worker polls");
                     return Err(FetchFault::Unusable);
                 }
-                self.send(ledger, Some(poll), began, now)
+                self.send(ledger, Some(poll), began)
                     .map_err(|_| FetchFault::Call(CallFault::NotSent))?;
                 Ok(Availability::InFlight)
             }
@@ -330,8 +330,9 @@ impl Source {
             }
             Publishing::Done => {
                 self.task = Task::None;
-                self.held = replica.as_of();
-                self.succeed(ledger, now);
+                self.held = replica.version();
+                // Should another attempt stand in the ledger by now, it goes on with this list.
+                let _ = self.succeed(ledger, now);
                 Availability::Fresh
             }
             Publishing::Lost => {
@@ -345,10 +346,15 @@ impl Source {
         }
     }
 
-    fn succeed(&self, ledger: Ledger, now: UnixTime) {
+    /// Ends this worker's attempt well: the name of the document that it brought, where no other
+    /// attempt was begun in the meantime.
+    fn succeed(&self, ledger: Ledger, now: UnixTime) -> Option<u64> {
+        // Without random numbers, the time is as good a name as long as nobody sets the clock.
+        let time = now.as_micros().cast_unsigned();
+        let document = getrandom::u64().unwrap_or(time).max(1);
         let jitter = getrandom::u32().unwrap_or_default();
-        let succeeded = ledger.succeeded(&self.source.schedule, now, jitter);
-        self.shared.settle(&ledger, succeeded);
+        let succeeded = ledger.succeeded(&self.source.schedule, document, now, jitter);
+        self.shared.settle(&ledger, succeeded).then_some(document)
     }
 
     fn warn(&self, what: &str) {

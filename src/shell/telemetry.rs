@@ -4,12 +4,13 @@ use std::cell::Cell;
 
 use crate::cache::Uses;
 use crate::decision::Code;
-use crate::effects::{AuditLine, Counter};
+use crate::effects::{AuditRecord, Counter};
 use crate::shell::host::{self, LogLevel};
 use crate::time::UnixTime;
 use crate::verification::callout::Service;
 
-/// Denials that one worker logs in a second: an attacker must not fill the disk.
+/// Denials that one worker logs in a second, each of some kilobytes at the most: an attacker must
+/// not fill the disk.
 const LINES_PER_SECOND: u32 = 100;
 
 /// How a callout ended, for the counters.
@@ -99,19 +100,28 @@ impl Telemetry {
         }
     }
 
-    pub fn audit(&self, line: &AuditLine, now: UnixTime) {
-        if !line.denied {
-            host::log(LogLevel::Info, &line.text);
-            return;
-        }
+    /// Logs a decision; a denial only where this second has room left. A line that nobody gets to
+    /// read is not even written.
+    pub fn audit(&self, record: &AuditRecord<'_>, now: UnixTime) {
+        let level = match record.is_denial() {
+            true if !self.takes_line(now) => return,
+            true => LogLevel::Warn,
+            false => LogLevel::Info,
+        };
+        let address = host::property(b"source\0address").ok();
+        host::log(level, &record.line(address.as_deref()));
+    }
+
+    fn takes_line(&self, now: UnixTime) -> bool {
         self.report_suppressed(now);
-        if self.lines.get() >= LINES_PER_SECOND {
+        let lines = self.lines.get().saturating_add(1);
+        if lines > LINES_PER_SECOND {
             self.suppressed.set(self.suppressed.get().saturating_add(1));
             self.suppressed_total.increment();
-            return;
+            return false;
         }
-        self.lines.set(self.lines.get().saturating_add(1));
-        host::log(LogLevel::Warn, &line.text);
+        self.lines.set(lines);
+        true
     }
 
     /// With a new second comes new room, and a word on what the last one had none for.

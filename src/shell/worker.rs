@@ -10,6 +10,7 @@ use crate::effects::{self, Edit, LocalReply, Outcome};
 use crate::exchange::{self, Step, Waiting};
 use crate::policy::{Mode, Policy};
 use crate::request::Request;
+use crate::shell::deadline::Deadline;
 use crate::shell::flights::{Asked, Flights};
 use crate::shell::host::{self, Failed, LogLevel};
 use crate::shell::root::Action;
@@ -26,6 +27,14 @@ const IDLE_TICK: Duration = Duration::from_millis(250);
 /// And while a request waits for what another worker fetches.
 const BUSY_TICK: Duration = Duration::from_millis(20);
 
+/// While requests whose reply is there go on in turn.
+const WAKING_TICK: Duration = Duration::from_millis(1);
+
+/// Requests that go on in one callback, whatever they waited for. What they do, the host does when the callback ends; where
+/// that ends a stream, the host enters the VM for it, and does the next thing when that ends, so
+/// that the stack grows with each. Of 1 MiB some 310 refusals were the end of the VM.
+const WOKEN_AT_ONCE: usize = 32;
+
 /// For those who wait for a document that does not come.
 const FAILED: Fetch = Fetch::Failed {
     retry_after: Duration::ZERO,
@@ -39,6 +48,8 @@ pub struct Worker {
     flights: RefCell<Flights>,
     /// Paused requests by their streams.
     waiters: RefCell<BTreeMap<u32, Waiter>>,
+    /// Those of them whose reply is there.
+    ready: RefCell<BTreeMap<u32, (Waiting, Reply)>>,
     tick_period: Cell<Duration>,
     telemetry: Telemetry,
 }
@@ -47,7 +58,7 @@ struct Waiter {
     waiting: Waiting,
     awaited: Awaited,
     /// Beyond it nobody waits, whatever became of the call.
-    deadline: UnixTime,
+    deadline: Deadline,
 }
 
 #[derive(Debug, Eq, PartialEq)]
@@ -72,6 +83,7 @@ impl Worker {
             sources: RefCell::new(sources),
             flights: RefCell::default(),
             waiters: RefCell::default(),
+            ready: RefCell::default(),
             tick_period: Cell::new(Duration::ZERO),
             telemetry: Telemetry::new(),
         }
@@ -85,7 +97,8 @@ impl Worker {
 
     /// Answers what cannot be judged at all.
     pub fn fail_closed() -> Action {
-        let status = if host::send_local_response(503, &[], &[], None).is_err() {
+        let details = "portcullis_cannot_be_judged";
+        let status = if host::send_local_response(503, details, &[], &[], None).is_err() {
             "could not be answered"
         } else {
             "was answered 503"
@@ -129,7 +142,7 @@ impl Worker {
                     Err(_) => (waiting, Reply::Source(source, FAILED)),
                 },
                 Step::Await(waiting, Callout::Ask(question, call)) => {
-                    match self.ask(&question, &call, now) {
+                    match self.ask(&question, &call) {
                         Some(deadline) if self.policy.mode == Mode::Enforce => {
                             let awaited = Awaited::Answer(question);
                             return self.pause(stream, waiting, awaited, deadline);
@@ -143,11 +156,11 @@ impl Worker {
         }
     }
 
-    fn pause(&self, stream: u32, waiting: Waiting, awaited: Awaited, deadline: UnixTime) -> Action {
+    fn pause(&self, stream: u32, waiting: Waiting, awaited: Awaited, deadline: Deadline) -> Action {
         let waiter = Waiter {
             waiting,
             awaited,
-            deadline: deadline.plus(PATIENCE),
+            deadline: deadline.later(PATIENCE),
         };
         self.waiters.borrow_mut().insert(stream, waiter);
         self.set_tick_period(BUSY_TICK);
@@ -160,7 +173,7 @@ impl Worker {
     }
 
     /// Asks for a document: what came of it, or until when to wait.
-    fn fetch(&self, id: SourceId, now: UnixTime) -> Result<Fetch, UnixTime> {
+    fn fetch(&self, id: SourceId, now: UnixTime) -> Result<Fetch, Deadline> {
         let mut sources = self.sources.borrow_mut();
         let Some(source) = sources.iter_mut().find(|s| s.id() == id) else {
             return Ok(FAILED);
@@ -172,7 +185,7 @@ impl Worker {
                     self.telemetry
                         .count_callout(id.service(), CalloutOutcome::Joined);
                 }
-                Err(source.deadline(now))
+                Err(Deadline::after(source.timeout()))
             }
             Availability::NotBefore(time) => Ok(Fetch::Failed {
                 retry_after: time.since(now),
@@ -181,8 +194,8 @@ impl Worker {
     }
 
     /// Asks a question: until when to wait for its answer, or that it cannot be asked.
-    fn ask(&self, question: &Question, call: &Call, now: UnixTime) -> Option<UnixTime> {
-        match self.flights.borrow_mut().ask(question, call, now) {
+    fn ask(&self, question: &Question, call: &Call) -> Option<Deadline> {
+        match self.flights.borrow_mut().ask(question, call) {
             Asked::Started(deadline) => Some(deadline),
             Asked::Joined(deadline) => {
                 self.telemetry
@@ -200,14 +213,15 @@ impl Worker {
     /// The answer to a call of this worker.
     pub fn answer(&self, token: u32, has_headers: bool) {
         let now = host::now();
-        let received = self.flights.borrow_mut().receive(token, has_headers, now);
+        let received = self.flights.borrow_mut().receive(token, has_headers);
         match received {
             Some((question, answer)) => self.learn(&question, answer, now),
             None => self.receive(token, has_headers, now),
         }
+        self.go_on(now);
     }
 
-    /// Takes the answer to a question, and goes on with all who asked it.
+    /// Takes the answer to a question, for all who asked it.
     fn learn(&self, question: &Question, answer: Result<Vec<u8>, CallFault>, now: UnixTime) {
         let fault = answer.as_ref().err().copied();
         let reply = self.state.borrow_mut().learn(
@@ -224,7 +238,7 @@ impl Worker {
         self.telemetry.count_callout(question.service(), outcome);
         let asked =
             |waiter: &Waiter| matches!(&waiter.awaited, Awaited::Answer(q) if q == question);
-        self.wake(|waiter| asked(waiter).then(|| reply.clone()), now);
+        self.wake(|waiter| asked(waiter).then(|| reply.clone()));
     }
 
     /// Takes the answer to the fetch of a document.
@@ -250,18 +264,16 @@ impl Worker {
         };
         self.telemetry.count_callout(id.service(), outcome);
         let awaited = Awaited::Document(id);
-        self.wake(
-            |waiter| {
-                let fetch = fetch.filter(|_| waiter.awaited == awaited)?;
-                Some(Reply::Source(id, fetch))
-            },
-            now,
-        );
+        self.wake(|waiter| {
+            let fetch = fetch.filter(|_| waiter.awaited == awaited)?;
+            Some(Reply::Source(id, fetch))
+        });
     }
 
     /// Looks after the sources, and after those who wait.
     pub fn tick(&self) {
         let now = host::now();
+        self.state.borrow_mut().see(now);
         self.telemetry.report_suppressed(now);
         let mut outcomes: HashMap<SourceId, Fetch> = HashMap::new();
         for source in self.sources.borrow_mut().iter_mut() {
@@ -278,49 +290,64 @@ impl Worker {
                 }
             }
         }
-        let lost = self.flights.borrow_mut().take_lost(now);
+        let instant = host::instant();
+        let lost = self.flights.borrow_mut().take_lost();
         for question in lost {
             self.learn(&question, Err(CallFault::Timeout), now);
         }
-        self.wake(
-            |waiter| {
-                let is_late = now >= waiter.deadline;
-                match &waiter.awaited {
-                    Awaited::Answer(question) => is_late.then(|| question.unanswered()),
-                    Awaited::Document(id) => {
-                        let outcome = outcomes.get(id).copied();
-                        let outcome = outcome.or_else(|| is_late.then_some(FAILED));
-                        outcome.map(|fetch| Reply::Source(*id, fetch))
-                    }
+        self.wake(|waiter| {
+            let is_late = waiter.deadline.has_passed(instant);
+            match &waiter.awaited {
+                Awaited::Answer(question) => is_late.then(|| question.unanswered()),
+                Awaited::Document(id) => {
+                    let outcome = outcomes.get(id).copied();
+                    let outcome = outcome.or_else(|| is_late.then_some(FAILED));
+                    outcome.map(|fetch| Reply::Source(*id, fetch))
                 }
-            },
-            now,
-        );
+            }
+        });
+        self.go_on(now);
         let is_busy = |source: &Source| source.is_busy();
         let nobody_waits =
             self.waiters.borrow().is_empty() && !self.sources.borrow().iter().any(is_busy);
-        self.set_tick_period(if nobody_waits { IDLE_TICK } else { BUSY_TICK });
+        self.set_tick_period(match nobody_waits {
+            _ if !self.ready.borrow().is_empty() => WAKING_TICK,
+            true => IDLE_TICK,
+            false => BUSY_TICK,
+        });
     }
 
-    /// Goes on with the waiting requests for which there is a reply.
-    fn wake(&self, reply: impl Fn(&Waiter) -> Option<Reply>, now: UnixTime) {
-        let woken: Vec<(u32, Reply)> = self
-            .waiters
-            .borrow()
+    /// Lets the waiting requests go on for which there is a reply.
+    fn wake(&self, reply: impl Fn(&Waiter) -> Option<Reply>) {
+        let mut waiters = self.waiters.borrow_mut();
+        let woken: Vec<(u32, Reply)> = waiters
             .iter()
             .filter_map(|(&stream, waiter)| Some((stream, reply(waiter)?)))
             .collect();
         for (stream, reply) in woken {
-            let Some(waiter) = self.waiters.borrow_mut().remove(&stream) else {
-                continue;
+            if let Some(waiter) = waiters.remove(&stream) {
+                let ready = (waiter.waiting, reply);
+                self.ready.borrow_mut().insert(stream, ready);
+            }
+        }
+    }
+
+    /// Goes on with some of the requests whose reply is there: at the end of a callback, and once.
+    fn go_on(&self, now: UnixTime) {
+        for _ in 0..WOKEN_AT_ONCE {
+            let Some((stream, (waiting, reply))) = self.ready.borrow_mut().pop_first() else {
+                break;
             };
             // A stream that is gone needs no answer.
             if host::set_effective_context(stream).is_ok() {
-                self.resume(stream, waiter.waiting, reply, now);
+                self.resume(stream, waiting, reply, now);
             }
         }
         // The root exists as long as this worker does.
         let _ = host::set_effective_context(self.root);
+        if !self.ready.borrow().is_empty() {
+            self.set_tick_period(WAKING_TICK);
+        }
     }
 
     fn resume(&self, stream: u32, waiting: Waiting, reply: Reply, now: UnixTime) {
@@ -339,9 +366,29 @@ impl Worker {
         }
     }
 
+    /// Trailers are taken for headers by some upstreams, so nothing passes there that would not
+    /// pass in a header.
+    pub fn trailers(&self, stream: u32) -> Action {
+        // Whatever the host makes of a pause, trailers let nobody in who waits.
+        let waits = self.waiters.borrow().contains_key(&stream);
+        if waits || self.ready.borrow().contains_key(&stream) {
+            return Action::Pause;
+        }
+        let Ok(trailers) = host::request_trailers() else {
+            return Worker::fail_closed();
+        };
+        let pairs = trailers.pairs();
+        let mut removed = effects::removed_trailers(&self.policy, &pairs);
+        match removed.try_for_each(host::remove_request_trailer) {
+            Ok(()) => Action::Continue,
+            Err(Failed(_)) => Worker::fail_closed(),
+        }
+    }
+
     /// The stream is gone, and with it whatever it waited for.
     pub fn forget(&self, stream: u32) {
         self.waiters.borrow_mut().remove(&stream);
+        self.ready.borrow_mut().remove(&stream);
     }
 
     fn apply(&self, request: &Request<'_>, decision: &Decision, now: UnixTime) -> Action {
@@ -355,8 +402,8 @@ impl Worker {
             // For logs and later filters only; nothing here depends on it.
             let _ = host::set_property(name, value.as_bytes());
         }
-        if let Some(line) = &effects.audit {
-            self.telemetry.audit(line, now);
+        if let Some(record) = &effects.audit {
+            self.telemetry.audit(record, now);
         }
         match &effects.outcome {
             // A request whose headers could not all be changed must not go on with the rest.
@@ -364,7 +411,11 @@ impl Worker {
                 Ok(()) => Action::Continue,
                 Err(Failed(_)) => Worker::fail_closed(),
             },
-            Outcome::Reply(reply) => answer(reply),
+            Outcome::Refuse { edits, reply } => {
+                // For the access log alone: the request goes nowhere.
+                let _ = edits.iter().try_for_each(edit);
+                answer(reply)
+            }
         }
     }
 
@@ -393,7 +444,8 @@ fn answer(reply: &LocalReply) -> Action {
         .map(|(name, value)| (name.as_bytes(), value.as_bytes()))
         .collect();
     let body = reply.body.as_bytes();
-    match host::send_local_response(reply.status, &headers, body, reply.grpc_status) {
+    let details = &reply.details;
+    match host::send_local_response(reply.status, details, &headers, body, reply.grpc_status) {
         Ok(()) => Action::Pause,
         Err(Failed(_)) => Worker::fail_closed(),
     }

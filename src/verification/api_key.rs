@@ -10,11 +10,11 @@ use crate::verification::principal::{Issuer, Outgoing, Principal, Validity};
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum InvalidApiKey {
-    /// Its client or tenant cannot stand in a header.
-    ControlCharacter,
     Expired,
     NotYetValid,
     Revoked,
+    /// Its client or tenant cannot stand in a header.
+    Unforwardable,
     Unknown,
 }
 
@@ -83,12 +83,11 @@ fn principal(policy: &Policy, key: &ApiKey) -> Result<Principal, InvalidApiKey> 
         token_id: None,
         status: None,
         confirmation: None,
-        payload: None,
         outgoing: Outgoing::default(),
     };
     principal
         .prepared(policy)
-        .ok_or(InvalidApiKey::ControlCharacter)
+        .map_err(|_| InvalidApiKey::Unforwardable)
 }
 
 // === impl ApiKeyTable ===

@@ -43,15 +43,27 @@ pub struct QuestionLimits {
     pub bytes: usize,
     /// How many of the kind one worker asks at a time.
     pub in_flight: usize,
+    /// How many of these are kept from strangers.
+    pub kept: usize,
 }
 
 /// A request to a service.
 pub struct Call {
     pub endpoint: Endpoint,
+    pub standing: Standing,
     pub method: &'static str,
     /// Behind those that every request has.
     pub headers: Vec<(&'static str, Box<[u8]>)>,
     pub body: Vec<u8>,
+}
+
+/// For whom a call is made. Strangers cost nothing to invent, so some of the calls under way are
+/// kept for those who are none.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Standing {
+    /// A token that verified here, or was active a short while ago; or nobody's call in particular.
+    Known,
+    Stranger,
 }
 
 /// The services that are called, as counters name them.
@@ -142,12 +154,23 @@ impl Question {
             Question::Introspection { .. } => QuestionLimits {
                 bytes: limits::INTROSPECTION_BYTES,
                 in_flight: limits::INTROSPECTIONS_IN_FLIGHT,
+                kept: limits::INTROSPECTIONS_KEPT,
             },
             Question::StatusList { .. } => QuestionLimits {
                 bytes: limits::STATUS_LIST_TOKEN_BYTES,
                 in_flight: limits::STATUS_LISTS_IN_FLIGHT,
+                kept: 0,
             },
         }
+    }
+
+    /// Whether one more may be asked while so many of its service are under way: of all, and of
+    /// strangers.
+    pub fn may_be_asked(&self, standing: Standing, under_way: usize, of_strangers: usize) -> bool {
+        let limits = self.limits();
+        let room_for_strangers = limits.in_flight.saturating_sub(limits.kept);
+        under_way < limits.in_flight
+            && (standing == Standing::Known || of_strangers < room_for_strangers)
     }
 
     /// What those get who wait for an answer that does not come.

@@ -22,15 +22,17 @@ pub enum InvalidClaims {
     Audience,
     /// A confirmation (RFC 7800) by a method that nobody here can check.
     Confirmation,
-    /// A claim that goes into a header holds a control character: a header injection.
-    ControlCharacter,
     Expired,
     Lifetime,
     Malformed,
     NoExpiry,
+    /// No `iat`, where an entry of the revocation list may be forgotten before the token ends.
+    NoIssueTime,
     NotYetValid,
     /// No reference to a status list where one is required, or one that is not followed.
     Status,
+    /// A claim that goes into a header would not arrive there as it is.
+    Unforwardable,
 }
 
 /// In what a provider makes its statement.
@@ -95,12 +97,17 @@ pub fn judge(
         token_id,
         status,
         confirmation,
-        payload: None,
         outgoing: Outgoing::default(),
     };
     principal
         .prepared(policy)
-        .ok_or(InvalidClaims::ControlCharacter)
+        .map_err(|_| InvalidClaims::Unforwardable)
+}
+
+/// Whether a provider's statement names scopes at all.
+pub fn names_scopes(provider: &Provider, claims: &Object<'_>) -> bool {
+    let mut paths = provider.scope_claims.iter();
+    paths.any(|path| lookup(claims, path).is_some())
 }
 
 /// What can change while a verdict is cached: judged again on each request.

@@ -10,13 +10,14 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::cache::{Cache, Uses};
 use crate::json::{self, Object, Value};
+use crate::limits;
 use crate::policy::callout::{Introspection, form_encode};
 use crate::policy::provider::Provider;
 use crate::policy::{Policy, ProviderId};
 use crate::secret::Fingerprint;
 use crate::time::UnixTime;
 use crate::verification::Refusal;
-use crate::verification::callout::{Call, Introspected};
+use crate::verification::callout::{Call, Introspected, Standing};
 use crate::verification::claims::{self, InvalidClaims, Statement};
 use crate::verification::principal::{Principal, Validity};
 
@@ -24,6 +25,8 @@ use crate::verification::principal::{Principal, Validity};
 #[derive(Debug)]
 pub struct Answer {
     pub principal: Rc<Principal>,
+    /// The answer as base64url JSON, where the policy forwards it.
+    pub payload: Option<Rc<str>>,
     /// Whether it names scopes at all: a JWT keeps its own where it does not.
     pub has_scopes: bool,
     pub at: UnixTime,
@@ -37,6 +40,8 @@ pub struct Answer {
 pub struct Answers {
     active: Cache<Rc<Answer>>,
     refused: Cache<Refusal>,
+    /// Tokens that were active a short while ago, whatever is remembered of them.
+    lately_active: Cache<()>,
     uses: Uses,
 }
 
@@ -48,12 +53,13 @@ enum NoAnswer {
 }
 
 /// RFC 7662 §2.1. The token is form-encoded: it must not be able to add a parameter.
-pub fn call(introspection: &Introspection, token: &[u8]) -> Call {
+pub fn call(introspection: &Introspection, token: &[u8], standing: Standing) -> Call {
     let mut body = b"token=".to_vec();
     form_encode(token, &mut body);
     body.extend_from_slice(b"&token_type_hint=access_token");
     Call {
         endpoint: introspection.endpoint.clone(),
+        standing,
         method: "POST",
         headers: vec![
             (
@@ -86,15 +92,13 @@ fn read(
         return Err(Refusal::Issuer.into());
     }
     check_use(&answer)?;
-    let mut principal = claims::judge(policy, id, provider, &answer, Statement::Answer, now)
+    let principal = claims::judge(policy, id, provider, &answer, Statement::Answer, now)
         .map_err(Refusal::Claims)?;
-    if policy.forward.payload_header.is_some() {
-        let payload = URL_SAFE_NO_PAD.encode(body.trim_ascii());
-        principal.payload = Some(payload.into());
-    }
+    let payload = || URL_SAFE_NO_PAD.encode(body.trim_ascii()).into();
     Ok(Answer {
         principal: Rc::new(principal),
-        has_scopes: answer.get("scope").is_some(),
+        payload: policy.forward.payload_header.is_some().then(payload),
+        has_scopes: claims::names_scopes(provider, &answer),
         at: now,
     })
 }
@@ -150,7 +154,13 @@ impl Answer {
         principal
             .prepared(policy)
             .map(Rc::new)
-            .ok_or(Refusal::Claims(InvalidClaims::ControlCharacter))
+            .map_err(|_| Refusal::Claims(InvalidClaims::Unforwardable))
+    }
+
+    /// Memory that it takes, about.
+    fn bytes(&self) -> usize {
+        let payload = self.payload.as_ref().map_or(0, |payload| payload.len());
+        self.principal.bytes().saturating_add(payload)
     }
 
     pub fn validity(&self) -> &Validity {
@@ -165,6 +175,7 @@ impl Answers {
         Answers {
             active: Cache::new(capacity),
             refused: Cache::new(capacity),
+            lately_active: Cache::new(limits::LATELY_ACTIVE_TOKENS),
             uses: Uses::default(),
         }
     }
@@ -185,6 +196,18 @@ impl Answers {
         };
         *count = count.saturating_add(1);
         known
+    }
+
+    /// Whether a token was active a short while ago.
+    pub fn was_active(&mut self, token: Fingerprint, now: UnixTime) -> bool {
+        self.lately_active.get(token, now).is_some()
+    }
+
+    /// What was remembered until a time, before the clock was set back.
+    pub fn forget(&mut self) {
+        self.active.clear();
+        self.refused.clear();
+        self.lately_active.clear();
     }
 
     pub fn take_uses(&mut self) -> Uses {
@@ -211,16 +234,22 @@ impl Answers {
                 let answer = Rc::new(answer);
                 let forgotten = now.plus(introspection.cache_ttl);
                 let expires = answer.validity().expires.unwrap_or(UnixTime::FAR_FUTURE);
-                let known = Rc::clone(&answer);
+                let (known, bytes) = (Rc::clone(&answer), answer.bytes());
+                self.refused.forget(token);
                 self.active
-                    .insert(token, known, expires.min(forgotten), now);
+                    .insert(token, known, bytes, expires.min(forgotten), now);
+                self.lately_active
+                    .insert(token, (), 0, now.plus(limits::LATELY), now);
                 Introspected::Active(answer)
             }
             Err(NoAnswer::Refused(refusal)) => {
+                // What was said before is said no more, whatever a clock that is set back makes of it.
+                self.active.forget(token);
+                self.lately_active.forget(token);
                 // What comes into force in a moment must not be refused for longer.
                 if refusal != Refusal::Claims(InvalidClaims::NotYetValid) {
                     let expires = now.plus(introspection.negative_cache_ttl);
-                    self.refused.insert(token, refusal, expires, now);
+                    self.refused.insert(token, refusal, 0, expires, now);
                 }
                 Introspected::Refused(refusal)
             }

@@ -6,6 +6,7 @@ use crate::keys::KeySet;
 use crate::policy::ProviderId;
 use crate::policy::provider::{Keys, Provider};
 use crate::time::UnixTime;
+use crate::verification::is_fresh;
 
 /// Fetched sets, indexed by `ProviderId`; inline sets live in the policy.
 #[derive(Debug)]
@@ -38,21 +39,26 @@ impl HeldKeys {
                 .0
                 .get(id.0)?
                 .as_ref()
-                .filter(|fetched| now.since(fetched.at) <= remote.max_staleness)
+                .filter(|fetched| is_fresh(fetched.at, remote.max_staleness, now))
                 .map(|fetched| &fetched.set),
             Keys::None => None,
         }
     }
 
-    /// Replaces the set of a provider; an older one than is held is not taken.
+    /// Replaces the set of a provider.
     pub fn adopt(&mut self, id: ProviderId, set: KeySet, at: UnixTime) {
-        if let Some(slot) = self.0.get_mut(id.0)
-            && slot.as_ref().is_none_or(|held| held.at <= at)
-        {
+        if let Some(slot) = self.0.get_mut(id.0) {
             *slot = Some(Fetched {
                 set: Rc::new(set),
                 at,
             });
+        }
+    }
+
+    /// The clock was set back to `now`: no set is younger.
+    pub fn set_back(&mut self, now: UnixTime) {
+        for fetched in self.0.iter_mut().flatten() {
+            fetched.at = fetched.at.min(now);
         }
     }
 }

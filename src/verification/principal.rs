@@ -32,8 +32,6 @@ pub struct Principal {
     pub status: Option<Reference>,
     /// `cnf` of a certificate-bound token (RFC 8705 §3.1).
     pub confirmation: Option<[u8; 32]>,
-    /// The claims as base64url JSON, where the policy forwards them.
-    pub payload: Option<Box<str>>,
     pub outgoing: Outgoing,
 }
 
@@ -68,6 +66,12 @@ pub struct Validity {
     pub expires: Option<UnixTime>,
 }
 
+/// A fact that goes into a header would not arrive there as it is: a control character would begin
+/// another header, and white space at an end is not a part of a header's value (RFC 9110 §5.5), so
+/// that `"admin "` would become `admin`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Unforwardable;
+
 /// What stands for a provider's name where there is none.
 const API_KEYS: &str = "api_keys";
 
@@ -93,15 +97,12 @@ impl Principal {
         }
     }
 
-    /// With what goes out for it; `None` where an identity header would hold a control character.
-    pub(super) fn prepared(mut self, policy: &Policy) -> Option<Self> {
+    /// With what goes out for it, where all of it would arrive as it is.
+    pub(super) fn prepared(mut self, policy: &Policy) -> Result<Self, Unforwardable> {
         let names = policy.forward.headers.iter();
         let headers: Vec<Option<Rc<str>>> = names
             .map(|(_, identity)| self.identity(policy, *identity))
-            .collect();
-        if headers.iter().flatten().any(|value| has_control(value)) {
-            return None;
-        }
+            .collect::<Result<_, _>>()?;
         let clean = |text: &Rc<str>| !text.is_empty() && !has_control(text);
         self.outgoing = Outgoing {
             headers,
@@ -112,11 +113,15 @@ impl Principal {
                 scopes: Some(self.scopes.text()).filter(clean),
             },
         };
-        Some(self)
+        Ok(self)
     }
 
-    fn identity(&self, policy: &Policy, identity: Identity) -> Option<Rc<str>> {
-        match identity {
+    fn identity(
+        &self,
+        policy: &Policy,
+        identity: Identity,
+    ) -> Result<Option<Rc<str>>, Unforwardable> {
+        let text = match identity {
             Identity::Subject => self.subject.clone(),
             Identity::ClientId => self.client_id.clone(),
             Identity::Scopes => Some(self.scopes.text()).filter(|scopes| !scopes.is_empty()),
@@ -126,9 +131,38 @@ impl Principal {
                 None => Some(API_KEYS.into()),
             },
             Identity::KeyId => self.key_id.clone(),
-            Identity::Claim(id) => self.claims.get(id.0)?.as_ref().map(header_text),
-        }
+            Identity::Claim(id) => match self.claims.get(id.0).and_then(Option::as_ref) {
+                Some(claim) => Some(header_text(claim)?),
+                None => None,
+            },
+        };
+        text.map(forwardable).transpose()
     }
+
+    /// Memory that it takes, about: what is of no fixed size.
+    pub(super) fn bytes(&self) -> usize {
+        let texts = [
+            &self.subject,
+            &self.tenant,
+            &self.key_id,
+            &self.token_id,
+            &Some(self.scopes.text()),
+        ];
+        let texts = texts.into_iter().flatten().chain(&self.clients);
+        let headers = self.outgoing.headers.iter().flatten();
+        let audiences = self.audiences.iter().map(|audience| audience.len());
+        let claims = self.claims.iter().flatten().map(Value::bytes);
+        let status = self.status.iter().map(|reference| reference.uri.len());
+        let texts = texts.chain(headers).map(|text| text.len());
+        texts.chain(audiences).chain(claims).chain(status).sum()
+    }
+}
+
+fn forwardable(text: Rc<str>) -> Result<Rc<str>, Unforwardable> {
+    if has_control(&text) || text.trim().len() != text.len() {
+        return Err(Unforwardable);
+    }
+    Ok(text)
 }
 
 /// Most texts are ASCII, where a look at the bytes is enough.
@@ -140,13 +174,14 @@ fn has_control(text: &str) -> bool {
 }
 
 /// A claim as a header value: strings as they are, arrays joined with commas, the rest as JSON.
-fn header_text(value: &Value<'_>) -> Rc<str> {
-    match value {
+fn header_text(value: &Value<'_>) -> Result<Rc<str>, Unforwardable> {
+    Ok(match value {
         Value::String(s) => s.as_ref().into(),
         Value::Array(items) => {
-            let items: Vec<Rc<str>> = items.iter().map(header_text).collect();
+            let items = items.iter().map(|item| forwardable(header_text(item)?));
+            let items: Vec<Rc<str>> = items.collect::<Result<_, _>>()?;
             items.join(",").into()
         }
         other => other.to_string().into(),
-    }
+    })
 }

@@ -9,7 +9,7 @@ use crate::policy::api_keys::ApiKeyTable;
 use crate::policy::callout::{RemoteApiKeys, RevocationList};
 use crate::policy::provider::{Endpoint, Keys, RemoteKeys};
 use crate::policy::{self, Policy, ProviderId};
-use crate::verification::callout::{Call, Service};
+use crate::verification::callout::{Call, Service, Standing};
 use crate::verification::principal::Issuer;
 use crate::verification::revocation::{Kind, Retention};
 
@@ -229,6 +229,7 @@ impl Source {
         }
         Call {
             endpoint,
+            standing: Standing::Known,
             method: "GET",
             headers: vec![("accept", accept.into())],
             body: Vec::new(),

@@ -14,12 +14,16 @@ const API_KEY: &str = "an-api-key-of-these-tests";
 
 /// Tokens in four places, API keys in two; a rule for each kind, one for both, an open one.
 fn everywhere(key: &Key) -> Filter {
+    Filter::new(everywhere_with(key, json!({})))
+}
+
+fn everywhere_with(key: &Key, changes: Value) -> Value {
     let places = json!({
         "headers": [{ "name": "authorization", "prefix": "Bearer " }, { "name": "x-token" }, { "name": "x-literal", "prefix": "Token=" }],
         "query": ["access_token"],
         "cookies": ["session"],
     });
-    Filter::new(json!({
+    let config = json!({
         "providers": { "corp": amended(provider([key]), json!({ "from": places })) },
         "api_keys": {
             "from": [{ "header": "x-api-key" }, { "header": "authorization", "scheme": "ApiKey" }],
@@ -33,7 +37,8 @@ fn everywhere(key: &Key) -> Filter {
             { "match": { "path": { "prefix": "/key" } }, "credentials": ["api_keys"] },
             {},
         ],
-    }))
+    });
+    amended(config, changes)
 }
 
 #[test]
@@ -56,7 +61,48 @@ fn the_scheme() {
         ("DPoP", with(format!("DPoP {token}")), MISSING),
         ("a longer word", with(format!("Bearerx {token}")), MISSING),
         ("no space", with(format!("Bearer{token}")), MISSING),
-        ("a tab", with(format!("Bearer\t{token}")), MISSING),
+        ("a tab", with(format!("Bearer\t{token}")), MALFORMED),
+        ("a tab alone", with("Bearer\t".into()), MALFORMED),
+        (
+            "a tab and a space",
+            with(format!("Bearer\t {token}")),
+            MALFORMED,
+        ),
+        (
+            "a space and a tab",
+            with(format!("Bearer \t{token}")),
+            MALFORMED,
+        ),
+        (
+            "a no-break space",
+            with(format!("Bearer\u{a0}{token}")),
+            MALFORMED,
+        ),
+        (
+            "a no-break space before",
+            with(format!("\u{a0}Bearer {token}")),
+            MALFORMED,
+        ),
+        (
+            "a no-break space before, alone",
+            with("\u{a0}Bearer".into()),
+            MALFORMED,
+        ),
+        (
+            "an em space",
+            with(format!("Bearer\u{2003}{token}")),
+            MALFORMED,
+        ),
+        (
+            "a vertical tab",
+            with(format!("bearer\u{b}{token}")),
+            MALFORMED,
+        ),
+        (
+            "a tab in a list",
+            with(format!("Basic dXNlcg==, Bearer\t{token}")),
+            AMBIGUOUS,
+        ),
         ("a colon", with(format!("Bearer: {token}")), MISSING),
         ("an empty header", with(String::new()), MISSING),
         (
@@ -568,4 +614,148 @@ fn the_longest_credential_is_the_operators() {
     let bloated = key.token_with(header, json!({}));
     let answer = Filter::new(only(provider([&key]))).ask(&get("/").bearer(bloated));
     assert_eq!(answer.code(), "REQUEST_TOO_LARGE");
+}
+
+/// What some parser reads as a credential is one: a rule that asks for none refuses it all the same, and where no rule
+/// looks it does not go on.
+#[test]
+fn a_scheme_before_odd_white_space_is_its_credential() {
+    let key = Key::new("ES256", "k");
+    let config = json!({
+        "providers": { "corp": provider([&key]) },
+        "api_keys": { "from": [{ "header": "authorization", "scheme": "ApiKey" }], "keys": [api_key("ci", &sha256(API_KEY))] },
+        "rules": [
+            { "match": { "path": { "prefix": "/optional" } }, "access": "optional" },
+            { "match": { "path": { "prefix": "/open" } }, "access": "anonymous" },
+        ],
+    });
+    let mut filter = Filter::new(config);
+    for space in [
+        "\t", " \t", "\u{a0}", "\u{2003}", "\u{85}", "\u{b}", "\u{c}",
+    ] {
+        for scheme in ["Bearer", "ApiKey"] {
+            let expected = match scheme {
+                "Bearer" => MALFORMED,
+                _ => "INVALID_API_KEY",
+            };
+            let forged = format!("{scheme}{space}forged");
+            let ask = |path| get(path).with("authorization", &forged);
+            assert_eq!(filter.ask(&ask("/optional")).code(), expected, "{forged:?}");
+            let answer = filter.ask(&ask("/open"));
+            assert_eq!(answer.forwarded("authorization"), [""; 0], "{forged:?}");
+        }
+    }
+    let other = get("/open").with("authorization", "Basic\tdXNlcjpwYXNz");
+    assert_eq!(filter.ask(&other).forwarded("authorization").len(), 1);
+}
+
+#[test]
+fn an_anonymous_rule_looks_for_no_credential() {
+    let key = Key::new("ES256", "k");
+    let token = key.token(json!({}));
+    let rule = json!({ "match": { "path": { "prefix": "/open" } }, "access": "anonymous" });
+    for unmatched in ["deny", "anonymous"] {
+        let changes = json!({ "rules": [rule], "unmatched": unmatched });
+        let mut filter = Filter::new(everywhere_with(&key, changes));
+        let path = match unmatched {
+            "deny" => "/open",
+            _ => "/elsewhere",
+        };
+        filter.table(&[
+            ("a token", get(path).bearer(&token), PASSES),
+            ("a forged one", get(path).bearer("x.y.z"), PASSES),
+            (
+                "a token and a key",
+                get(path).bearer(&token).with("x-api-key", API_KEY),
+                PASSES,
+            ),
+            (
+                "a token in two places",
+                get(&format!("{path}?access_token=a")).bearer(&token),
+                PASSES,
+            ),
+            (
+                "two headers",
+                get(path).bearer(&token).bearer(&token),
+                AMBIGUOUS,
+            ),
+            (
+                "two keys",
+                get(path)
+                    .with("x-api-key", API_KEY)
+                    .with("x-api-key", API_KEY),
+                AMBIGUOUS,
+            ),
+            (
+                "a comma",
+                get(path).bearer(format!("{token},{token}")),
+                AMBIGUOUS,
+            ),
+            (
+                "a hidden one",
+                get(path).with("authorization", "Basic x, Bearer y"),
+                AMBIGUOUS,
+            ),
+            (
+                "a parameter twice",
+                get(&format!("{path}?access_token=a&access_token=b")),
+                AMBIGUOUS,
+            ),
+            (
+                "a cookie twice",
+                get(path).with("cookie", "session=a; session=b"),
+                AMBIGUOUS,
+            ),
+        ]);
+        let answer = filter.ask(&get(path).bearer(&token).with("x-api-key", API_KEY));
+        assert_eq!(answer.forwarded("authorization"), [""; 0]);
+        assert_eq!(answer.forwarded("x-api-key"), [""; 0]);
+    }
+}
+
+/// Names and separators as laxer parsers read them.
+#[test]
+fn what_other_parsers_take_for_a_credential() {
+    let key = Key::new("ES256", "k");
+    let token = key.token(json!({}));
+    let mut filter = everywhere(&key);
+    filter.table(&[
+        (
+            "a semicolon hides a parameter",
+            get(&format!("/?a=1;access_token={token}")),
+            AMBIGUOUS,
+        ),
+        (
+            "behind an ampersand",
+            get(&format!("/?b&a;access_token={token}&c")),
+            AMBIGUOUS,
+        ),
+        ("an escaped name", get("/?a;access%5ftoken=x"), AMBIGUOUS),
+        ("a semicolon that hides nothing", get("/?a=1;b=2"), MISSING),
+        (
+            "a semicolon in the parameter",
+            get("/?access_token=a;b"),
+            MALFORMED,
+        ),
+        (
+            "white space behind a cookie's name",
+            get("/").with("cookie", format!("session ={token}")),
+            PASSES,
+        ),
+        (
+            "a tab behind it",
+            get("/").with("cookie", format!("a=b;\tsession\t={token}")),
+            PASSES,
+        ),
+        (
+            "twice",
+            get("/").with("cookie", "session=a; session =b"),
+            AMBIGUOUS,
+        ),
+        (
+            "white space before the value",
+            get("/").with("cookie", format!("session= {token}")),
+            MALFORMED,
+        ),
+    ]);
 }

@@ -23,7 +23,7 @@ use portcullis::time::UnixTime;
 use portcullis::verification::State;
 use portcullis::verification::callout::{Callout, Fetch, Reply};
 use portcullis::verification::principal::Issuer;
-use portcullis::verification::revocation::Progress;
+use portcullis::verification::revocation::{Progress, Slot};
 use portcullis::verification::signature::Verifier;
 use portcullis::verification::source::{Document, SourceId};
 use serde_json::Value;
@@ -96,6 +96,9 @@ pub struct Filter {
     pub now: UnixTime,
     /// What the connection's client showed.
     pub certificate: Option<[u8; 32]>,
+    /// What workers share of the first provider's list.
+    list_head: Option<Vec<u8>>,
+    writer: u64,
 }
 
 /// What came of the fetch of the first provider's keys.
@@ -124,6 +127,8 @@ impl Filter {
             state,
             now: UnixTime::from_secs(NOW),
             certificate: None,
+            list_head: None,
+            writer: 0,
         })
     }
 
@@ -148,9 +153,22 @@ impl Filter {
         let Ok(Progress::Complete(update)) = progress else {
             panic!("{page}");
         };
-        let published = list.publish(update, None, 1, self.now, self.now);
-        published.expect("nobody else publishes");
-        while list.next_write(self.now).is_some() {}
+        self.writer += 1;
+        let head = self.list_head.as_deref();
+        let claim = list.publish(update, head, self.writer, self.now, self.now);
+        self.list_head = Some(claim.expect("nobody else publishes"));
+        while let Some(write) = list.next_write(self.now) {
+            if write.slot == Slot::Head {
+                self.list_head = Some(write.bytes);
+            }
+        }
+    }
+
+    /// The cursor that the first provider's list is polled with next; none asks for the whole list.
+    pub fn next_poll(&mut self) -> Option<String> {
+        let issuer = Issuer::Provider(ProviderId(0));
+        let list = self.state.list_mut(issuer).expect("a list");
+        list.poll([7; 16]).since()
     }
 
     pub fn begin(&mut self, ask: &Ask) -> Stage {
@@ -183,6 +201,29 @@ impl Filter {
         panic!("the client's certificate is asked for twice")
     }
 
+    /// The answer of a filter that asks an introspection endpoint, which says `answer`; and how often it asked.
+    pub fn ask_with(&mut self, ask: &Ask, answer: &Value) -> (Answer, usize) {
+        let (mut stage, mut asked) = (self.begin(ask), 0);
+        for _ in 0..4 {
+            let (waiting, reply) = match stage {
+                Stage::Answered(answer) => return (answer, asked),
+                Stage::Waits(waiting, Callout::ClientCertificate) => {
+                    (waiting, Reply::ClientCertificate(self.certificate))
+                }
+                Stage::Waits(waiting, Callout::Ask(question, _)) => {
+                    asked += 1;
+                    let (policy, body) = (Rc::clone(&self.policy), answer.to_string());
+                    let body = Ok(body.as_bytes());
+                    let reply = self.state.learn(&policy, &question, body, self.now);
+                    (waiting, reply)
+                }
+                Stage::Waits(_, callout) => panic!("waits for {callout:?}"),
+            };
+            stage = self.resume(waiting, ask, reply);
+        }
+        panic!("it asks without end")
+    }
+
     /// Asks each row twice: what is remembered must not change the answer.
     pub fn table(&mut self, rows: &[(&str, Ask, &str)]) {
         let mut wrong = String::new();
@@ -211,7 +252,14 @@ impl Filter {
             Counter::Denied(code) | Counter::ShadowDenied(code) => Some(code.name()),
         };
         let (reply, upstream) = match effects.outcome {
-            Outcome::Reply(reply) => (Some(reply), None),
+            Outcome::Refuse { edits, reply } => {
+                // What access logs show of a refused request.
+                let logged = edited(ask, &edits);
+                for (name, _) in &logged.0 {
+                    assert!(!self.policy.forward.is_identity(name.as_bytes()), "{name}");
+                }
+                (Some(reply), None)
+            }
             Outcome::Continue(edits) => (None, Some(edited(ask, &edits))),
         };
         let answer = Answer {
@@ -223,7 +271,9 @@ impl Filter {
                 .iter()
                 .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
                 .collect(),
-            audit: effects.audit.map(|line| line.text),
+            audit: effects
+                .audit
+                .map(|record| record.line(Some(b"192.0.2.7:1234"))),
         };
         answer.check(ask);
         Stage::Answered(answer)
@@ -324,6 +374,8 @@ impl Answer {
         let (status, error) = of_contract(code);
         assert_eq!(reply.status, status, "{code}");
         assert_eq!(self.header("cache-control"), Some("no-store"), "{code}");
+        let details = format!("portcullis_{}", code.to_ascii_lowercase());
+        assert_eq!(reply.details, details);
         let challenged = status == 401 || error == "insufficient_scope";
         let challenge = self.header("www-authenticate");
         assert_eq!(challenge.is_some(), challenged, "{code}");

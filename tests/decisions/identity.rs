@@ -1,5 +1,6 @@
 //! What upstreams learn about the caller, and from nobody else.
 
+use portcullis::effects;
 use serde_json::{Value, json};
 
 use super::harness::keys::{Key, amended, claims, decode, sha256};
@@ -76,6 +77,10 @@ fn a_clients_own_copies_are_removed_on_every_rule() {
                 (*name).to_owned(),
                 name.replace('-', "_"),
                 name.replacen('-', "_", 1),
+                // PHP and its heirs read dots as underscores, too.
+                name.replace('-', "."),
+                name.replacen('-', ".", 1),
+                name.replacen('-', "~", 1).to_uppercase(),
                 name.to_uppercase(),
                 name.to_uppercase().replace('-', "_"),
             ] {
@@ -84,7 +89,8 @@ fn a_clients_own_copies_are_removed_on_every_rule() {
         }
         let spoofed = spoofed
             .with("x-auth-subjects", "kept")
-            .with("xx-auth-subject", "kept");
+            .with("xx-auth-subject", "kept")
+            .with("x-auth2subject", "kept");
         let answer = filter.ask(&spoofed);
         assert_eq!(answer.code(), PASSES);
         let upstream = answer.upstream.unwrap().0;
@@ -97,7 +103,7 @@ fn a_clients_own_copies_are_removed_on_every_rule() {
                 .iter()
                 .filter(|(_, value)| value == b"kept")
                 .count(),
-            2
+            3
         );
     }
 }
@@ -183,6 +189,23 @@ fn what_could_break_out_of_a_header_refuses_the_request() {
             rows.push((bad, get("/").bearer(key.token(claims)), "INVALID_TOKEN"));
         }
     }
+    // HTTP takes white space at the ends away: `admin ` would arrive as `admin`.
+    for bad in [" admin", "admin ", " ", "admin\u{a0}", "\u{2003}admin"] {
+        for claims in [
+            json!({ "sub": bad }),
+            json!({ "roles": bad }),
+            json!({ "roles": ["a", bad, "b"] }),
+            json!({ "org": { "tenant": bad } }),
+            json!({ "client_id": bad }),
+        ] {
+            rows.push((bad, get("/").bearer(key.token(claims)), "INVALID_TOKEN"));
+        }
+    }
+    rows.push((
+        "white space within",
+        get("/").bearer(key.token(json!({ "sub": "a b", "roles": ["c d", ""] }))),
+        PASSES,
+    ));
     // Within JSON it is written as an escape, and what is not forwarded is no matter.
     rows.push((
         "in an object",
@@ -195,4 +218,42 @@ fn what_could_break_out_of_a_header_refuses_the_request() {
         PASSES,
     ));
     filter.table(&rows);
+}
+
+/// There are upstreams that take trailers for headers.
+#[test]
+fn trailers_bring_no_identity_and_no_credential() {
+    let key = Key::new("ES256", "k");
+    let trailers: Vec<(&[u8], &[u8])> = [
+        "grpc-status",
+        "x-auth-subject",
+        "X_Auth.Subject",
+        "x-auth-claims",
+        "authorization",
+        "x-api-key",
+        "cookie",
+        "digest",
+    ]
+    .map(|name| (name.as_bytes(), &b"root"[..]))
+    .into();
+    let removed = |changes: Value| {
+        let forward = json!({ "payload_header": "x-auth-claims" });
+        let filter = Filter::new(amended(config(&key, forward), changes));
+        effects::removed_trailers(&filter.policy, &trailers)
+            .map(|name| String::from_utf8_lossy(name).into_owned())
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    let identity = "x-auth-subject X_Auth.Subject x-auth-claims";
+    let credentials = "authorization x-api-key";
+    assert_eq!(removed(json!({})), format!("{identity} {credentials}"));
+    let cookies = amended(
+        provider([&key]),
+        json!({ "from": { "cookies": ["session"] } }),
+    );
+    let cookie = json!({ "providers": { "corp": cookies } });
+    assert_eq!(removed(cookie), format!("{identity} x-api-key cookie"));
+    let kept = json!({ "forward": { "credential": "keep", "payload_header": "x-auth-claims" } });
+    assert_eq!(removed(kept), identity);
+    assert_eq!(removed(json!({ "mode": "shadow" })), identity);
 }

@@ -128,6 +128,26 @@ fn a_key_says_what_it_is_for() {
         ("its algorithm", json!({ "alg": "RS256" }), PASSES),
         ("to verify", json!({ "key_ops": ["verify"] }), PASSES),
         (
+            "to verify, among others",
+            json!({ "key_ops": ["sign", "verify"] }),
+            PASSES,
+        ),
+        (
+            "to verify, twice",
+            json!({ "key_ops": ["verify", "verify"] }),
+            "UNKNOWN_KEY",
+        ),
+        (
+            "something else twice",
+            json!({ "key_ops": ["verify", "sign", "sign"] }),
+            "UNKNOWN_KEY",
+        ),
+        (
+            "an operation that is no text",
+            json!({ "key_ops": ["verify", 7] }),
+            "UNKNOWN_KEY",
+        ),
+        (
             "unknown members",
             json!({ "x5c": ["MIIB"], "x5t": "AAAA", "foo": 1 }),
             PASSES,

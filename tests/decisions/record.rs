@@ -100,6 +100,7 @@ fn the_audit_line() {
         "key_id",
         "source",
         "age_ms",
+        "address",
         "method",
         "path",
         "request_id",
@@ -120,6 +121,7 @@ fn the_audit_line() {
                 null,
                 "local",
                 null,
+                "192.0.2.7:1234",
                 "GET",
                 "/open/%61",
                 "id-1"
@@ -138,6 +140,7 @@ fn the_audit_line() {
                 null,
                 "local",
                 null,
+                "192.0.2.7:1234",
                 "POST",
                 "/write",
                 null
@@ -156,6 +159,7 @@ fn the_audit_line() {
                 "ci-2026",
                 "local",
                 null,
+                "192.0.2.7:1234",
                 "GET",
                 "/keys",
                 null
@@ -175,6 +179,7 @@ fn the_audit_line() {
                 null,
                 null,
                 null,
+                "192.0.2.7:1234",
                 "GET",
                 "/open",
                 null
@@ -193,6 +198,7 @@ fn the_audit_line() {
                 null,
                 null,
                 null,
+                "192.0.2.7:1234",
                 "GET",
                 "/a//b",
                 null
@@ -333,4 +339,31 @@ fn a_realm_is_the_operators() {
         answer.header("www-authenticate"),
         Some("Bearer realm=\"portcullis\"")
     );
+}
+
+/// Whatever a client sends, a line has some kilobytes at the most, and is JSON.
+#[test]
+fn a_line_is_short_whatever_is_in_it() {
+    let key = Key::new("ES256", "k");
+    let mut filter = Filter::new(config(&key, json!({ "audit": "all" })));
+    let long = |c: &str| c.repeat(60_000 / c.len());
+    for filler in ["\"", "\\", "a", "\u{1}", "é", "\u{2028}", "😀"] {
+        let ask = get(&format!("/{}", long(filler)))
+            .method(&long("M"))
+            .with("x-request-id", long(filler))
+            .bearer(key.token(json!({ "sub": "s".repeat(9000), "client_id": "c".repeat(2000) })));
+        let answer = filter.ask(&ask);
+        let line = answer.audit.as_ref().unwrap();
+        assert!(line.len() < 8 * 1024, "{} bytes of {filler:?}", line.len());
+        let audit = answer.audit();
+        for member in ["subject", "client_id", "path", "method", "request_id"] {
+            let length = audit[member].as_str().map_or(0, str::len);
+            assert!(length <= 1024, "{length} bytes of {member}");
+        }
+        // As much as there is room for, and whole characters.
+        let id = audit["request_id"].as_str().unwrap();
+        assert!(long(filler).starts_with(id) && id.len() > 150, "{id}");
+    }
+    let bytes = get("/").with("x-request-id", [0xff; 5000]);
+    assert!(filter.ask(&bytes).audit.unwrap().len() < 2048);
 }

@@ -183,12 +183,27 @@ fn json_is_read_strictly() {
             (
                 "a number that no double holds",
                 extra(r#""x":1e999"#),
-                PASSES,
+                MALFORMED,
             ),
             (
                 "four hundred digits",
                 extra(&format!("\"x\":{}", "9".repeat(400))),
+                MALFORMED,
+            ),
+            (
+                "three hundred digits",
+                extra(&format!("\"x\":{}", "9".repeat(300))),
                 PASSES,
+            ),
+            (
+                "the largest double",
+                extra(r#""x":[1.7976931348623157e308,-1.7976931348623157E+308,1e-999]"#),
+                PASSES,
+            ),
+            (
+                "beyond it, deep down",
+                extra(r#""x":[{"y":1.8e308}]"#),
+                MALFORMED,
             ),
             ("a hundred levels", extra(&nested(100)), PASSES),
             ("nested beyond the bound", extra(&nested(200)), MALFORMED),

@@ -4,6 +4,7 @@ pub mod client;
 pub mod envoy;
 pub mod faults;
 pub mod gateway;
+pub mod http2;
 pub mod keys;
 pub mod policy;
 pub mod refusal;

@@ -18,7 +18,7 @@ use crate::harness::now;
 use crate::harness::policy::{only, provider};
 use crate::harness::service::{Reply, Service};
 
-const PREFIX: &str = "http://authority.example.com/status/";
+pub const PREFIX: &str = "http://authority.example.com/status/";
 
 fn listed(key: &Key, changes: Value) -> Value {
     let settings = json!({ "cluster": "authority", "uri_prefix": PREFIX, "timeout": "1s" });
@@ -44,7 +44,7 @@ fn compressed(statuses: &[u8]) -> Vec<u8> {
 }
 
 /// The claims of a good list at `name`, whose statuses lie in these bytes.
-fn list(name: &str, bits: u8, statuses: &[u8]) -> Value {
+pub fn list(name: &str, bits: u8, statuses: &[u8]) -> Value {
     let now = now();
     json!({
         "sub": format!("{PREFIX}{name}"), "iat": now, "exp": now + 600, "ttl": 300,
@@ -52,13 +52,13 @@ fn list(name: &str, bits: u8, statuses: &[u8]) -> Value {
     })
 }
 
-fn sealed(key: &Key, claims: &Value) -> Vec<u8> {
+pub fn sealed(key: &Key, claims: &Value) -> Vec<u8> {
     let header = json!({ "alg": key.alg, "kid": key.kid, "typ": "statuslist+jwt" });
     key.seal(header.to_string(), claims.to_string())
         .into_bytes()
 }
 
-fn answered(body: impl Into<Vec<u8>>) -> Reply {
+pub fn answered(body: impl Into<Vec<u8>>) -> Reply {
     Reply::with(200, "application/statuslist+jwt", body)
 }
 

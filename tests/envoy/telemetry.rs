@@ -106,6 +106,7 @@ fn every_decision_is_audited_and_counted() {
                 "key_id",
                 "source",
                 "age_ms",
+                "address",
                 "method",
                 "path",
                 "request_id",
@@ -115,7 +116,14 @@ fn every_decision_is_audited_and_counted() {
                 "unknown member {member} of {line}"
             );
         }
-        for member in ["time", "decision", "method", "path", "request_id"] {
+        for member in [
+            "time",
+            "decision",
+            "address",
+            "method",
+            "path",
+            "request_id",
+        ] {
             assert!(!line[member].is_null(), "{member} of {line}");
         }
     }

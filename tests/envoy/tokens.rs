@@ -154,9 +154,10 @@ fn claims_are_checked() {
                 );
             }
         }
-        rows.passes(
+        rows.refuses(
             "a number that fits nowhere, in a claim that nobody asks about",
             raw("\"big\":1e999"),
+            "MALFORMED_TOKEN",
         );
 
         let typ = |typ: Value| get("/").bearer(key.token_with(json!({ "typ": typ }), json!({})));

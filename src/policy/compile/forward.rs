@@ -70,7 +70,7 @@ impl Compiler<'_> {
         }))
     }
 
-    /// Two names that differ in `_` and `-` alone are one name to many an upstream.
+    /// Two names that differ in punctuation alone are one name to many an upstream.
     fn free_name(
         &mut self,
         name: &str,

@@ -2,6 +2,7 @@
 
 use crate::config::reader::{At, quoted};
 use crate::policy::compile::Compiler;
+use crate::policy::forward;
 
 /// Envoy owns these fields, or hop by hop nobody does (RFC 9110 §7.6.1): to set or remove them
 /// would change what a request is, not what it says.
@@ -26,9 +27,11 @@ pub(super) fn is_token(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(tchar)
 }
 
-/// A header's name as a careless upstream sees it: CGI and its heirs write `_` for `-`.
+/// A header's name as a careless upstream sees it.
 pub(super) fn folded(name: &str) -> String {
-    name.to_ascii_lowercase().replace('_', "-")
+    name.bytes()
+        .map(|b| char::from(forward::folded(b)))
+        .collect()
 }
 
 impl Compiler<'_> {

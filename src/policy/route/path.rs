@@ -8,9 +8,8 @@ use regex_lite::RegexBuilder;
 use crate::policy::route::InvalidMatch;
 use crate::request::path::{CanonicalPath, Oddities, PathFault};
 
-/// An expression may cost time in proportion to its size for each byte of a path. This is
-/// room for some thousand characters; one of a few dozen takes milliseconds at most for the
-/// longest path that Envoy lets in (60 KiB).
+/// An expression may cost time in proportion to its size for each byte of a path, of which there are
+/// [`crate::limits::REGEX_PATH_BYTES`] at the most. This is room for some thousand characters.
 const REGEX_BYTES: usize = 32 * 1024;
 
 /// Segments that lead to a rule, and what may follow them. The default matches every path.

@@ -123,17 +123,20 @@ impl<'p, F: Fn(usize) -> bool> Search<'p, F> {
     }
 
     /// `matches` tells whether a rule's expression does.
-    pub(super) fn finish(mut self, matches: impl Fn(usize) -> bool) -> Option<usize> {
+    pub(super) fn finish<E>(
+        mut self,
+        matches: impl Fn(usize) -> Result<bool, E>,
+    ) -> Result<Option<usize>, E> {
         self.regexes.sort_unstable();
         for rule in &self.regexes {
             if !self.is_earlier(*rule) {
                 break;
             }
-            if (self.holds)(*rule) && matches(*rule) {
-                return Some(*rule);
+            if (self.holds)(*rule) && matches(*rule)? {
+                return Ok(Some(*rule));
             }
         }
-        self.found
+        Ok(self.found)
     }
 
     fn consider(&mut self, rules: &[usize]) {

@@ -27,6 +27,10 @@ pub struct Replica {
     held: Option<Held>,
     /// What stood in the head's slot when it was last read or written.
     seen: Option<Box<[u8]>>,
+    /// Where the clock was set back: what the head of the list held says it is as of, and to when.
+    set_back: Option<(UnixTime, UnixTime)>,
+    /// The run of the list that was held then.
+    outdated: Option<u64>,
     task: Task,
 }
 
@@ -117,6 +121,8 @@ impl Replica {
             retention,
             held: None,
             seen: None,
+            set_back: None,
+            outdated: None,
             task: Task::Idle,
         }
     }
@@ -128,14 +134,35 @@ impl Replica {
 
     /// As of when the list is that this worker has.
     pub fn as_of(&self) -> Option<UnixTime> {
-        self.held.as_ref().map(|held| held.head.as_of)
+        let as_of = self.held.as_ref()?.head.as_of;
+        match self.set_back {
+            Some((of, to)) if of == as_of => Some(as_of.min(to)),
+            _ => Some(as_of),
+        }
+    }
+
+    /// The clock was set back to `now`: the list held is no younger. What it has forgotten may not
+    /// have ended yet, so the next poll asks for all of it.
+    pub fn set_back(&mut self, now: UnixTime) {
+        let as_of = self.as_of();
+        let Some((held, as_of)) = self.held.as_ref().zip(as_of) else {
+            return;
+        };
+        self.set_back = Some((held.head.as_of, as_of.min(now)));
+        self.outdated = Some(held.head.generation);
+    }
+
+    /// What tells the list that this worker has from every other one.
+    pub fn version(&self) -> Option<u64> {
+        self.held.as_ref().map(|held| held.head.writer)
     }
 
     /// A poll for what is new, or for the whole list where this worker is not in step with the
     /// others. `random` comes from the system's random source.
     pub fn poll(&self, random: [u8; 16]) -> Poll {
         let retention = self.shared_retention();
-        match self.in_step() {
+        let goes_on = |held: &&Held| self.outdated != Some(held.head.generation);
+        match self.in_step().filter(goes_on) {
             Some(held) => Poll::new(
                 self.kind,
                 held.head.key.clone(),

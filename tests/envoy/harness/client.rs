@@ -4,6 +4,8 @@
 use std::fmt;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::thread;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -16,6 +18,14 @@ pub struct Request {
     host: Option<Vec<u8>>,
     headers: Vec<(Vec<u8>, Vec<u8>)>,
     body: Vec<u8>,
+    /// Instead of a body of known length: what is sent one after the other, and behind it.
+    pieces: Option<Pieces>,
+}
+
+#[derive(Clone, Default)]
+pub struct Pieces {
+    pub body: Vec<Vec<u8>>,
+    pub trailers: Vec<(String, String)>,
 }
 
 pub fn get(path: impl AsRef<[u8]>) -> Request {
@@ -29,8 +39,12 @@ pub fn request(method: &str, path: impl AsRef<[u8]>) -> Request {
         host: Some(b"api.example.com".to_vec()),
         headers: Vec::new(),
         body: Vec::new(),
+        pieces: None,
     }
 }
+
+/// Long enough for Envoy to read one piece before the next.
+pub const BETWEEN_PIECES: Duration = Duration::from_millis(10);
 
 impl Request {
     /// Adds a header; a second one of the same name is a second line.
@@ -54,6 +68,39 @@ impl Request {
         self
     }
 
+    /// A body of no known length (RFC 9112 §7.1): each piece by itself, with a moment between them.
+    pub fn piece(mut self, piece: impl AsRef<[u8]>) -> Self {
+        let pieces = self.pieces.get_or_insert_default();
+        pieces.body.push(piece.as_ref().to_vec());
+        self
+    }
+
+    /// Sent behind the pieces.
+    pub fn trailer(mut self, name: &str, value: &str) -> Self {
+        let pieces = self.pieces.get_or_insert_default();
+        pieces.trailers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// What HTTP/2 has of it.
+    pub fn parts(&self) -> (http::Request<()>, Pieces) {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let host = self.host.as_deref().unwrap_or_default();
+        let mut head = http::Request::builder()
+            .method(self.method.as_str())
+            .uri(format!("http://{}{}", text(host), text(&self.path)))
+            .version(http::Version::HTTP_2);
+        for (name, value) in &self.headers {
+            head = head.header(name.as_slice(), value.as_slice());
+        }
+        let mut pieces = self.pieces.clone().unwrap_or_default();
+        if !self.body.is_empty() {
+            head = head.header("content-length", self.body.len());
+            pieces.body = vec![self.body.clone()];
+        }
+        (head.body(()).expect("a request"), pieces)
+    }
+
     pub fn send(&self, port: u16) -> io::Result<Answer> {
         let mut stream = self.begin(port)?;
         Answer::read(&mut stream, self.method == "HEAD")
@@ -63,7 +110,21 @@ impl Request {
     pub fn begin(&self, port: u16) -> io::Result<TcpStream> {
         let mut stream = TcpStream::connect(("127.0.0.1", port))?;
         stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_nodelay(true)?;
         stream.write_all(&self.bytes("close"))?;
+        if let Some(Pieces { body, trailers }) = &self.pieces {
+            for piece in body {
+                thread::sleep(BETWEEN_PIECES);
+                let size = format!("{:x}\r\n", piece.len());
+                stream.write_all(&[size.as_bytes(), piece, b"\r\n"].concat())?;
+            }
+            thread::sleep(BETWEEN_PIECES);
+            let trailers = trailers
+                .iter()
+                .map(|(name, value)| format!("{name}: {value}\r\n"));
+            let end = format!("0\r\n{}\r\n", trailers.collect::<String>());
+            stream.write_all(end.as_bytes())?;
+        }
         Ok(stream)
     }
 
@@ -89,6 +150,9 @@ impl Request {
             line(name, value);
         }
         line(b"connection", connection.as_bytes());
+        if self.pieces.is_some() {
+            line(b"transfer-encoding", b"chunked");
+        }
         if !self.body.is_empty() {
             line(b"content-length", self.body.len().to_string().as_bytes());
         }
@@ -225,6 +289,13 @@ impl Answer {
             method: text(&seen["method"]),
             path: text(&seen["path"]),
             headers: pairs.map(|pair| (text(&pair[0]), text(&pair[1]))).collect(),
+            trailers: seen["trailers"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .map(|pair| (text(&pair[0]), text(&pair[1])))
+                .collect(),
+            body_bytes: seen["body_bytes"].as_u64().unwrap_or_default(),
         })
     }
 
@@ -253,6 +324,8 @@ pub struct Seen {
     pub method: String,
     pub path: String,
     pub headers: Vec<(String, String)>,
+    pub trailers: Vec<(String, String)>,
+    pub body_bytes: u64,
 }
 
 impl Seen {

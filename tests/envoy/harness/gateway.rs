@@ -27,6 +27,9 @@ pub struct Setup {
     over_lds: bool,
     mutual_tls: bool,
     in_a_struct: bool,
+    /// Whether Envoy asks the filter about bodies while it holds the headers.
+    stop_iteration: bool,
+    virtual_hosts: Option<Value>,
     held_up: bool,
     twice: bool,
     module: fn() -> PathBuf,
@@ -50,6 +53,8 @@ impl Setup {
             over_lds: false,
             mutual_tls: false,
             in_a_struct: false,
+            stop_iteration: false,
+            virtual_hosts: None,
             held_up: false,
             twice: false,
             module,
@@ -123,6 +128,18 @@ impl Setup {
         self
     }
 
+    /// With `allow_on_headers_stop_iteration`, which other plugins need.
+    pub fn stop_iteration(mut self, allowed: bool) -> Self {
+        self.stop_iteration = allowed;
+        self
+    }
+
+    /// Instead of one that sends everything to the upstream.
+    pub fn virtual_hosts(mut self, virtual_hosts: Value) -> Self {
+        self.virtual_hosts = Some(virtual_hosts);
+        self
+    }
+
     /// A filter before ours lets each request wait for the milliseconds of `x-envoy-fault-delay-request`.
     pub fn held_up(mut self) -> Self {
         self.held_up = true;
@@ -149,6 +166,13 @@ impl Setup {
     pub fn try_start(mut self) -> Result<Gateway, Refused> {
         let upstream = Service::echo();
         self = self.cluster("upstream", upstream.port());
+        let cluster = self.clusters.last_mut().expect("just added");
+        cluster["typed_extension_protocol_options"] = json!({
+            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+                "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+                "explicit_http_config": { "http_protocol_options": { "enable_trailers": true } },
+            },
+        });
         let folder = Envoy::folder();
         fs::write(
             folder.join("bootstrap.json"),
@@ -248,6 +272,8 @@ impl Setup {
         .into_iter()
         .collect();
         log.insert("path".to_owned(), json!("%REQ(:PATH)%"));
+        log.insert("details".to_owned(), json!("%RESPONSE_CODE_DETAILS%"));
+        log.insert("header".to_owned(), json!("%REQ(X-AUTH-SUBJECT)%"));
         let access_log = json!({
             "@type": "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog",
             "path": folder.join("access.log"),
@@ -272,6 +298,11 @@ impl Setup {
             );
         }
         let route = json!({ "match": { "prefix": "/" }, "route": { "cluster": "upstream", "timeout": "15s" } });
+        let all = json!([{ "name": "all", "domains": ["*"], "routes": [route] }]);
+        let routes = json!({
+            "ignore_port_in_host_matching": true,
+            "virtual_hosts": self.virtual_hosts.as_ref().unwrap_or(&all),
+        });
         json!({
             "name": "envoy.filters.network.http_connection_manager",
             "typed_config": {
@@ -280,7 +311,9 @@ impl Setup {
                 "stream_idle_timeout": "15s",
                 "access_log": [{ "name": "envoy.access_loggers.file", "typed_config": access_log }],
                 "http_filters": filters,
-                "route_config": { "virtual_hosts": [{ "name": "all", "domains": ["*"], "routes": [route] }] },
+                "strip_trailing_host_dot": true,
+                "http_protocol_options": { "enable_trailers": true },
+                "route_config": routes,
             },
         })
     }
@@ -295,7 +328,7 @@ impl Setup {
                 .unwrap_or_else(|| self.policy.to_string());
             json!({ "@type": "type.googleapis.com/google.protobuf.StringValue", "value": text })
         };
-        json!({
+        let mut filter = json!({
             "@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm",
             "config": {
                 "name": "portcullis",
@@ -309,7 +342,12 @@ impl Setup {
                     "environment_variables": { "key_values": self.environment },
                 },
             },
-        })
+        });
+        // Envoys before 1.35 do not know the field.
+        if self.stop_iteration {
+            filter["config"]["allow_on_headers_stop_iteration"] = json!(true);
+        }
+        filter
     }
 }
 

@@ -20,6 +20,7 @@ pub struct Call {
     /// Names in lower case.
     pub headers: Vec<(String, Vec<u8>)>,
     pub body: Vec<u8>,
+    pub trailers: Vec<(String, Vec<u8>)>,
 }
 
 impl Call {
@@ -126,14 +127,14 @@ impl Service {
     /// An upstream that answers with what it received.
     pub fn echo() -> Self {
         Self::start(|call| {
-            let headers: Vec<_> = call
-                .headers
-                .iter()
-                .map(|(name, value)| json!([name, printable(value)]))
-                .collect();
-            let echo = Reply::json(
-                &json!({ "method": call.method, "path": call.path, "headers": headers, "body_bytes": call.body.len() }),
-            );
+            let pairs = |pairs: &[(String, Vec<u8>)]| -> Vec<_> {
+                let pair = |(name, value): &(String, Vec<u8>)| json!([name, printable(value)]);
+                pairs.iter().map(pair).collect()
+            };
+            let echo = Reply::json(&json!({
+                "method": call.method, "path": call.path, "headers": pairs(&call.headers),
+                "body_bytes": call.body.len(), "trailers": pairs(&call.trailers),
+            }));
             let delay = call
                 .header("x-upstream-delay-ms")
                 .and_then(|delay| delay.parse().ok());
@@ -256,25 +257,44 @@ fn read_call(connection: &TcpStream) -> io::Result<Call> {
         path,
         headers: Vec::new(),
         body: Vec::new(),
+        trailers: Vec::new(),
     };
-    loop {
-        line.clear();
-        reader.read_until(b'\n', &mut line)?;
-        let Some(colon) = line.iter().position(|byte| *byte == b':') else {
-            break;
-        };
-        // Header values reach the case as they came: only the white space around them is not theirs.
-        let name = String::from_utf8_lossy(&line[..colon]).to_ascii_lowercase();
-        call.headers
-            .push((name, line[colon + 1..].trim_ascii().to_vec()));
-    }
-    if let Some(length) = call
+    call.headers = read_fields(&mut reader)?;
+    if call.header("transfer-encoding").as_deref() == Some("chunked") {
+        loop {
+            line.clear();
+            reader.read_until(b'\n', &mut line)?;
+            let size = String::from_utf8_lossy(line.trim_ascii()).into_owned();
+            let size = u64::from_str_radix(&size, 16).map_err(io::Error::other)?;
+            if size == 0 {
+                break;
+            }
+            reader.by_ref().take(size).read_to_end(&mut call.body)?;
+            reader.read_until(b'\n', &mut Vec::new())?;
+        }
+        call.trailers = read_fields(&mut reader)?;
+    } else if let Some(length) = call
         .header("content-length")
         .and_then(|length| length.parse().ok())
     {
         reader.take(length).read_to_end(&mut call.body)?;
     }
     Ok(call)
+}
+
+/// Header or trailer fields, up to the line that ends them.
+fn read_fields(reader: &mut impl BufRead) -> io::Result<Vec<(String, Vec<u8>)>> {
+    let mut fields = Vec::new();
+    loop {
+        let mut line = Vec::new();
+        reader.read_until(b'\n', &mut line)?;
+        let Some(colon) = line.iter().position(|byte| *byte == b':') else {
+            return Ok(fields);
+        };
+        // Values reach the case as they came: only the white space around them is not theirs.
+        let name = String::from_utf8_lossy(&line[..colon]).to_ascii_lowercase();
+        fields.push((name, line[colon + 1..].trim_ascii().to_vec()));
+    }
 }
 
 fn perform(reply: Reply, mut connection: &TcpStream) -> io::Result<()> {
