@@ -4,6 +4,8 @@
 //! `PORTCULLIS_WASM` names the module (default: `target/wasm32-wasip1/release/portcullis.wasm`),
 //! `PORTCULLIS_PROVING_WASM` the one built with the feature `proving` (default: the same below `target/proving`),
 //! `ENVOY_BIN` the Envoy (default: `.cache/envoy/envoy`, then the PATH). `make test` provides them all.
+//! `PORTCULLIS_TEST_STOP_ITERATION=1` has every gateway run with `allow_on_headers_stop_iteration` (Envoy 1.35 and later);
+//! `make test-envoys` runs the cases on several Envoys, with it and without.
 
 #![allow(
     clippy::arithmetic_side_effects,

@@ -1,5 +1,6 @@
 //! An Envoy with the filter in front of an echoing upstream.
 
+use std::env;
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -27,11 +28,11 @@ pub struct Setup {
     over_lds: bool,
     mutual_tls: bool,
     in_a_struct: bool,
-    /// Whether Envoy asks the filter about bodies while it holds the headers.
-    stop_iteration: bool,
     virtual_hosts: Option<Value>,
     held_up: bool,
     twice: bool,
+    /// Envoy's `allow_on_headers_stop_iteration`: a pause at the headers then lets the body's callbacks run.
+    stop_iteration: bool,
     module: fn() -> PathBuf,
 }
 
@@ -53,10 +54,11 @@ impl Setup {
             over_lds: false,
             mutual_tls: false,
             in_a_struct: false,
-            stop_iteration: false,
             virtual_hosts: None,
             held_up: false,
             twice: false,
+            stop_iteration: env::var_os("PORTCULLIS_TEST_STOP_ITERATION")
+                .is_some_and(|on| on == "1"),
             module,
         }
     }
@@ -343,8 +345,8 @@ impl Setup {
                 },
             },
         });
-        // Envoys before 1.35 do not know the field.
         if self.stop_iteration {
+            // Written only where it is on: Envoys before 1.35 refuse a bootstrap with it.
             filter["config"]["allow_on_headers_stop_iteration"] = json!(true);
         }
         filter
