@@ -260,3 +260,60 @@ fn a_flood_of_denials_is_summed_up() {
         FLOOD - logged
     );
 }
+
+/// A line has some kilobytes at the most, and no second has more than a hundred of them.
+#[test]
+fn a_flood_of_long_paths_does_not_fill_the_disk() {
+    const FLOOD: usize = 600;
+    let (key, secret) = (Key::new("ES256", "k"), fresh_api_key());
+    let gateway = Gateway::start(policy(&key, &secret));
+    let before = gateway.log().len();
+    let start = Instant::now();
+    // Quotes take two bytes each where they are quoted.
+    let long = get(format!("/{}", "\"".repeat(50_000))).header("x-request-id", "\"".repeat(5_000));
+    for _ in 0..FLOOD {
+        let answer = gateway.send(&long);
+        assert_eq!(answer.status, 401, "{answer:?}");
+    }
+    let seconds = usize::try_from(start.elapsed().as_secs()).expect("a short while") + 2;
+    let grown = gateway.log().len() - before;
+    assert!(grown < seconds * 100 * 4096, "{grown} bytes in {seconds} s");
+    let mut logged = 0;
+    for line in audit_lines(&gateway.log()) {
+        logged += 1;
+        let length = |member: &str| line[member].as_str().map_or(0, str::len);
+        assert!((500..=1024).contains(&length("path")), "{line}");
+        assert!(length("request_id") <= 1024, "{line}");
+    }
+    assert!(logged >= 100, "{logged} lines");
+}
+
+/// A refusal says what it is by, and shows nothing that a client claims to be.
+#[test]
+fn an_access_log_shows_the_code_and_no_spoofed_identity() {
+    let (key, secret) = (Key::new("ES256", "k"), fresh_api_key());
+    let gateway = Gateway::start(policy(&key, &secret));
+    let expired = key.token(json!({ "exp": 1 }));
+    gateway.table(|rows| {
+        let spoofed = |path: &str| get(path).header("x-auth-subject", "root");
+        rows.refuses(
+            "expired",
+            spoofed("/log/expired").bearer(expired),
+            "TOKEN_EXPIRED",
+        );
+        rows.refuses("nothing", spoofed("/log/missing"), "MISSING_TOKEN");
+        rows.refuses("a bad path", spoofed("/log//double"), "AMBIGUOUS_PATH");
+        let good = spoofed("/log/good").bearer(key.token(json!({})));
+        rows.passes("good", good);
+    });
+    for (path, details, header) in [
+        ("/log/expired", "portcullis_token_expired", Value::Null),
+        ("/log/missing", "portcullis_missing_token", Value::Null),
+        ("/log//double", "portcullis_ambiguous_path", Value::Null),
+        ("/log/good", "via_upstream", json!("alice")),
+    ] {
+        let entry = gateway.access(path).expect("an access log entry");
+        assert_eq!(entry["details"], details, "{entry}");
+        assert_eq!(entry["header"], header, "{entry}");
+    }
+}
