@@ -260,6 +260,12 @@ fn compile_client(
         );
         SecretHash::NEVER
     });
+    if secret.is_of_nothing() {
+        fault(
+            "secret_hash",
+            "the hash of the empty string: expected that of a secret",
+        );
+    }
     let scopes = Scopes::parse(&scopes).unwrap_or_else(|_| {
         fault(
             "scopes",
@@ -377,6 +383,7 @@ mod tests {
     use super::*;
 
     const HASH: &str = "sha256:5765dbcd1f68e5c4ddf61d672a14821b850e58463b3f48ff63eb2f6bd5493752";
+    const EMPTY: &str = "sha256:E3B0C44298FC1C149AFBF4C8996FB92427AE41E4649B934CA495991B7852B855";
 
     /// A good configuration in which `from` is replaced.
     fn with(from: &str, to: &str) -> Result<Settings, Error> {
@@ -498,6 +505,7 @@ mod tests {
             (client, "id = \"gateway\"", "clients[1].id: already taken"),
             (HASH, "reader-secret", "clients[0].secret_hash: "),
             (HASH, "sha256:00", "clients[0].secret_hash: "),
+            (HASH, EMPTY, "clients[0].secret_hash: the hash of the empty"),
             ("\"data:read\"", "\"\"", "clients[0].scopes: required"),
             ("\"data:read\"", "\"a  b\"", "clients[0].scopes: "),
             ("\"data:read\"", "\"a a\"", "clients[0].scopes: "),

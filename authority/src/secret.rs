@@ -82,6 +82,11 @@ impl SecretHash {
         &self.0
     }
 
+    /// Whoever sent an empty secret would match it.
+    pub fn is_of_nothing(&self) -> bool {
+        *self == Self::of(b"")
+    }
+
     pub fn matches(&self, presented: &Secret) -> bool {
         let presented = Self::of(presented.expose().as_bytes());
         constant_time::verify_slices_are_equal(&self.0, &presented.0).is_ok()

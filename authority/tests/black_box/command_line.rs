@@ -2,9 +2,13 @@ use std::io::Write;
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Output, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::http::Request;
-use crate::server::{AUTHORITY, Folder, OPAQUE, READER, Server, TOUR, eventually};
+use crate::server::{
+    AUTHORITY, Folder, OPAQUE, PATIENCE, READER, Server, TOUR, eventually, tour_where,
+};
 
 fn run(args: &[&str], stdin: &str) -> Output {
     let mut child = Command::new(AUTHORITY)
@@ -20,6 +24,14 @@ fn run(args: &[&str], stdin: &str) -> Output {
         .unwrap()
         .write_all(stdin.as_bytes())
         .unwrap();
+    // A server that should have refused to start would not end by itself.
+    let begin = Instant::now();
+    while child.try_wait().unwrap().is_none() {
+        if begin.elapsed() > PATIENCE {
+            child.kill().unwrap();
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
     child.wait_with_output().unwrap()
 }
 
@@ -48,6 +60,25 @@ fn secrets_are_hashed_for_the_configuration() {
         );
     }
     assert!(!run(&["hash-secret"], "\n").status.success());
+}
+
+/// `sha256sum </dev/null`: whoever sent no secret would be that client.
+#[test]
+fn the_hash_of_nothing_is_no_secret_hash() {
+    const NOTHING: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    let folder = Folder::new();
+    let config = folder.file("authority.toml");
+    let args = ["serve", "--config", config.to_str().unwrap()];
+    for hash in [
+        NOTHING.to_owned(),
+        NOTHING.to_uppercase().replace("SHA", "sha"),
+    ] {
+        let tour = tour_where(&format!("secret_hash = \"{hash}\""));
+        folder.write("authority.toml", &tour);
+        for path in ["clients[0].secret_hash: ", "clients[6].secret_hash: "] {
+            refuses(&args, path);
+        }
+    }
 }
 
 #[test]

@@ -24,7 +24,7 @@ pub const OPAQUE: (&str, &str) = ("opaque", "opaque-secret-29d6b8f3a1c5e740");
 pub const GATEWAY: (&str, &str) = ("gateway", "gateway-secret-b5e803c7d1946fa2");
 
 /// What asks the operating system may take this long; nothing waits for it where all is well.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(20);
 
 pub struct Server {
     child: Child,
