@@ -126,6 +126,10 @@ impl KeyRing {
         let until = grace.map(|grace| now.saturating_add(grace));
         store.replace_signing_keys(&fresh, until, now)?;
         *current = Arc::new(Keys::from_rows(store.signing_keys(now)?)?);
+        // The keys that went are still in there. Rotated is rotated, whether they can be removed now or later.
+        if let Err(error) = store.empty_log() {
+            eprintln!("authority: the keys that were removed may still be on the disk: {error}");
+        }
         Ok(())
     }
 }

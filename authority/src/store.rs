@@ -49,8 +49,12 @@ pub enum Error {
     InUse(PathBuf),
     Io(PathBuf, io::Error),
     Json(serde_json::Error),
+    /// The write-ahead log could not be emptied: another process reads the database.
+    LogInUse,
     /// Written by a later version of this program.
     Newer(u32),
+    /// This SQLite does not overwrite what it deletes.
+    NoSecureDelete,
     Sqlite(rusqlite::Error),
 }
 
@@ -60,34 +64,52 @@ impl Store {
     /// Without a path the state lives in memory and ends with the process.
     pub fn open(path: Option<&Path>) -> Result<Self, Error> {
         let Some(path) = path else {
-            let mut only = Connection::open_in_memory()?;
-            migrate(&mut only)?;
-            return Ok(Self {
-                writer: Mutex::new(only),
-                reader: None,
-                _lock: None,
-            });
+            return Self::new(Connection::open_in_memory()?, None, None);
         };
         let lock = lock(path)?;
         // SQLite gives its other files the mode of the database, which holds private keys.
         private_file(path)?;
 
-        let mut writer = Connection::open(path)?;
+        let writer = Connection::open(path)?;
         writer.pragma_update(None, "journal_mode", "WAL")?;
         // In WAL mode only FULL syncs on every commit: what is answered is on the disk.
         writer.pragma_update(None, "synchronous", "FULL")?;
-        migrate(&mut writer)?;
         let reader = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        Self::new(writer, Some(reader), Some(lock))
+    }
+
+    fn new(
+        mut writer: Connection,
+        reader: Option<Connection>,
+        lock: Option<File>,
+    ) -> Result<Self, Error> {
+        // A private key that was dropped is to be gone, not a free page of the file.
+        let secure: bool =
+            writer.pragma_update_and_check(None, "secure_delete", true, |row| row.get(0))?;
+        if !secure {
+            return Err(Error::NoSecureDelete);
+        }
+        migrate(&mut writer)?;
         Ok(Self {
             writer: Mutex::new(writer),
-            reader: Some(Mutex::new(reader)),
-            _lock: Some(lock),
+            reader: reader.map(Mutex::new),
+            _lock: lock,
         })
     }
 
     /// Whether the database answers at all.
     pub fn ping(&self) -> Result<(), Error> {
         self.read(|tx| Ok(tx.query_row("SELECT 1", [], |_| Ok(()))?))
+    }
+
+    /// The write-ahead log holds pages as they once were until it is written over. This empties its file.
+    pub fn empty_log(&self) -> Result<(), Error> {
+        let connection = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let checkpoint = "PRAGMA wal_checkpoint(TRUNCATE)";
+        match connection.query_row(checkpoint, [], |row| row.get(0))? {
+            true => Err(Error::LogInUse),
+            false => Ok(()),
+        }
     }
 
     fn read<T>(&self, job: impl FnOnce(&Transaction<'_>) -> Result<T, Error>) -> Result<T, Error> {
@@ -166,6 +188,8 @@ impl fmt::Display for Error {
             Self::InUse(path) => write!(f, "{}: in use by another process", path.display()),
             Self::Io(path, error) => write!(f, "{}: {error}", path.display()),
             Self::Json(error) => write!(f, "a column holds no JSON: {error}"),
+            Self::LogInUse => f.write_str("the write-ahead log is in use by another process"),
+            Self::NoSecureDelete => f.write_str("this SQLite does not overwrite what it deletes"),
             Self::Newer(version) => write!(f, "written by a later version (schema {version})"),
             Self::Sqlite(error) => write!(f, "{error}"),
         }
@@ -202,25 +226,44 @@ mod tests {
         Ok(())
     }
 
-    /// No test can cut the power, but what keeps the state then can be asked for.
-    #[test]
-    fn every_commit_is_synced() -> Result<(), Error> {
-        let name = format!("authority-{}.db", std::process::id());
+    /// On a database of the test's own.
+    fn on_disk(name: &str, test: impl FnOnce(&Store) -> Result<(), Error>) -> Result<(), Error> {
+        let name = format!("authority-{}-{name}.db", std::process::id());
         let path = std::env::temp_dir().join(name);
         let store = Store::open(Some(&path))?;
-        let (journal, synchronous): (String, u8) = store.write(|tx| {
-            let journal = tx.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
-            let synchronous = tx.pragma_query_value(None, "synchronous", |row| row.get(0))?;
-            Ok::<_, Error>((journal, synchronous))
-        })?;
+        let result = test(&store);
         drop(store);
         for suffix in ["", ".lock"] {
             let file =
                 path.with_file_name(format!("{}{suffix}", path.file_name().unwrap().display()));
             std::fs::remove_file(file).unwrap();
         }
+        result
+    }
+
+    fn pragma<T: rusqlite::types::FromSql>(store: &Store, name: &str) -> Result<T, Error> {
+        store.write(|tx| Ok(tx.pragma_query_value(None, name, |row| row.get(0))?))
+    }
+
+    /// No test can cut the power, but what keeps the state then can be asked for.
+    #[test]
+    fn every_commit_is_synced() -> Result<(), Error> {
         const FULL: u8 = 2;
-        assert_eq!((journal.as_str(), synchronous), ("wal", FULL));
+        on_disk("synced", |store| {
+            assert_eq!(pragma::<String>(store, "journal_mode")?, "wal");
+            assert_eq!(pragma::<u8>(store, "synchronous")?, FULL);
+            Ok(())
+        })
+    }
+
+    #[test]
+    fn what_is_deleted_is_overwritten() -> Result<(), Error> {
+        const ON: u8 = 1;
+        on_disk("overwritten", |store| {
+            assert_eq!(pragma::<u8>(store, "secure_delete")?, ON);
+            Ok(())
+        })?;
+        assert_eq!(pragma::<u8>(&Store::open(None)?, "secure_delete")?, ON);
         Ok(())
     }
 

@@ -1,5 +1,7 @@
 use std::collections::HashSet;
+use std::path::Path;
 
+use rusqlite::Connection;
 use serde_json::Value;
 
 use crate::server::{EDWARD, Folder, READER, Server, WRITER, eventually, tour_where};
@@ -112,6 +114,45 @@ fn keys_outlive_the_process() {
     before.sort();
     assert_eq!(after, before);
     assert!(server.verify(&token).is_some());
+}
+
+/// RS256, ES256, EdDSA: as the database has them.
+fn private_keys(database: &Path) -> Vec<Vec<u8>> {
+    let connection = Connection::open(database).unwrap();
+    let mut query = connection
+        .prepare("SELECT private_key FROM signing_keys")
+        .unwrap();
+    let keys = query.query_map([], |row| row.get(0)).unwrap();
+    keys.map(Result::unwrap).collect()
+}
+
+#[test]
+fn a_dropped_key_is_gone_from_the_disk() {
+    let folder = Folder::new();
+    let database = folder.file("authority.db");
+    let server = Server::on_database(&database);
+    let is_on_disk = |key: &[u8]| {
+        ["authority.db", "authority.db-wal"]
+            .into_iter()
+            .any(|file| {
+                let bytes = std::fs::read(folder.file(file)).unwrap();
+                // The public half lies at the end of some: the middle is private in all of them.
+                let middle = &key[key.len() / 3..key.len() / 3 + 24];
+                bytes.windows(middle.len()).any(|window| window == middle)
+            })
+    };
+    let old = private_keys(&database);
+    assert_eq!(old.len(), 3);
+    assert!(old.iter().all(|key| is_on_disk(key)));
+    server
+        .admin("POST", "/keys/rotate?drop_old=true", "")
+        .expect(200);
+    let new = private_keys(&database);
+    assert!(new.iter().all(|key| is_on_disk(key)));
+    for key in &old {
+        assert!(!new.contains(key) && !is_on_disk(key));
+    }
+    assert!(server.verify(&server.token(READER)).is_some());
 }
 
 #[test]
