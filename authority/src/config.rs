@@ -19,6 +19,7 @@ use crate::secret::SecretHash;
 
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 9000);
 const DEFAULT_ADMIN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 9001);
+const DEFAULT_READ_TIMEOUT: Duration = Duration::from_secs(10);
 const DEFAULT_KEY_GRACE: Duration = Duration::from_secs(60 * 60);
 const DEFAULT_TOKEN_LIFETIME: Duration = Duration::from_secs(5 * 60);
 const DEFAULT_STATUS_TTL: Duration = Duration::from_secs(10);
@@ -31,6 +32,7 @@ pub struct Settings {
     pub admin: SocketAddr,
     pub database: Option<PathBuf>,
     pub key_grace: Duration,
+    pub read_timeout: Duration,
     pub status_list: StatusListSettings,
     pub clients: Clients,
 }
@@ -53,6 +55,8 @@ struct File {
     listen: Option<SocketAddr>,
     admin: Option<SocketAddr>,
     database: Option<PathBuf>,
+    /// How long a client may take to send a request's head, and again to send its body.
+    read_timeout: Option<Span>,
     /// How long a rotated key stays published.
     key_grace: Option<Span>,
     #[serde(default)]
@@ -149,6 +153,7 @@ fn compile(file: File) -> Result<Settings, Vec<Invalid>> {
         listen,
         admin,
         database,
+        read_timeout,
         key_grace,
         status_list,
         clients,
@@ -180,6 +185,12 @@ fn compile(file: File) -> Result<Settings, Vec<Invalid>> {
             ));
         }
     }
+    let read_timeout = seconds(
+        read_timeout,
+        DEFAULT_READ_TIMEOUT,
+        "read_timeout",
+        &mut faults,
+    );
     let key_grace = seconds(key_grace, DEFAULT_KEY_GRACE, "key_grace", &mut faults);
     let status_list = compile_status_list(status_list, &mut faults);
     if clients
@@ -199,6 +210,7 @@ fn compile(file: File) -> Result<Settings, Vec<Invalid>> {
         admin: admin.unwrap_or(DEFAULT_ADMIN),
         database,
         key_grace,
+        read_timeout,
         status_list,
         clients: Clients::new(clients),
     })
@@ -414,6 +426,7 @@ mod tests {
         assert_eq!(settings.listen, DEFAULT_LISTEN);
         assert_eq!(settings.admin, DEFAULT_ADMIN);
         assert_eq!(settings.database, None);
+        assert_eq!(settings.read_timeout, DEFAULT_READ_TIMEOUT);
         assert_eq!(settings.status_list.lifetime, DEFAULT_STATUS_LIFETIME);
         let reader = settings
             .clients
@@ -491,6 +504,11 @@ mod tests {
                 "audience = \"api-gateway\"",
                 "audience = \"\"",
                 "audience: ",
+            ),
+            (
+                "key_grace",
+                "read_timeout = \"0s\"\nkey_grace",
+                "read_timeout: ",
             ),
             ("key_grace = \"1h\"", "key_grace = \"1m\"", "key_grace: "),
             ("key_grace = \"1h\"", "key_grace = \"0s\"", "key_grace: "),

@@ -1,8 +1,8 @@
 //! Form bodies of the OAuth endpoints (RFC 6749 §3.2, appendix B).
 
 use axum::http::HeaderMap;
-use axum::http::header::CONTENT_TYPE;
 
+use crate::body;
 use crate::refusal::Refusal;
 
 /// Far above what any endpoint takes; bounds the search for duplicates.
@@ -14,16 +14,7 @@ pub struct Form(Vec<(String, String)>);
 
 impl Form {
     pub fn parse(headers: &HeaderMap, body: &[u8]) -> Result<Self, Refusal> {
-        let content_type = headers
-            .get(CONTENT_TYPE)
-            .and_then(|value| value.to_str().ok());
-        let media_type = content_type
-            .and_then(|value| value.split(';').next())
-            .unwrap_or_default();
-        if !media_type
-            .trim()
-            .eq_ignore_ascii_case("application/x-www-form-urlencoded")
-        {
+        if !body::is_of_type(headers, "application/x-www-form-urlencoded") {
             return Err(Refusal::InvalidRequest(
                 "expected application/x-www-form-urlencoded",
             ));

@@ -12,6 +12,7 @@ use crate::{keys, reply, store};
 
 #[derive(Debug)]
 pub enum Refusal {
+    BodyTooLarge,
     Internal(Internal),
     /// On the admin port, where the caller may know what is wrong with its JSON.
     InvalidBody(serde_json::Error),
@@ -21,6 +22,7 @@ pub enum Refusal {
     InvalidTarget,
     MethodNotAllowed,
     NotFound,
+    TooSlow,
     UnauthorizedClient(&'static str),
     UnsupportedGrantType,
 }
@@ -39,6 +41,11 @@ impl IntoResponse for Refusal {
         // Codes of RFC 6749 §5.2 and, for `invalid_target`, RFC 8707 §2.
         let detail;
         let (status, error, description) = match self {
+            Self::BodyTooLarge => (
+                S::PAYLOAD_TOO_LARGE,
+                "invalid_request",
+                "the body is too large",
+            ),
             Self::Internal(cause) => {
                 eprintln!("authority: internal error: {cause}");
                 (
@@ -73,6 +80,11 @@ impl IntoResponse for Refusal {
                 "the method is not supported here",
             ),
             Self::NotFound => (S::NOT_FOUND, "not_found", "there is nothing here"),
+            Self::TooSlow => (
+                S::REQUEST_TIMEOUT,
+                "invalid_request",
+                "the body did not come in time",
+            ),
             Self::UnauthorizedClient(why) => (S::BAD_REQUEST, "unauthorized_client", why),
             Self::UnsupportedGrantType => (
                 S::BAD_REQUEST,

@@ -1,13 +1,17 @@
 //! Two listeners over one state: the public endpoints, and the admin ones on a port of their own.
 
 use std::fmt;
-use std::future::Future;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::serve::Listener;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio::runtime;
 use tokio::signal::unix::{SignalKind, signal};
@@ -23,6 +27,10 @@ use crate::store::{self, Store};
 
 /// How long requests in flight may take to end after SIGTERM.
 const DRAIN: Duration = Duration::from_secs(5);
+
+/// Of a request's head, which browsers and proxies keep well below. No token comes in a header.
+const MAX_HEAD: usize = 16 * 1024;
+const MAX_HEADERS: usize = 64;
 
 pub struct App {
     pub settings: Settings,
@@ -63,24 +71,33 @@ async fn serve(app: Arc<App>) -> Result<(), Error> {
     announce(public.local_addr()?, admin.local_addr()?)?;
 
     let (stop, stopped) = watch::channel(());
+    let timeout = app.settings.read_timeout;
     let servers = async {
-        tokio::try_join!(
-            listen(public, endpoint::public(Arc::clone(&app)), stopped.clone()),
-            listen(admin, endpoint::admin(Arc::clone(&app)), stopped.clone()),
+        tokio::join!(
+            listen(
+                public,
+                endpoint::public(Arc::clone(&app)),
+                timeout,
+                stopped.clone()
+            ),
+            listen(
+                admin,
+                endpoint::admin(Arc::clone(&app)),
+                timeout,
+                stopped.clone()
+            ),
         )
     };
     tokio::pin!(servers);
     tokio::select! {
-        ended = &mut servers => return ended.map(|_| ()).map_err(Error::Io),
+        _ = &mut servers => return Ok(()),
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }
     drop(stop);
     // Whoever is still not done by then is cut off; what was answered is on disk.
-    match tokio::time::timeout(DRAIN, servers).await {
-        Ok(ended) => ended.map(|_| ()).map_err(Error::Io),
-        Err(_) => Ok(()),
-    }
+    let _ = tokio::time::timeout(DRAIN, servers).await;
+    Ok(())
 }
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, Error> {
@@ -89,16 +106,34 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, Error> {
         .map_err(|error| Error::Bind(address, error))
 }
 
-fn listen(
-    listener: TcpListener,
+/// As `axum::serve`, but with limits, of which that has none. The channel says "stop" by closing; what was begun by then is
+/// still done.
+async fn listen(
+    mut listener: TcpListener,
     router: Router,
+    timeout: Duration,
     mut stopped: watch::Receiver<()>,
-) -> impl Future<Output = io::Result<()>> {
-    // The channel says "stop" by closing.
-    let stop = async move { while stopped.changed().await.is_ok() {} };
-    axum::serve(listener, router)
-        .with_graceful_shutdown(stop)
-        .into_future()
+) {
+    let mut http = http1::Builder::new();
+    // A client that sends its head byte by byte would hold its connection for ever, and one that sends nothing too.
+    http.timer(TokioTimer::new())
+        .header_read_timeout(timeout)
+        .max_header_size(MAX_HEAD)
+        .max_headers(MAX_HEADERS);
+    let service = TowerToHyperService::new(router);
+    let connections = GracefulShutdown::new();
+    loop {
+        let (stream, _) = tokio::select! {
+            accepted = Listener::accept(&mut listener) => accepted,
+            _ = stopped.changed() => break,
+        };
+        let connection = http.serve_connection(TokioIo::new(stream), service.clone());
+        let connection = connections.watch(connection);
+        // That a client leaves, is too slow or speaks no HTTP is no fault of ours.
+        tokio::spawn(async { drop(connection.await) });
+    }
+    drop(listener);
+    connections.shutdown().await;
 }
 
 /// Whoever started us with port 0 reads here where we are.

@@ -5,11 +5,10 @@ pub mod faults;
 pub mod keys;
 pub mod revocations;
 
-use axum::body::Bytes;
 use serde::de::DeserializeOwned;
 
 use crate::refusal::Refusal;
 
-fn parse<T: DeserializeOwned>(body: &Bytes) -> Result<T, Refusal> {
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
     serde_json::from_slice(body).map_err(Refusal::InvalidBody)
 }

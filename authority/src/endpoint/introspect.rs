@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use serde_json::{Value, json};
 
+use crate::body::Body;
 use crate::client::Client;
 use crate::clock::UnixTime;
 use crate::form::Form;
@@ -20,7 +20,7 @@ use crate::store::Issued;
 pub async fn answer(
     State(app): State<Arc<App>>,
     headers: HeaderMap,
-    body: Bytes,
+    Body(body): Body,
 ) -> Result<Response, Refusal> {
     let now = UnixTime::now();
     app.blocking(move |app| introspect(app, &headers, &body, now))

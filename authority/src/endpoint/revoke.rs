@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 
+use crate::body::Body;
 use crate::clock::UnixTime;
 use crate::form::Form;
 use crate::refusal::Refusal;
@@ -16,7 +16,7 @@ use crate::server::App;
 pub async fn answer(
     State(app): State<Arc<App>>,
     headers: HeaderMap,
-    body: Bytes,
+    Body(body): Body,
 ) -> Result<StatusCode, Refusal> {
     let now = UnixTime::now();
     app.blocking(move |app| revoke(app, &headers, &body, now))

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use serde_json::json;
 
+use crate::body::Body;
 use crate::client::{Client, TokenFormat};
 use crate::clock::UnixTime;
 use crate::form::Form;
@@ -22,7 +22,7 @@ use crate::status_list;
 pub async fn answer(
     State(app): State<Arc<App>>,
     headers: HeaderMap,
-    body: Bytes,
+    Body(body): Body,
 ) -> Result<Response, Refusal> {
     let now = UnixTime::now();
     app.blocking(move |app| grant(app, &headers, &body, now))

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 const TIMEOUT: Duration = Duration::from_secs(20);
 
+#[derive(Clone)]
 pub struct Request {
     head: String,
     body: Vec<u8>,

@@ -10,6 +10,7 @@ mod faults;
 mod http;
 mod introspection;
 mod keys;
+mod limits;
 mod metadata;
 mod revocation;
 mod revocation_list;

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -11,6 +10,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::parse;
+use crate::body::Body;
 use crate::clock::{Rfc3339, Span, UnixTime};
 use crate::refusal::Refusal;
 use crate::reply;
@@ -55,7 +55,7 @@ pub async fn list(State(app): State<Arc<App>>) -> Result<Response, Refusal> {
     .await
 }
 
-pub async fn mint(State(app): State<Arc<App>>, body: Bytes) -> Result<Response, Refusal> {
+pub async fn mint(State(app): State<Arc<App>>, Body(body): Body) -> Result<Response, Refusal> {
     let Mint {
         client,
         scopes,
@@ -99,7 +99,7 @@ pub async fn mint(State(app): State<Arc<App>>, body: Bytes) -> Result<Response, 
 pub async fn rotate(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
-    body: Bytes,
+    Body(body): Body,
 ) -> Result<Response, Refusal> {
     let Rotate { grace, expires_at } = if body.is_empty() {
         Rotate::default()

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::Deserialize;
 
 use super::parse;
+use crate::body::Body;
 use crate::clock::Span;
 use crate::faults::{Fault, Instead};
 use crate::refusal::Refusal;
@@ -27,14 +27,14 @@ struct Entry {
     body: Option<String>,
 }
 
-pub async fn set(State(app): State<Arc<App>>, body: Bytes) -> Result<StatusCode, Refusal> {
+pub async fn set(State(app): State<Arc<App>>, Body(request): Body) -> Result<StatusCode, Refusal> {
     let Entry {
         path,
         delay,
         status,
         headers,
         body,
-    } = parse(&body)?;
+    } = parse(&request)?;
     if !path.starts_with('/') {
         return Err(Refusal::InvalidRequest("path: expected an absolute path"));
     }

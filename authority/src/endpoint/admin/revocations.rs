@@ -2,19 +2,19 @@
 
 use std::sync::Arc;
 
-use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::Response;
 use serde_json::json;
 
 use super::parse;
+use crate::body::Body;
 use crate::clock::UnixTime;
 use crate::refusal::Refusal;
 use crate::reply;
 use crate::revocation::{Entry, Revocation};
 use crate::server::App;
 
-pub async fn add(State(app): State<Arc<App>>, body: Bytes) -> Result<Response, Refusal> {
+pub async fn add(State(app): State<Arc<App>>, Body(body): Body) -> Result<Response, Refusal> {
     let now = UnixTime::now();
     app.blocking(move |app| {
         let entries: Vec<Entry> = if body.trim_ascii_start().starts_with(b"[") {
