@@ -4,6 +4,7 @@ Everything listens on loopback, on ports that the system picks, so that several 
 lives in a folder, with a log and a pid file per process: `down` ends what these name and nothing else.
 """
 
+import base64
 import json
 import os
 import signal
@@ -14,9 +15,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 # Public, like those of authority/tour.toml.
+GATEWAY_SECRET = "gateway-secret-b5e803c7d1946fa2"
 ENVIRONMENT = {
     "API_KEY_PEPPER": "a pepper for the tour, not for you",
-    "INTROSPECTION_SECRET": "gateway-secret-b5e803c7d1946fa2",
+    "INTROSPECTION_SECRET": GATEWAY_SECRET,
+    "LIST_AUTHORIZATION": "Basic " + base64.b64encode(f"gateway:{GATEWAY_SECRET}".encode()).decode(),
 }
 
 

@@ -86,6 +86,15 @@ impl Clients {
         self.verify(&credentials)
     }
 
+    /// What is for resource servers alone besides introspection: the lists that they poll.
+    pub fn authenticate_introspector(&self, headers: &HeaderMap) -> Result<(), Refusal> {
+        if self.authenticate_basic(headers)?.may_introspect {
+            Ok(())
+        } else {
+            Err(Refusal::AccessDenied("this client may not introspect"))
+        }
+    }
+
     /// By HTTP Basic alone: what resource servers do at the introspection endpoint.
     pub fn authenticate_basic(&self, headers: &HeaderMap) -> Result<&Client, Refusal> {
         self.verify(&basic(headers)?.ok_or(Refusal::InvalidClient)?)

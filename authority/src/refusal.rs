@@ -12,6 +12,7 @@ use crate::{keys, reply, store};
 
 #[derive(Debug)]
 pub enum Refusal {
+    AccessDenied(&'static str),
     BodyTooLarge,
     Internal(Internal),
     /// On the admin port, where the caller may know what is wrong with its JSON.
@@ -41,6 +42,7 @@ impl IntoResponse for Refusal {
         // Codes of RFC 6749 §5.2 and, for `invalid_target`, RFC 8707 §2.
         let detail;
         let (status, error, description) = match self {
+            Self::AccessDenied(why) => (S::FORBIDDEN, "access_denied", why),
             Self::BodyTooLarge => (
                 S::PAYLOAD_TOO_LARGE,
                 "invalid_request",

@@ -1,4 +1,4 @@
-//! `GET /revocations[?since=CURSOR]`, and the same for API keys at `/api-keys/revocations`
+//! `GET /revocations[?since=CURSOR]`, and the same for API keys at `/api-keys/revocations`: for clients that may introspect
 
 use std::sync::Arc;
 
@@ -45,6 +45,7 @@ fn answer(
     query: Option<&str>,
     headers: &HeaderMap,
 ) -> Result<Response, Refusal> {
+    app.settings.clients.authenticate_introspector(headers)?;
     let query = Form::parse_query(query)?;
     let since = query.get("since").map(Cursor::read);
     // One more than a page takes shows whether there is more.

@@ -4,7 +4,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use crate::http::Request;
-use crate::server::{Folder, Server};
+use crate::server::{Folder, GATEWAY, Server};
 
 const CI_BOT: &str = r#"{"client":"ci-bot","scopes":["data:read"],"tenant":"acme",
     "not_before":"2026-01-01T00:00:00Z","expires_at":"2099-01-01T00:00:00Z"}"#;
@@ -14,7 +14,7 @@ fn mint(server: &Server, body: &str) -> Value {
 }
 
 fn listed(server: &Server) -> Vec<Value> {
-    server.get("/api-keys").expect(200).json()["keys"]
+    server.poll("/api-keys").expect(200).json()["keys"]
         .as_array()
         .unwrap()
         .clone()
@@ -62,7 +62,7 @@ fn a_key_is_shown_once_and_listed_by_its_hash() {
         "revoked": false,
     });
     assert_eq!(
-        server.get("/api-keys").expect(200).json(),
+        server.poll("/api-keys").expect(200).json(),
         json!({"keys": [expected]})
     );
     let admin = server.admin("GET", "/api-keys", "").expect(200);
@@ -193,9 +193,9 @@ fn a_revoked_key_is_on_both_lists() {
     let (key, other) = (mint(&server, CI_BOT), mint(&server, CI_BOT));
     let revocations = |since: &str| {
         let path = format!("/api-keys/revocations?since={since}");
-        server.get(&path).expect(200).json()
+        server.poll(&path).expect(200).json()
     };
-    let before = server.get("/api-keys/revocations").expect(200).json();
+    let before = server.poll("/api-keys/revocations").expect(200).json();
     assert_eq!(before["revoked"], json!([]));
 
     for _ in 0..2 {
@@ -207,16 +207,20 @@ fn a_revoked_key_is_on_both_lists() {
     }
     assert_eq!(revocations("42")["reset"], true);
     // Keys are no tokens: the other list knows nothing of them.
-    assert_eq!(server.get("/revocations").json()["revoked"], json!([]));
+    assert_eq!(server.poll("/revocations").json()["revoked"], json!([]));
 }
 
 #[test]
 fn whoever_has_the_list_already_is_told_so() {
     let server = Server::start();
-    let tag = server.get("/api-keys").header("etag").unwrap().to_owned();
+    let tag = server.poll("/api-keys").header("etag").unwrap().to_owned();
     let ask = || {
         server
-            .send(Request::new("GET", "/api-keys").header("if-none-match", &tag))
+            .send(
+                Request::new("GET", "/api-keys")
+                    .basic(GATEWAY.0, GATEWAY.1)
+                    .header("if-none-match", &tag),
+            )
             .status
     };
     assert_eq!(ask(), 304);

@@ -128,7 +128,7 @@ impl Promised {
     }
 
     fn check(&self, server: &Server) {
-        let list = server.get("/revocations").expect(200).json();
+        let list = server.poll("/revocations").expect(200).json();
         let list = list["revoked"].as_array().unwrap();
         let is_listed = |name: &str, value: &Value| list.iter().any(|entry| entry[name] == *value);
         for token in &self.active {
@@ -147,13 +147,13 @@ impl Promised {
             assert!(is_listed("sub", &Value::from(name.as_str())));
         }
 
-        let keys = server.get("/api-keys").expect(200).json();
+        let keys = server.poll("/api-keys").expect(200).json();
         let keys = keys["keys"].as_array().unwrap();
         let is_revoked =
             |id: &Value| keys.iter().find(|key| key["id"] == *id).unwrap()["revoked"].clone();
         assert!(self.api_keys.iter().all(|id| is_revoked(id) == false));
         assert!(self.revoked_keys.iter().all(|id| is_revoked(id) == true));
-        let list = server.get("/api-keys/revocations").expect(200).json();
+        let list = server.poll("/api-keys/revocations").expect(200).json();
         let list = list["revoked"].as_array().unwrap();
         assert!(
             self.revoked_keys

@@ -12,6 +12,7 @@ mod introspection;
 mod keys;
 mod limits;
 mod metadata;
+mod polled;
 mod revocation;
 mod revocation_list;
 mod server;

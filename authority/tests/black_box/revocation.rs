@@ -19,7 +19,7 @@ fn a_revoked_token_is_inactive_at_once_and_for_good() {
 fn what_is_not_there_is_as_good_as_revoked() {
     let server = Server::start();
     server.revoke(READER, "abc").expect(200);
-    let list = server.get("/revocations").expect(200).json();
+    let list = server.poll("/revocations").expect(200).json();
     assert_eq!(list["revoked"].as_array().unwrap().len(), 0);
 }
 
@@ -152,7 +152,7 @@ fn an_entry_that_is_none_revokes_nothing() {
         assert!(server.is_active(&token), "{wrong}");
     }
     assert_eq!(
-        server.get("/revocations").json()["revoked"]
+        server.poll("/revocations").json()["revoked"]
             .as_array()
             .unwrap()
             .len(),

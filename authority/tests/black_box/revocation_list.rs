@@ -3,7 +3,7 @@ use std::collections::HashSet;
 use serde_json::{Value, json};
 
 use crate::http::Request;
-use crate::server::{Folder, OPAQUE, Server, now};
+use crate::server::{Folder, GATEWAY, OPAQUE, Server, now};
 
 const MAX_ENTRIES: usize = 50_000;
 const MAX_BYTES: usize = 4 * 1024 * 1024;
@@ -14,7 +14,7 @@ fn page(server: &Server, since: &str) -> (Value, usize) {
     } else {
         format!("/revocations?since={since}")
     };
-    let response = server.get(&path).expect(200);
+    let response = server.poll(&path).expect(200);
     (response.json(), response.body.len())
 }
 
@@ -112,7 +112,7 @@ fn a_cursor_of_elsewhere_starts_the_list_anew() {
         );
         assert_eq!(cursor(&answer), own);
     }
-    server.get("/revocations?since=1&since=2").expect(400);
+    server.poll("/revocations?since=1&since=2").expect(400);
 }
 
 #[test]
@@ -216,12 +216,17 @@ fn long_entries_make_short_pages() {
 fn whoever_has_a_page_already_is_told_so() {
     let server = Server::start();
     let tag = server
-        .get("/revocations")
+        .poll("/revocations")
         .header("etag")
         .unwrap()
         .to_owned();
-    let ask =
-        |tags: &str| server.send(Request::new("GET", "/revocations").header("if-none-match", tags));
+    let ask = |tags: &str| {
+        server.send(
+            Request::new("GET", "/revocations")
+                .basic(GATEWAY.0, GATEWAY.1)
+                .header("if-none-match", tags),
+        )
+    };
     for known in [tag.clone(), format!("W/{tag}"), format!("\"x\", {tag}")] {
         let answer = ask(&known).expect(304);
         assert_eq!(answer.body, "");

@@ -92,6 +92,11 @@ impl Server {
         request.try_send(&self.public).unwrap()
     }
 
+    /// What only those get who may introspect.
+    pub fn poll(&self, path: &str) -> Response {
+        self.send(Request::new("GET", path).basic(GATEWAY.0, GATEWAY.1))
+    }
+
     /// Of the admin port.
     pub fn admin(&self, method: &str, path: &str, body: &str) -> Response {
         Request::new(method, path)
