@@ -57,3 +57,17 @@ timeout --foreground 120 docker logs -f "$tour"
     $compose logs --tail 20 envoy authority
     fail "the tour in containers"
 }
+
+# Whoever reaches the authority's admin port is the operator: no other container may.
+$compose exec -T upstream python3 - <<'EOF' || fail "another container's view of the authority"
+import socket
+import sys
+
+socket.create_connection(("authority", 9000), timeout=5)
+try:
+    socket.create_connection(("authority", 9001), timeout=5)
+except ConnectionRefusedError:
+    sys.exit()
+sys.exit("the admin port can be reached from another container")
+EOF
+say "the admin port is out of reach for other containers"

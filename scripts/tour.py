@@ -135,7 +135,10 @@ class Visit:
         ), path)
 
     def as_operator(self, path, **body):
-        return must(ask(self.authority_admin, "POST", path, body=json.dumps(body) if body else None), path)
+        return must(ask(
+            self.authority_admin, "POST", path, body=json.dumps(body) if body else None,
+            headers={"content-type": "application/json"} if body else None,
+        ), path)
 
 
 def must(answer, path):
@@ -438,7 +441,7 @@ To try:
   curl -i --path-as-is {stage.envoy}/public/..%2fdata
   curl -i -X POST {stage.authority_admin}/keys/rotate
   curl -i -u reader:{SECRETS['reader']} -d token=$token {stage.authority}/revoke
-  curl -i -d '{{"client": "robot", "scopes": ["data:read"]}}' {stage.authority_admin}/api-keys
+  curl -i -H 'content-type: application/json' -d '{{"client": "robot", "scopes": ["data:read"]}}' {stage.authority_admin}/api-keys
 """)
     return 0
 

@@ -30,6 +30,8 @@ pub struct Settings {
     pub issuer: Issuer,
     pub listen: SocketAddr,
     pub admin: SocketAddr,
+    /// What the admin port answers to, besides the names of loopback.
+    pub admin_hosts: Vec<String>,
     pub database: Option<PathBuf>,
     pub key_grace: Duration,
     pub read_timeout: Duration,
@@ -54,6 +56,8 @@ struct File {
     audience: String,
     listen: Option<SocketAddr>,
     admin: Option<SocketAddr>,
+    #[serde(default)]
+    admin_hosts: Vec<String>,
     database: Option<PathBuf>,
     /// How long a client may take to send a request's head, and again to send its body.
     read_timeout: Option<Span>,
@@ -152,6 +156,7 @@ fn compile(file: File) -> Result<Settings, Vec<Invalid>> {
         audience,
         listen,
         admin,
+        admin_hosts,
         database,
         read_timeout,
         key_grace,
@@ -159,6 +164,7 @@ fn compile(file: File) -> Result<Settings, Vec<Invalid>> {
         clients,
     } = file;
     let mut faults = Vec::new();
+    let admin = admin.unwrap_or(DEFAULT_ADMIN);
 
     if !is_issuer(&issuer) {
         let problem = "expected an http(s) URL without query, fragment or white space";
@@ -166,6 +172,16 @@ fn compile(file: File) -> Result<Settings, Vec<Invalid>> {
     }
     if audience.is_empty() {
         faults.push(Invalid::new("audience", "expected a name"));
+    }
+    if !admin.ip().is_loopback() {
+        let problem = "expected a loopback address: whoever reaches the admin port is the operator";
+        faults.push(Invalid::new("admin", problem));
+    }
+    for (index, host) in admin_hosts.iter().enumerate() {
+        if !is_host(host) {
+            let problem = "expected a name without a port";
+            faults.push(Invalid::new(&format!("admin_hosts[{index}]"), problem));
+        }
     }
     if clients.is_empty() {
         faults.push(Invalid::new("clients", "expected at least one"));
@@ -207,7 +223,8 @@ fn compile(file: File) -> Result<Settings, Vec<Invalid>> {
     Ok(Settings {
         issuer: Issuer(issuer),
         listen: listen.unwrap_or(DEFAULT_LISTEN),
-        admin: admin.unwrap_or(DEFAULT_ADMIN),
+        admin,
+        admin_hosts,
         database,
         key_grace,
         read_timeout,
@@ -343,6 +360,14 @@ fn is_issuer(url: &str) -> bool {
     rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/')) && printable
 }
 
+/// The port is no part of it: any that is forwarded to ours will do.
+fn is_host(name: &str) -> bool {
+    !name.is_empty()
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_'))
+}
+
 // === impl Issuer ===
 
 impl Issuer {
@@ -425,6 +450,7 @@ mod tests {
         let settings = with("", "").unwrap();
         assert_eq!(settings.listen, DEFAULT_LISTEN);
         assert_eq!(settings.admin, DEFAULT_ADMIN);
+        assert_eq!(settings.admin_hosts, [""; 0]);
         assert_eq!(settings.database, None);
         assert_eq!(settings.read_timeout, DEFAULT_READ_TIMEOUT);
         assert_eq!(settings.status_list.lifetime, DEFAULT_STATUS_LIFETIME);
@@ -504,6 +530,18 @@ mod tests {
                 "audience = \"api-gateway\"",
                 "audience = \"\"",
                 "audience: ",
+            ),
+            ("key_grace", "admin = \"0.0.0.0:1\"\nkey_grace", "admin: "),
+            ("key_grace", "admin = \"[::]:9001\"\nkey_grace", "admin: "),
+            (
+                "key_grace",
+                "admin_hosts = [\"a\", \"b:9001\"]\nkey_grace",
+                "admin_hosts[1]: ",
+            ),
+            (
+                "key_grace",
+                "admin_hosts = [\"\"]\nkey_grace",
+                "admin_hosts[0]: ",
             ),
             (
                 "key_grace",

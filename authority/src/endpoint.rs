@@ -19,6 +19,7 @@ use axum::middleware;
 use axum::routing::{get, post, put};
 
 use crate::faults;
+use crate::guard;
 use crate::refusal::Refusal;
 use crate::server::App;
 
@@ -67,7 +68,12 @@ pub fn admin(app: Arc<App>) -> Router {
         .route("/health", get(health::answer))
         .route("/keys/rotate", post(admin::keys::rotate))
         .route("/revocations", post(admin::revocations::add));
-    finish(router, MAX_ADMIN_BODY).with_state(app)
+    finish(router, MAX_ADMIN_BODY)
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(&app),
+            guard::inspect,
+        ))
+        .with_state(app)
 }
 
 fn finish(router: Router<Arc<App>>, max_body: usize) -> Router<Arc<App>> {

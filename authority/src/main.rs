@@ -18,6 +18,7 @@ mod endpoint;
 mod faults;
 mod form;
 mod grant;
+mod guard;
 mod health;
 mod keys;
 mod refusal;

@@ -26,6 +26,7 @@ pub enum Refusal {
     TooSlow,
     UnauthorizedClient(&'static str),
     UnsupportedGrantType,
+    UnsupportedMediaType,
 }
 
 /// Our own fault: logged here, never told to the client.
@@ -92,6 +93,11 @@ impl IntoResponse for Refusal {
                 S::BAD_REQUEST,
                 "unsupported_grant_type",
                 "only client_credentials is supported",
+            ),
+            Self::UnsupportedMediaType => (
+                S::UNSUPPORTED_MEDIA_TYPE,
+                "invalid_request",
+                "expected content-type: application/json",
             ),
         };
         let body = json!({"error": error, "error_description": description});

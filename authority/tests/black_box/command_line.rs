@@ -82,6 +82,22 @@ fn the_hash_of_nothing_is_no_secret_hash() {
 }
 
 #[test]
+fn an_admin_port_for_others_is_refused() {
+    for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:0"] {
+        let args = [
+            "serve",
+            "--config",
+            TOUR,
+            "--listen",
+            "127.0.0.1:0",
+            "--admin",
+            address,
+        ];
+        refuses(&args, "admin: expected a loopback address");
+    }
+}
+
+#[test]
 fn health_is_told_by_the_exit_status() {
     let server = Server::start();
     let url = |path: &str| format!("http://{}{path}", server.public);

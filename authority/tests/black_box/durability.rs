@@ -95,10 +95,10 @@ fn work_once(public: &str, admin: &str, name: &str, promised: &mut Promised) -> 
         }
     }
     let entry = format!(r#"{{"sub":"{name}","before":7}}"#);
-    send(admin, Request::new("POST", "/revocations").body(entry), 200)?;
+    send(admin, Request::new("POST", "/revocations").json(entry), 200)?;
     promised.cut_off.push(name.to_owned());
 
-    let mint = || Request::new("POST", "/api-keys").body(format!(r#"{{"client":"{name}"}}"#));
+    let mint = || Request::new("POST", "/api-keys").json(format!(r#"{{"client":"{name}"}}"#));
     promised
         .api_keys
         .push(send(admin, mint(), 201)?.json()["id"].clone());

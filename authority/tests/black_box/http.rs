@@ -13,6 +13,7 @@ const TIMEOUT: Duration = Duration::from_secs(20);
 #[derive(Clone)]
 pub struct Request {
     head: String,
+    hosts: Vec<String>,
     body: Vec<u8>,
 }
 
@@ -27,11 +28,17 @@ pub struct Response {
 
 impl Request {
     pub fn new(method: &str, path: &str) -> Self {
-        let head = format!("{method} {path} HTTP/1.1\r\nhost: authority\r\nconnection: close\r\n");
         Self {
-            head,
+            head: format!("{method} {path} HTTP/1.1\r\nconnection: close\r\n"),
+            hosts: vec!["localhost".to_owned()],
             body: Vec::new(),
         }
+    }
+
+    /// In place of localhost: one Host header for each.
+    pub fn hosts(mut self, hosts: &[&str]) -> Self {
+        self.hosts = hosts.iter().map(|host| (*host).to_owned()).collect();
+        self
     }
 
     pub fn header(mut self, name: &str, value: &str) -> Self {
@@ -47,6 +54,10 @@ impl Request {
     pub fn form(self, body: impl Into<String>) -> Self {
         self.header("content-type", "application/x-www-form-urlencoded")
             .body(body)
+    }
+
+    pub fn json(self, body: impl Into<String>) -> Self {
+        self.header("content-type", "application/json").body(body)
     }
 
     pub fn body(mut self, body: impl Into<String>) -> Self {
@@ -77,7 +88,9 @@ impl Request {
         let mut stream = TcpStream::connect(address)?;
         stream.set_read_timeout(Some(TIMEOUT))?;
         stream.set_write_timeout(Some(TIMEOUT))?;
-        let head = format!("{}content-length: {}\r\n\r\n", self.head, self.body.len());
+        let hosts = self.hosts.iter().map(|host| format!("host: {host}\r\n"));
+        let (head, hosts) = (&self.head, hosts.collect::<String>());
+        let head = format!("{head}{hosts}content-length: {}\r\n\r\n", self.body.len());
         stream.write_all(head.as_bytes())?;
         Ok(stream)
     }

@@ -99,10 +99,11 @@ impl Server {
 
     /// Of the admin port.
     pub fn admin(&self, method: &str, path: &str, body: &str) -> Response {
-        Request::new(method, path)
-            .body(body)
-            .try_send(&self.admin)
-            .unwrap()
+        self.send_admin(Request::new(method, path).json(body))
+    }
+
+    pub fn send_admin(&self, request: Request) -> Response {
+        request.try_send(&self.admin).unwrap()
     }
 
     pub fn ask_token(&self, (id, secret): (&str, &str)) -> Response {

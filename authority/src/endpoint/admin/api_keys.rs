@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::json;
@@ -55,14 +55,18 @@ pub async fn list(State(app): State<Arc<App>>) -> Result<Response, Refusal> {
     .await
 }
 
-pub async fn mint(State(app): State<Arc<App>>, Body(body): Body) -> Result<Response, Refusal> {
+pub async fn mint(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    Body(body): Body,
+) -> Result<Response, Refusal> {
     let Mint {
         client,
         scopes,
         tenant,
         not_before,
         expires_at,
-    } = parse(&body)?;
+    } = parse(&headers, &body)?;
     let now = UnixTime::now();
     if [Some(&client), tenant.as_ref()]
         .into_iter()
@@ -99,12 +103,13 @@ pub async fn mint(State(app): State<Arc<App>>, Body(body): Body) -> Result<Respo
 pub async fn rotate(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
+    headers: HeaderMap,
     Body(body): Body,
 ) -> Result<Response, Refusal> {
     let Rotate { grace, expires_at } = if body.is_empty() {
         Rotate::default()
     } else {
-        parse(&body)?
+        parse(&headers, &body)?
     };
     let now = UnixTime::now();
     let until = now.saturating_add(grace.map_or(DEFAULT_GRACE, |Span(grace)| grace));

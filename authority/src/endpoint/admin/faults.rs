@@ -27,14 +27,18 @@ struct Entry {
     body: Option<String>,
 }
 
-pub async fn set(State(app): State<Arc<App>>, Body(request): Body) -> Result<StatusCode, Refusal> {
+pub async fn set(
+    State(app): State<Arc<App>>,
+    request_headers: HeaderMap,
+    Body(request): Body,
+) -> Result<StatusCode, Refusal> {
     let Entry {
         path,
         delay,
         status,
         headers,
         body,
-    } = parse(&request)?;
+    } = parse(&request_headers, &request)?;
     if !path.starts_with('/') {
         return Err(Refusal::InvalidRequest("path: expected an absolute path"));
     }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
+use axum::http::HeaderMap;
 use axum::response::Response;
 use serde_json::json;
 
@@ -14,13 +15,17 @@ use crate::reply;
 use crate::revocation::{Entry, Revocation};
 use crate::server::App;
 
-pub async fn add(State(app): State<Arc<App>>, Body(body): Body) -> Result<Response, Refusal> {
+pub async fn add(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    Body(body): Body,
+) -> Result<Response, Refusal> {
     let now = UnixTime::now();
     app.blocking(move |app| {
         let entries: Vec<Entry> = if body.trim_ascii_start().starts_with(b"[") {
-            parse(&body)?
+            parse(&headers, &body)?
         } else {
-            vec![parse(&body)?]
+            vec![parse(&headers, &body)?]
         };
         let revocations: Option<Vec<Revocation>> = entries.into_iter().map(Entry::parse).collect();
         let revocations = revocations.ok_or(Refusal::InvalidRequest(
