@@ -1,5 +1,6 @@
 //! The only file that reads the clock: everything else takes the time as an argument.
 
+use std::ops::Range;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rusqlite::ToSql;
@@ -21,6 +22,8 @@ pub struct Span(pub Duration);
 // === impl UnixTime ===
 
 impl UnixTime {
+    pub const EVER: Range<Self> = Self(i64::MIN)..Self(i64::MAX);
+
     pub fn now() -> Self {
         Self::of(SystemTime::now())
     }

@@ -368,6 +368,16 @@ fn is_host(name: &str) -> bool {
             .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_'))
 }
 
+// === impl StatusListSettings ===
+
+impl StatusListSettings {
+    /// How long a list is handed out after it was signed: whoever gets it last may still keep it for its `ttl`.
+    pub fn handed_out_for(&self) -> Duration {
+        let spare = self.lifetime.saturating_sub(self.ttl);
+        spare.min(self.ttl).max(Duration::from_secs(1))
+    }
+}
+
 // === impl Issuer ===
 
 impl Issuer {

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::clock::UnixTime;
-use crate::store::{self, Store};
+use crate::store::{self, Part, Store};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub enum Algorithm {
@@ -126,6 +126,7 @@ impl KeyRing {
         let until = grace.map(|grace| now.saturating_add(grace));
         store.replace_signing_keys(&fresh, until, now)?;
         *current = Arc::new(Keys::from_rows(store.signing_keys(now)?)?);
+        store.has_changed(Part::Statuses);
         // The keys that went are still in there. Rotated is rotated, whether they can be removed now or later.
         if let Err(error) = store.empty_log() {
             eprintln!("authority: the keys that were removed may still be on the disk: {error}");

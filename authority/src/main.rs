@@ -14,6 +14,7 @@ mod cli;
 mod client;
 mod clock;
 mod config;
+mod editions;
 mod endpoint;
 mod faults;
 mod form;

@@ -42,9 +42,14 @@ pub struct Entry {
     before: Option<i64>,
 }
 
-/// Where a reader of a list has come to: a position in one database.
-#[derive(Clone, Copy, Debug)]
-pub struct Cursor<'a>(&'a str);
+/// Where a reader of a list has come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Since {
+    Start,
+    /// Nowhere in this database: its cursor is of another one, or was never given out.
+    Elsewhere,
+    Position(u64),
+}
 
 // === impl Holder ===
 
@@ -92,21 +97,24 @@ impl Entry {
     }
 }
 
-// === impl Cursor ===
+// === impl Since ===
 
-impl<'a> Cursor<'a> {
-    pub fn write(epoch: &str, position: u64) -> String {
+impl Since {
+    /// The cursor of a position: it holds in the database of this name only.
+    pub fn cursor(epoch: &str, position: u64) -> String {
         format!("{epoch}-{position}")
     }
 
     /// Any text is a cursor, if only one that leads nowhere.
-    pub fn read(text: &'a str) -> Self {
-        Self(text)
-    }
-
-    /// `None`: it was given out by another database.
-    pub fn position(self, epoch: &str) -> Option<u64> {
-        self.0.strip_prefix(epoch)?.strip_prefix('-')?.parse().ok()
+    pub fn read(cursor: Option<&str>, epoch: &str) -> Self {
+        let Some(cursor) = cursor else {
+            return Self::Start;
+        };
+        let position = cursor
+            .strip_prefix(epoch)
+            .and_then(|rest| rest.strip_prefix('-'))
+            .and_then(|position| position.parse().ok());
+        position.map_or(Self::Elsewhere, Self::Position)
     }
 }
 
@@ -162,10 +170,12 @@ mod tests {
 
     #[test]
     fn a_cursor_holds_in_its_own_database_only() {
-        assert_eq!(
-            Cursor::read(&Cursor::write("ab", 42)).position("ab"),
-            Some(42)
+        let (read, given) = (
+            |cursor| Since::read(Some(cursor), "ab"),
+            Since::cursor("ab", 42),
         );
+        assert_eq!(Since::read(None, "ab"), Since::Start);
+        assert_eq!(read(&given), Since::Position(42));
         for wrong in [
             "",
             "42",
@@ -177,7 +187,7 @@ mod tests {
             "ab-42 ",
             "ab-99999999999999999999",
         ] {
-            assert_eq!(Cursor::read(wrong).position("ab"), None, "{wrong:?}");
+            assert_eq!(read(wrong), Since::Elsewhere, "{wrong:?}");
         }
     }
 }

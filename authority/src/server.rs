@@ -19,11 +19,14 @@ use tokio::sync::watch;
 
 use crate::clock::UnixTime;
 use crate::config::Settings;
+use crate::editions::Editions;
 use crate::endpoint;
 use crate::faults::Faults;
 use crate::keys::{self, KeyRing, Keys};
 use crate::refusal::{Internal, Refusal};
-use crate::store::{self, Store};
+use crate::revocation::Since;
+use crate::status_list::ListNumber;
+use crate::store::{self, List, Store};
 
 /// How long requests in flight may take to end after SIGTERM.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -32,11 +35,26 @@ const DRAIN: Duration = Duration::from_secs(5);
 const MAX_HEAD: usize = 16 * 1024;
 const MAX_HEADERS: usize = 64;
 
+/// What is kept of the lists that are polled: some pages of the largest, all of the usual ones.
+const MAX_LISTS: usize = 32 * 1024 * 1024;
+
+/// The status lists of some hundred million tokens, or of fewer where many are revoked.
+const MAX_STATUSES: usize = 16 * 1024 * 1024;
+
 pub struct App {
     pub settings: Settings,
     pub faults: Faults,
     pub keys: KeyRing,
+    pub lists: Arc<Editions<Listed>>,
+    pub statuses: Arc<Editions<ListNumber>>,
     pub store: Store,
+}
+
+/// What resource servers poll.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Listed {
+    ApiKeys,
+    Revocations(List, Since),
 }
 
 #[derive(Debug)]
@@ -57,6 +75,8 @@ pub fn run(settings: Settings) -> Result<(), Error> {
         settings,
         faults: Faults::default(),
         keys,
+        lists: Arc::new(Editions::new(MAX_LISTS)),
+        statuses: Arc::new(Editions::new(MAX_STATUSES)),
         store,
     });
     let runtime = runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -153,16 +173,25 @@ impl App {
             .unwrap_or_else(|| self.keys.current())
     }
 
-    /// Runs what takes the disk or a private key on a thread that may block.
+    /// With the state.
     pub async fn blocking<T, F>(self: &Arc<Self>, job: F) -> Result<T, Refusal>
     where
         T: Send + 'static,
         F: FnOnce(&Self) -> Result<T, Refusal> + Send + 'static,
     {
         let app = Arc::clone(self);
-        let done = tokio::task::spawn_blocking(move || job(&app)).await;
-        done.unwrap_or(Err(Refusal::Internal(Internal::Panicked)))
+        blocking(move || job(&app)).await
     }
+}
+
+/// Runs what takes the disk or a private key on a thread that may block.
+pub async fn blocking<T, F>(job: F) -> Result<T, Refusal>
+where
+    T: Send + 'static,
+    F: FnOnce() -> Result<T, Refusal> + Send + 'static,
+{
+    let done = tokio::task::spawn_blocking(job).await;
+    done.unwrap_or(Err(Refusal::Internal(Internal::Panicked)))
 }
 
 // === impl Error ===

@@ -17,7 +17,7 @@ const BYTES: usize = 1 << 14;
 const COMPRESSION_LEVEL: u8 = 6;
 
 /// The number of a list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ListNumber(u64);
 
 /// The `status` claim of the token with this index (§6.1).

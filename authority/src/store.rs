@@ -10,6 +10,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -39,8 +40,27 @@ pub struct Store {
     writer: Mutex<Connection>,
     /// So that no reader waits for a write to reach the disk. State in memory has one connection.
     reader: Option<Mutex<Connection>>,
+    /// The name of this database.
+    epoch: String,
+    changes: Changes,
     /// Held as long as the database is open.
     _lock: Option<File>,
+}
+
+/// What is published of the state, each part for itself.
+#[derive(Clone, Copy)]
+pub enum Part {
+    ApiKeys,
+    Revocations,
+    Statuses,
+}
+
+/// How often each part may have changed since the process began.
+#[derive(Default)]
+struct Changes {
+    api_keys: AtomicU64,
+    revocations: AtomicU64,
+    statuses: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -90,11 +110,28 @@ impl Store {
             return Err(Error::NoSecureDelete);
         }
         migrate(&mut writer)?;
+        let epoch = writer.query_row("SELECT name FROM epoch", [], |row| row.get(0))?;
         Ok(Self {
             writer: Mutex::new(writer),
             reader: reader.map(Mutex::new),
+            epoch,
+            changes: Changes::default(),
             _lock: lock,
         })
+    }
+
+    pub fn epoch(&self) -> &str {
+        &self.epoch
+    }
+
+    /// What is read of the part after this call holds every change that this number counts, and perhaps more.
+    pub fn version(&self, part: Part) -> u64 {
+        self.changes.of(part).load(Ordering::Acquire)
+    }
+
+    /// To be called once a change can be read and before anybody is told that it was made.
+    pub fn has_changed(&self, part: Part) {
+        self.changes.of(part).fetch_add(1, Ordering::Release);
     }
 
     /// Whether the database answers at all.
@@ -180,6 +217,18 @@ fn migrate(connection: &mut Connection) -> Result<(), Error> {
     Ok(())
 }
 
+// === impl Changes ===
+
+impl Changes {
+    fn of(&self, part: Part) -> &AtomicU64 {
+        match part {
+            Part::ApiKeys => &self.api_keys,
+            Part::Revocations => &self.revocations,
+            Part::Statuses => &self.statuses,
+        }
+    }
+}
+
 // === impl Error ===
 
 impl fmt::Display for Error {
@@ -205,6 +254,8 @@ impl From<rusqlite::Error> for Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::UnixTime;
+    use crate::revocation::Revocation;
 
     #[test]
     fn every_earlier_schema_is_brought_up_to_date() -> Result<(), Error> {
@@ -265,6 +316,26 @@ mod tests {
         })?;
         assert_eq!(pragma::<u8>(&Store::open(None)?, "secure_delete")?, ON);
         Ok(())
+    }
+
+    #[test]
+    fn whoever_reads_keeps_nobody_from_writing() -> Result<(), Error> {
+        on_disk("reading", |store| {
+            let now = UnixTime::from_seconds(1000);
+            let (jti, exp) = ("a".to_owned(), now);
+            let revocation = Revocation::Token { jti, exp };
+            let count = |tx: &Transaction<'_>| -> Result<u64, Error> {
+                Ok(tx.query_row("SELECT count(*) FROM epoch", [], |row| row.get(0))?)
+            };
+            let before = store.version(Part::Revocations);
+            store.read(|tx| {
+                count(tx)?;
+                store.revoke(std::slice::from_ref(&revocation), now)?;
+                count(tx)
+            })?;
+            assert!(store.version(Part::Revocations) > before);
+            Ok(())
+        })
     }
 
     #[test]

@@ -8,15 +8,30 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use serde_json::json;
 
+use crate::clock::UnixTime;
+use crate::editions::Edition;
 use crate::refusal::Refusal;
-use crate::reply;
-use crate::server::App;
+use crate::reply::Document;
+use crate::server::{App, Listed};
+use crate::store::Part;
 
 pub async fn answer(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Response, Refusal> {
-    app.blocking(move |app| {
-        app.settings.clients.authenticate_introspector(&headers)?;
-        let body = json!({"keys": app.store.api_keys()?}).to_string();
-        Ok(reply::json_revalidated(&headers, body))
+    app.settings.clients.authenticate_introspector(&headers)?;
+    let version = app.store.version(Part::ApiKeys);
+    let now = UnixTime::now();
+    let builder = Arc::clone(&app);
+    let build = move || edition(&builder);
+    let list = app.lists.get(Listed::ApiKeys, version, now, build).await?;
+    Ok(list.answer(&headers))
+}
+
+fn edition(app: &App) -> Result<Edition, Refusal> {
+    let version = app.store.version(Part::ApiKeys);
+    let body = json!({"keys": app.store.api_keys()?});
+    Ok(Edition {
+        document: Document::json(body.to_string()),
+        version,
+        // Nothing in it depends on the time.
+        fresh: UnixTime::EVER,
     })
-    .await
 }

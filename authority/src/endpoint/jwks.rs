@@ -7,10 +7,10 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 
 use crate::clock::UnixTime;
-use crate::reply;
+use crate::reply::Document;
 use crate::server::App;
 
 pub async fn answer(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
     let jwks = app.keys.current().jwks(UnixTime::now());
-    reply::json_revalidated(&headers, jwks.to_string())
+    Document::json(jwks.to_string()).answer(&headers)
 }

@@ -8,7 +8,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use serde_json::json;
 
-use crate::reply;
+use crate::reply::Document;
 use crate::server::App;
 
 pub async fn answer(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
@@ -33,5 +33,5 @@ pub async fn answer(State(app): State<Arc<App>>, headers: HeaderMap) -> Response
         "revocation_endpoint": issuer.url("/revoke"),
         "revocation_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
     });
-    reply::json_revalidated(&headers, body.to_string())
+    Document::json(body.to_string()).answer(&headers)
 }

@@ -1,22 +1,27 @@
 //! `GET /revocations[?since=CURSOR]`, and the same for API keys at `/api-keys/revocations`: for clients that may introspect
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::{RawQuery, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 
 use crate::clock::UnixTime;
+use crate::editions::Edition;
 use crate::form::Form;
 use crate::refusal::Refusal;
-use crate::reply;
-use crate::revocation::Cursor;
-use crate::server::App;
+use crate::reply::Document;
+use crate::revocation::Since;
+use crate::server::{App, Listed};
 use crate::store::{List, Slice};
 
 /// A reader takes no more than this in one page.
 const MAX_ENTRIES: usize = 50_000;
 const MAX_BYTES: usize = 4 * 1024 * 1024;
+
+/// Entries whose tokens have expired go when a page is built: by time alone that need not be often.
+const LIFETIME: Duration = Duration::from_secs(10 * 60);
 
 /// What stands around the entries: members' names and a cursor.
 const ENVELOPE: usize = 256;
@@ -26,8 +31,7 @@ pub async fn of_tokens(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    app.blocking(move |app| answer(app, List::Tokens, query.as_deref(), &headers))
-        .await
+    answer(&app, List::Tokens, query.as_deref(), &headers).await
 }
 
 pub async fn of_api_keys(
@@ -35,30 +39,42 @@ pub async fn of_api_keys(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    app.blocking(move |app| answer(app, List::ApiKeys, query.as_deref(), &headers))
-        .await
+    answer(&app, List::ApiKeys, query.as_deref(), &headers).await
 }
 
-fn answer(
-    app: &App,
+async fn answer(
+    app: &Arc<App>,
     list: List,
     query: Option<&str>,
     headers: &HeaderMap,
 ) -> Result<Response, Refusal> {
     app.settings.clients.authenticate_introspector(headers)?;
     let query = Form::parse_query(query)?;
-    let since = query.get("since").map(Cursor::read);
+    let since = Since::read(query.get("since"), app.store.epoch());
+    let version = app.store.version(list.part());
+    let now = UnixTime::now();
+    let (key, builder) = (Listed::Revocations(list, since), Arc::clone(app));
+    let build = move || edition(&builder, list, since, now);
+    let page = app.lists.get(key, version, now, build).await?;
+    Ok(page.answer(headers))
+}
+
+fn edition(app: &App, list: List, since: Since, now: UnixTime) -> Result<Edition, Refusal> {
+    let version = app.store.version(list.part());
     // One more than a page takes shows whether there is more.
     let limit = MAX_ENTRIES.saturating_add(1);
-    let slice = app.store.revocations(list, since, limit, UnixTime::now())?;
-    Ok(reply::json_revalidated(headers, page(&slice)))
+    let slice = app.store.revocations(list, since, limit, now)?;
+    Ok(Edition {
+        document: Document::json(page(&slice, app.store.epoch())),
+        version,
+        fresh: now..now.saturating_add(LIFETIME),
+    })
 }
 
 /// As many entries as a page may hold. Its cursor is the end of the list, or its own where there is more.
-fn page(slice: &Slice) -> String {
+fn page(slice: &Slice, epoch: &str) -> String {
     let Slice {
         reset,
-        epoch,
         end,
         entries,
     } = slice;
@@ -81,7 +97,7 @@ fn page(slice: &Slice) -> String {
         revoked.push_str(entry);
         last = *id;
     }
-    let cursor = Cursor::write(epoch, position);
+    let cursor = Since::cursor(epoch, position);
     let reset = if *reset { r#""reset":true,"# } else { "" };
     let more = if more { r#""more":true,"# } else { "" };
     format!(r#"{{"cursor":"{cursor}",{reset}{more}"revoked":[{revoked}]}}"#)

@@ -3,28 +3,34 @@
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
-use axum::http::header::CONTENT_TYPE;
-use axum::response::{IntoResponse, Response};
+use axum::http::HeaderMap;
+use axum::response::Response;
 use serde_json::json;
 
 use crate::clock::UnixTime;
+use crate::editions::Edition;
 use crate::refusal::Refusal;
+use crate::reply::Document;
 use crate::server::App;
 use crate::status_list::ListNumber;
+use crate::store::Part;
 
 pub async fn answer(
     State(app): State<Arc<App>>,
     Path(list): Path<String>,
+    headers: HeaderMap,
 ) -> Result<Response, Refusal> {
     let list = ListNumber::parse(&list).ok_or(Refusal::NotFound)?;
     let now = UnixTime::now();
-    let token = app
-        .blocking(move |app| status_list_token(app, list, now))
-        .await?;
-    Ok(([(CONTENT_TYPE, "application/statuslist+jwt")], token).into_response())
+    let version = app.store.version(Part::Statuses);
+    let builder = Arc::clone(&app);
+    let build = move || edition(&builder, list, now);
+    let token = app.statuses.get(list, version, now, build).await?;
+    Ok(token.answer(&headers))
 }
 
-fn status_list_token(app: &App, list: ListNumber, now: UnixTime) -> Result<String, Refusal> {
+fn edition(app: &App, list: ListNumber, now: UnixTime) -> Result<Edition, Refusal> {
+    let version = app.store.version(Part::Statuses);
     let revoked = app
         .store
         .revoked_indices(list.indices())?
@@ -37,7 +43,12 @@ fn status_list_token(app: &App, list: ListNumber, now: UnixTime) -> Result<Strin
         "ttl": settings.ttl.as_secs(),
         "status_list": list.claim(&revoked),
     });
-    Ok(app
+    let token = app
         .signing_keys()
-        .sign(settings.algorithm, "statuslist+jwt", &claims)?)
+        .sign(settings.algorithm, "statuslist+jwt", &claims)?;
+    Ok(Edition {
+        document: Document::new("application/statuslist+jwt", token),
+        version,
+        fresh: now..now.saturating_add(settings.handed_out_for()),
+    })
 }

@@ -1,7 +1,7 @@
 use rusqlite::{Row, Transaction, params};
 use serde::Serialize;
 
-use super::{Error, Store, execute};
+use super::{Error, Part, Store, execute};
 use crate::clock::{Rfc3339, UnixTime};
 
 /// A key as the filter reads it; nobody has the key itself but its owner.
@@ -34,7 +34,9 @@ impl Store {
     }
 
     pub fn add_api_key(&self, key: &ApiKey, now: UnixTime) -> Result<(), Error> {
-        self.write(|tx| insert(tx, key, now))
+        let done = self.write(|tx| insert(tx, key, now));
+        self.has_changed(Part::ApiKeys);
+        done
     }
 
     /// Adds what `successor` makes of the key, which itself ends at `until` if not before. Both or
@@ -46,7 +48,7 @@ impl Store {
         now: UnixTime,
         successor: impl FnOnce(ApiKey) -> Result<ApiKey, E>,
     ) -> Result<Option<ApiKey>, E> {
-        self.write(|tx| {
+        let done = self.write(|tx| {
             let Some(old) = find(tx, id)? else {
                 return Ok(None);
             };
@@ -58,12 +60,14 @@ impl Store {
             )?;
             insert(tx, &new, now)?;
             Ok(Some(new))
-        })
+        });
+        self.has_changed(Part::ApiKeys);
+        done
     }
 
     /// `false`: there is no such key.
     pub fn revoke_api_key(&self, id: &str) -> Result<bool, Error> {
-        self.write(|tx| {
+        let done = self.write(|tx| {
             if execute(tx, "UPDATE api_keys SET revoked = 1 WHERE id = ?1", [id])? == 0 {
                 return Ok(false);
             }
@@ -73,7 +77,9 @@ impl Store {
                 [id],
             )?;
             Ok(true)
-        })
+        });
+        self.has_changed(Part::ApiKeys);
+        done
     }
 }
 

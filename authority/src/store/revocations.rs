@@ -1,11 +1,11 @@
 use rusqlite::{Row, Transaction, params};
 use serde_json::json;
 
-use super::{CLEANED_PER_WRITE, Error, RETENTION, Store, execute, last_id};
+use super::{CLEANED_PER_WRITE, Error, Part, RETENTION, Store, execute, last_id};
 use crate::clock::UnixTime;
-use crate::revocation::{Cursor, Holder, Revocation};
+use crate::revocation::{Holder, Revocation, Since};
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum List {
     ApiKeys,
     Tokens,
@@ -15,7 +15,6 @@ pub enum List {
 pub struct Slice {
     /// The cursor that was asked for is not of this list: here is the list from its start.
     pub reset: bool,
-    pub epoch: String,
     /// Where the list ends.
     pub end: u64,
     /// Each as JSON, and its place in the list.
@@ -25,7 +24,7 @@ pub struct Slice {
 impl Store {
     /// All of them or, if one fails, none.
     pub fn revoke(&self, revocations: &[Revocation], now: UnixTime) -> Result<(), Error> {
-        self.write(|tx| {
+        let done = self.write(|tx| {
             execute(
                 tx,
                 "DELETE FROM revocations WHERE id IN
@@ -35,39 +34,51 @@ impl Store {
             revocations
                 .iter()
                 .try_for_each(|revocation| insert(tx, revocation))
-        })
+        });
+        self.has_changed(Part::Revocations);
+        self.has_changed(Part::Statuses);
+        done
     }
 
     /// The first `limit` entries after `since`.
     pub fn revocations(
         &self,
         list: List,
-        since: Option<Cursor<'_>>,
+        since: Since,
         limit: usize,
         now: UnixTime,
     ) -> Result<Slice, Error> {
         self.read(|tx| {
-            let epoch: String = tx.query_row("SELECT name FROM epoch", [], |row| row.get(0))?;
             let end = match list {
                 List::ApiKeys => last_id(tx, "api_key_revocations")?,
                 List::Tokens => last_id(tx, "revocations")?,
             };
-            let position = match since {
-                None => Some(0),
-                Some(cursor) => cursor.position(&epoch).filter(|position| *position <= end),
+            let (reset, after) = match since {
+                Since::Start => (false, 0),
+                Since::Position(position) if position <= end => (false, position),
+                Since::Position(_) | Since::Elsewhere => (true, 0),
             };
-            let after = position.unwrap_or(0);
             let entries = match list {
                 List::ApiKeys => keys_after(tx, after, limit)?,
                 List::Tokens => tokens_after(tx, after, limit, now)?,
             };
             Ok(Slice {
-                reset: position.is_none(),
-                epoch,
+                reset,
                 end,
                 entries,
             })
         })
+    }
+}
+
+// === impl List ===
+
+impl List {
+    pub fn part(self) -> Part {
+        match self {
+            Self::ApiKeys => Part::ApiKeys,
+            Self::Tokens => Part::Revocations,
+        }
     }
 }
 

@@ -2,7 +2,7 @@ use std::ops::Range;
 
 use rusqlite::{Row, Transaction, named_params};
 
-use super::{CLEANED_PER_WRITE, Error, RETENTION, Store, execute, last_id};
+use super::{CLEANED_PER_WRITE, Error, Part, RETENTION, Store, execute, last_id};
 use crate::clock::UnixTime;
 use crate::grant::Grant;
 use crate::secret::{Secret, SecretHash};
@@ -21,13 +21,17 @@ impl Store {
         grant: &Grant,
         mint: impl FnOnce(u64) -> Result<Secret, E>,
     ) -> Result<Secret, E> {
-        self.write(|tx| {
+        let (token, is_revoked) = self.write(|tx| {
             clean(tx, grant.iat)?;
             let index = next_index(tx)?;
             let token = mint(index)?;
-            record(tx, index, grant, &token)?;
-            Ok(token)
-        })
+            let is_revoked = record(tx, index, grant, &token)?;
+            Ok::<_, E>((token, is_revoked))
+        })?;
+        if is_revoked {
+            self.has_changed(Part::Statuses);
+        }
+        Ok(token)
     }
 
     /// By the digest of its bytes: a token that is not byte for byte as we issued it is none of ours.
@@ -85,7 +89,8 @@ fn next_index(tx: &Transaction<'_>) -> Result<u64, Error> {
     Ok(last_id(tx, "tokens")?.saturating_add(1))
 }
 
-fn record(tx: &Transaction<'_>, index: u64, grant: &Grant, token: &Secret) -> Result<(), Error> {
+/// Whether it is revoked already.
+fn record(tx: &Transaction<'_>, index: u64, grant: &Grant, token: &Secret) -> Result<bool, Error> {
     let Grant {
         jti,
         client_id,
@@ -97,14 +102,15 @@ fn record(tx: &Transaction<'_>, index: u64, grant: &Grant, token: &Secret) -> Re
         exp,
     } = grant;
     // Whoever was cut off up to this second is born revoked: the filter reads `before` the same way.
-    execute(
-        tx,
+    let mut insert = tx.prepare_cached(
         "INSERT INTO tokens
              (id, digest, jti, client_id, sub, scope, aud, tenant, iat, exp, revoked)
          VALUES (:id, :digest, :jti, :client_id, :sub, :scope, :aud, :tenant, :iat, :exp, EXISTS (
              SELECT 1 FROM revocations WHERE jti IS NULL AND before >= :iat
              AND (sub IS NULL OR sub = :sub) AND (client_id IS NULL OR client_id = :client_id)
-         ))",
+         )) RETURNING revoked",
+    )?;
+    let is_revoked = insert.query_row(
         named_params! {
             ":id": index,
             ":digest": SecretHash::of(token.expose().as_bytes()).as_bytes(),
@@ -117,6 +123,7 @@ fn record(tx: &Transaction<'_>, index: u64, grant: &Grant, token: &Secret) -> Re
             ":iat": iat,
             ":exp": exp,
         },
+        |row| row.get(0),
     )?;
-    Ok(())
+    Ok(is_revoked)
 }

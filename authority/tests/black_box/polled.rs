@@ -1,7 +1,10 @@
-//! What resource servers poll, and who may.
+//! What resource servers poll: who may, and what it costs.
+
+use rusqlite::Connection;
+use serde_json::{Value, json};
 
 use crate::http::Request;
-use crate::server::{GATEWAY, READER, Server};
+use crate::server::{Folder, GATEWAY, READER, Server};
 
 const LISTS: [&str; 3] = ["/api-keys", "/api-keys/revocations", "/revocations"];
 
@@ -85,6 +88,68 @@ fn keys_metadata_and_status_lists_stay_public() {
         "/.well-known/oauth-authorization-server",
         "/status/0",
     ] {
-        server.get(path).expect(200);
+        let answer = server.get(path).expect(200);
+        let tag = answer.header("etag").unwrap();
+        let known = Request::new("GET", path).header("if-none-match", tag);
+        assert_eq!(server.send(known).expect(304).body, "", "{path}");
     }
+}
+
+/// Only the test writes past the server: what it reads from the database again is seen by what it answers.
+#[test]
+fn a_list_is_read_from_the_database_once_per_change() {
+    let folder = Folder::new();
+    let database = folder.file("authority.db");
+    let server = Server::on_database(&database);
+    let sub = |sub: &str| json!({"sub": sub, "before": 7});
+    let revoke = |entry: Value| {
+        let answer = server.admin("POST", "/revocations", &entry.to_string());
+        answer.expect(200);
+    };
+    let mint = |client: &str| {
+        let key = json!({ "client": client }).to_string();
+        server.admin("POST", "/api-keys", &key).expect(201).json()["id"].clone()
+    };
+    let listed = || {
+        let revoked = server.poll("/revocations").expect(200).json()["revoked"].clone();
+        let keys = server.poll("/api-keys").expect(200).json()["keys"].clone();
+        let count = |list: Value| list.as_array().unwrap().len();
+        let key_ids = server.poll("/api-keys/revocations").expect(200).json();
+        (
+            count(revoked),
+            count(keys),
+            count(key_ids["revoked"].clone()),
+        )
+    };
+    revoke(sub("a"));
+    let (one, other) = (mint("a"), mint("b"));
+    let path = format!("/api-keys/{}/revoke", one.as_str().unwrap());
+    server.admin("POST", &path, "").expect(204);
+    assert_eq!(listed(), (1, 2, 1));
+
+    let past = Connection::open(&database).unwrap();
+    past.execute("INSERT INTO revocations (sub, before) VALUES ('b', 7)", [])
+        .unwrap();
+    past.execute(
+        "INSERT INTO api_key_revocations (key_id) VALUES (?1)",
+        [other.as_str().unwrap()],
+    )
+    .unwrap();
+    past.execute(
+        "INSERT INTO api_keys (id, client, hash, scopes, created_at) VALUES ('x', 'x', 'x', '[]', 7)",
+        [],
+    )
+    .unwrap();
+    for _ in 0..50 {
+        assert_eq!(listed(), (1, 2, 1));
+    }
+    // A token that is issued is no change of any list.
+    server.token(READER);
+    assert_eq!(listed(), (1, 2, 1));
+
+    // Each change is read, and with it whatever else there is; the other lists wait for theirs.
+    revoke(sub("c"));
+    assert_eq!(listed(), (3, 2, 1));
+    mint("c");
+    assert_eq!(listed(), (3, 4, 2));
 }

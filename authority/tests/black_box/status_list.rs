@@ -3,7 +3,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use miniz_oxide::inflate::decompress_to_vec_zlib;
 use serde_json::Value;
 
-use crate::server::{Folder, OPAQUE, READER, Server, TOUR, WRITER, now};
+use crate::server::{Folder, OPAQUE, READER, Server, TOUR, WRITER, eventually, now};
 
 fn place(server: &Server, token: &str) -> (String, usize) {
     let (_, claims) = server.verify(token).unwrap();
@@ -95,6 +95,66 @@ fn a_place_is_never_given_twice() {
     let server = Server::on_database(&database);
     let after = place(&server, &server.token(READER));
     assert!(after.1 > before.1, "{before:?} {after:?}");
+}
+
+/// ES256 signs with a random number (FIPS 186-5 §6.3): two signatures are never the same.
+#[test]
+fn a_list_is_signed_once_per_change() {
+    let folder = Folder::new();
+    let tour = std::fs::read_to_string(TOUR).unwrap();
+    let list = "[status_list]\nttl = \"10m\"\nlifetime = \"20m\"\n";
+    let config = folder.write("authority.toml", &format!("{tour}\n{list}"));
+    let server = Server::with(config, &[]);
+    let ask = || {
+        let token = server.get("/status/0").expect(200).body;
+        assert!(server.verify(&token).is_some());
+        token
+    };
+    let (token, first) = (server.token(READER), ask());
+    assert!((0..50).all(|_| ask() == first));
+    server.token(WRITER);
+    assert_eq!(ask(), first);
+
+    let mut before = first;
+    let mut is_new = |what: &str| {
+        let now = ask();
+        assert_ne!(now, before, "{what}");
+        before = now;
+    };
+    server.revoke(READER, &token).expect(200);
+    is_new("a token was revoked");
+    let entry = serde_json::json!({"client_id": "reader", "before": now() + 1000});
+    server
+        .admin("POST", "/revocations", &entry.to_string())
+        .expect(200);
+    is_new("a client was cut off");
+    let born_revoked = server.token(READER);
+    assert!(is_set(&server, &born_revoked));
+    is_new("a token was issued to it");
+    server.admin("POST", "/keys/rotate", "").expect(200);
+    is_new("the keys were rotated");
+    server
+        .admin("POST", "/keys/rotate?drop_old=true", "")
+        .expect(200);
+    is_new("the keys were dropped");
+}
+
+#[test]
+fn a_list_is_signed_anew_before_it_is_void() {
+    let folder = Folder::new();
+    let tour = std::fs::read_to_string(TOUR).unwrap();
+    let list = "[status_list]\nttl = \"1s\"\nlifetime = \"3s\"\n";
+    let config = folder.write("authority.toml", &format!("{tour}\n{list}"));
+    let server = Server::with(config, &[]);
+    let first = server.get("/status/0").expect(200).body;
+    eventually("another", || {
+        let asked = now();
+        let list = server.get("/status/0").expect(200).body;
+        let (_, claims) = server.verify(&list).unwrap();
+        // Whoever gets it may keep it for its `ttl`.
+        assert!(claims["exp"].as_i64().unwrap() - asked >= 1);
+        list != first
+    });
 }
 
 #[test]

@@ -15,6 +15,7 @@ use crate::clock::Span;
 use crate::faults::{Fault, Instead};
 use crate::refusal::Refusal;
 use crate::server::App;
+use crate::store::Part;
 
 /// As it is written. With `status`, `headers` or `body` the endpoint itself is not asked.
 #[derive(Deserialize)]
@@ -68,6 +69,7 @@ pub async fn set(
 pub async fn swap_keys(State(app): State<Arc<App>>) -> Result<StatusCode, Refusal> {
     app.blocking(|app| {
         app.faults.swap_keys(app.keys.current().impostors()?);
+        app.store.has_changed(Part::Statuses);
         Ok(StatusCode::NO_CONTENT)
     })
     .await
@@ -75,6 +77,7 @@ pub async fn swap_keys(State(app): State<Arc<App>>) -> Result<StatusCode, Refusa
 
 pub async fn clear(State(app): State<Arc<App>>) -> StatusCode {
     app.faults.clear();
+    app.store.has_changed(Part::Statuses);
     StatusCode::NO_CONTENT
 }
 
