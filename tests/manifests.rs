@@ -340,3 +340,42 @@ fn the_checker_knows_what_a_schema_says() {
         assert_eq!(faults.len(), expected, "{value} as {schema}: {faults:?}");
     }
 }
+
+/// Rules know neither ports nor a trailing dot, and Envoy's virtual hosts must not either: else a request that meets the
+/// rules of one host goes where another is routed. The same holds for escapes in the path.
+#[test]
+fn every_way_to_ship_it_has_one_reading_of_host_and_path() {
+    const SETTINGS: [&str; 3] = [
+        "strip_trailing_host_dot",
+        "ignore_port_in_host_matching",
+        "normalize_path",
+    ];
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let tour = fs::read_to_string(root.join("envoy/envoy.yaml")).unwrap();
+    for setting in SETTINGS {
+        let line = format!("{setting}: true");
+        assert!(tour.lines().any(|l| l.trim() == line), "{setting}");
+    }
+    // What is merged into Istio's own configuration.
+    let patches: Vec<Document> = documents()
+        .into_iter()
+        .filter(|document| document.file == "envoy/istio/proxy.yaml")
+        .collect();
+    for setting in SETTINGS {
+        let mut found = Vec::new();
+        let contents = patches.iter().map(|document| &document.content);
+        contents.for_each(|content| all(content, setting, &mut found));
+        assert_eq!(found, [&json!(true)], "{setting}");
+    }
+    // What is put into Envoy Gateway's; it normalizes paths by itself.
+    let policy = of_kind("EnvoyPatchPolicy").content;
+    let patches = policy["spec"]["jsonPatches"].as_array().unwrap();
+    for setting in &SETTINGS[..2] {
+        let sets = |patch: &&Value| {
+            let path = patch["operation"]["path"].as_str().unwrap();
+            path.trim_start_matches('/') == *setting
+        };
+        let patch = patches.iter().find(sets).expect(setting);
+        assert_eq!(patch["operation"]["value"], true, "{setting}");
+    }
+}
