@@ -54,7 +54,7 @@ pub const INTROSPECTIONS_KEPT: usize = 64;
 /// How long a token counts as active a short while ago.
 pub const LATELY: std::time::Duration = std::time::Duration::from_secs(600);
 
-/// Tokens that are remembered for that, 32 bytes each.
+/// Tokens that are remembered for that, some 110 bytes each.
 pub const LATELY_ACTIVE_TOKENS: usize = 16 * 1024;
 
 /// Memory of a cache for each of its entries on the average. What an issuer says of a caller takes

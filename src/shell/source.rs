@@ -112,9 +112,11 @@ impl Source {
         match self.shared.claim(&self.source.schedule, demand, now) {
             (Plan::InFlight, _) => Availability::InFlight,
             // What ended the attempt of another worker may have come between the two looks.
-            (Plan::NotBefore(time), _) => self
-                .look(policy, state, now)
-                .unwrap_or(Availability::NotBefore(time)),
+            (Plan::NotBefore(time), _) => match self.look(policy, state, now) {
+                Some(found) => found,
+                None if self.is_being_written() => Availability::InFlight,
+                None => Availability::NotBefore(time),
+            },
             (Plan::Fetch(claimed), before) => self.start(state, claimed, before, now),
         }
     }
@@ -154,6 +156,15 @@ impl Source {
         self.held = Some(published);
         state.adopt(self.source.id, document, at.min(now));
         true
+    }
+
+    /// Whether the ledger names a document that is not there yet: its worker is about to write it.
+    fn is_being_written(&self) -> bool {
+        if let SourceId::Revocation(_) = self.source.id {
+            return false;
+        }
+        let published = self.shared.ledger().document();
+        published.is_some_and(|id| self.held != Some(id) && self.shared.document(id).is_none())
     }
 
     fn start(

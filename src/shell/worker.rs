@@ -30,9 +30,10 @@ const BUSY_TICK: Duration = Duration::from_millis(20);
 /// While requests whose reply is there go on in turn.
 const WAKING_TICK: Duration = Duration::from_millis(1);
 
-/// Requests that go on in one callback, whatever they waited for. What they do, the host does when the callback ends; where
-/// that ends a stream, the host enters the VM for it, and does the next thing when that ends, so
-/// that the stack grows with each. Of 1 MiB some 310 refusals were the end of the VM.
+/// Requests that go on in one callback, whatever they waited for. What they do, the host does when
+/// the callback ends. Where that ends a stream, the host enters the VM for it, and does the next
+/// thing when that ends: the stack grows with each. 310 refusals were the end of its 1 MiB, and so
+/// of the VM.
 const WOKEN_AT_ONCE: usize = 32;
 
 /// For those who wait for a document that does not come.

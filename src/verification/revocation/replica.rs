@@ -27,7 +27,7 @@ pub struct Replica {
     held: Option<Held>,
     /// What stood in the head's slot when it was last read or written.
     seen: Option<Box<[u8]>>,
-    /// Where the clock was set back: what the head of the list held says it is as of, and to when.
+    /// Where the clock was set back: as of when the list held says it is, and what counts instead.
     set_back: Option<(UnixTime, UnixTime)>,
     /// The run of the list that was held then.
     outdated: Option<u64>,
