@@ -220,14 +220,15 @@ impl State {
     /// be good for longer, and what was fetched would seem younger than it is.
     pub fn see(&mut self, now: UnixTime) {
         if now.plus(CLOCK_SLACK) < self.clock {
+            let step = self.clock.since(now);
             self.answers.forget();
             self.status_lists.clear();
-            self.keys.set_back(now);
+            self.keys.set_back(step);
             if let Some(held) = &mut self.api_keys {
-                held.at = held.at.min(now);
+                held.at = held.at.minus(step);
             }
             for list in self.lists.values_mut() {
-                list.set_back(now);
+                list.set_back(step);
             }
             self.clock = now;
         }

@@ -1,6 +1,7 @@
 //! The verification keys that this worker holds of each provider.
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use crate::keys::KeySet;
 use crate::policy::ProviderId;
@@ -55,10 +56,10 @@ impl HeldKeys {
         }
     }
 
-    /// The clock was set back to `now`: no set is younger.
-    pub fn set_back(&mut self, now: UnixTime) {
+    /// The clock was set back by `step`: every set is as old as it was.
+    pub fn set_back(&mut self, step: Duration) {
         for fetched in self.0.iter_mut().flatten() {
-            fetched.at = fetched.at.min(now);
+            fetched.at = fetched.at.minus(step);
         }
     }
 }

@@ -13,6 +13,7 @@ mod follow;
 mod publish;
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use crate::time::UnixTime;
 use crate::verification::revocation::page::Kind;
@@ -141,15 +142,25 @@ impl Replica {
         }
     }
 
-    /// The clock was set back to `now`: the list held is no younger. What it has forgotten may not
-    /// have ended yet, so the next poll asks for all of it.
-    pub fn set_back(&mut self, now: UnixTime) {
+    /// The clock was set back by `step`: the list held is as old as it was. What it has forgotten may
+    /// not have ended yet, so the next poll asks for all of it.
+    pub fn set_back(&mut self, step: Duration) {
         let as_of = self.as_of();
         let Some((held, as_of)) = self.held.as_ref().zip(as_of) else {
             return;
         };
-        self.set_back = Some((held.head.as_of, as_of.min(now)));
+        self.set_back = Some((held.head.as_of, as_of.minus(step)));
         self.outdated = Some(held.head.generation);
+    }
+
+    /// A list of a time that is yet to come was polled before the clock was set back: how long before
+    /// nobody knows, and from now on it grows older.
+    fn bound_age(&mut self, now: UnixTime) {
+        if let (Some(held), Some(as_of)) = (&self.held, self.as_of())
+            && as_of > now
+        {
+            self.set_back = Some((held.head.as_of, now));
+        }
     }
 
     /// What tells the list that this worker has from every other one.

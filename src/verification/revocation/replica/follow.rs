@@ -73,6 +73,7 @@ impl Replica {
                 None => Task::Idle,
             },
         };
+        self.bound_age(now);
     }
 
     fn take_head(&mut self, bytes: Option<&[u8]>) -> Result<Option<Step>, Lost> {

@@ -114,6 +114,7 @@ impl Replica {
                 let bytes = self.bytes_of(slot, &publication);
                 if slot == Slot::Head {
                     self.complete(&mut publication, &bytes);
+                    self.bound_age(now);
                 }
                 Write { slot, bytes }
             }

@@ -237,7 +237,8 @@ fn what_brings_nothing_new_still_says_as_of_when() {
     follow(&mut b, &shared);
     for (names, cursor) in [(0..0, "1"), (3..7, "2")] {
         let update = new(&a, names, cursor);
-        let later = at(60);
+        // Another time than the first list has, and a time that has come.
+        let later = at(-60);
         let claim = a.publish(update, shared.head(), writer(), later, later);
         shared.write(Slot::Head, claim.expect("a claim"));
         assert_eq!(write_all(&mut a, &mut shared), 1, "the head alone");
