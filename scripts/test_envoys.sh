@@ -24,6 +24,9 @@ mkdir -p $logs
 count() { # count WHAT LOG: from the last line of the tests, "test result: ok. 12 passed; 0 failed; 0 ignored; ..."
     sed -n "s/^test result:.* \([0-9]*\) $1;.*/\1/p" "$2"
 }
+skipped() { # skipped LOG: the cases that skipped something, all of themselves or some vectors, and said so
+    awk '/^---- .* stdout ----$/ { name = $2 } /^skipped: / && !seen[name]++ { count++ } END { print count + 0 }' "$1"
+}
 
 table=
 failed=
@@ -45,7 +48,7 @@ for version in $ENVOYS; do
         # Without a result the run itself broke down, which the log explains.
         [ -n "$(count passed $log)" ] || tail -n 20 $log >&2
         table="$table$(printf '  %-8s %-5s %7s %7s %8s%s' "$version" $flag \
-            "$(count passed $log)" "$(count failed $log)" "$(grep -c '^skipped: ' $log)" "$verdict")
+            "$(count passed $log)" "$(count failed $log)" "$(skipped $log)" "$verdict")
 "
     done
 done
