@@ -57,6 +57,10 @@ authority: # the tour's OAuth server
 envoy: ## finds an Envoy, or fetches one into .cache/
 	@scripts/envoy.sh
 
+.PHONY: reproduce
+reproduce: ## builds the module twice, in two folders, and prints the one hash that both have
+	@scripts/reproduce.sh
+
 .PHONY: toolchains
 toolchains: ## builds the module with each toolchain that can be had, and reports
 	@scripts/toolchains.sh

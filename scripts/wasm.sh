@@ -1,7 +1,7 @@
 #!/bin/sh
 # wasm.sh [--with rustup|debian] [--of MANIFEST] COMMAND [OPTION...]: runs cargo's COMMAND (build, clippy) for the module,
 # or for that of another manifest, with whichever toolchain can be had. `build` leaves
-# target/wasm32-wasip1/release/portcullis.wasm, whoever built it.
+# target/wasm32-wasip1/release/portcullis.wasm, whoever built it; `compiler` prints who would.
 #
 # rustup: the toolchain in use, its target added where missing. debian: Debian's compiler with its own std sources,
 # for machines without rustup or without a way to its server.
@@ -10,6 +10,23 @@ cd "$(dirname "$0")/.."
 . scripts/say.sh
 
 target=wasm32-wasip1
+
+# One commit and one compiler make one module, byte for byte, wherever they lie (`make reproduce`): panics name the
+# source files, so the folders of this machine get names that all machines share. That RUSTFLAGS and its kin are not
+# heeded belongs to it. Still a condition: the compiler, to its commit and host, and one registry, whose name is in the
+# paths below CARGO_HOME. Cargo itself has this as `trim-paths`, which is unstable.
+flags() { # flags RUSTC [FLAG...]: the compiler's flags, apart by cargo's separator, since folders may have spaces
+    sysroot=$("$1" --print sysroot)
+    commit=$("$1" --version --verbose | sed -n 's/^commit-hash: //p')
+    shift
+    # The last that matches counts. The std that rustup brings knows its sources as /rustc/COMMIT, unless the component
+    # rust-src is there, whose folder they are named after then.
+    set -- "$@" \
+        "--remap-path-prefix=$(pwd -P)=/portcullis" \
+        "--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo" \
+        "--remap-path-prefix=$sysroot/lib/rustlib/src/rust=/rustc/$commit"
+    (IFS=$(printf '\037') && printf '%s' "$*")
+}
 
 has_target() { # the std of the target lies in the compiler's sysroot: from rustup or a distribution
     libdir=$(rustc --print target-libdir --target $target 2>/dev/null) && ls "$libdir"/libstd-*.rlib >/dev/null 2>&1
@@ -24,11 +41,15 @@ rustup_ready() {
 }
 
 rustup_cargo() {
-    need_cc
     command=$1
     shift
+    if [ "$command" = compiler ]; then
+        rustc --version
+        return
+    fi
+    need_cc
     # shellcheck disable=SC2086 # a list
-    cargo "$command" --release --target $target $package --lib "$@"
+    CARGO_ENCODED_RUSTFLAGS=$(flags rustc) cargo "$command" --release --target $target $package --lib "$@"
 }
 
 debian_parts="rustc-web cargo-web rust-web-src lld-19 wasi-libc"
@@ -47,11 +68,15 @@ debian_ready() {
 debian_cargo() {
     command=$1
     shift
+    if [ "$command" = compiler ]; then
+        echo "Debian's $(/usr/bin/rustc --version)"
+        return
+    fi
     # shellcheck disable=SC2086 # a list
-    env -u RUSTUP_TOOLCHAIN -u RUSTFLAGS \
+    env -u RUSTUP_TOOLCHAIN \
         RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 \
         CARGO_TARGET_WASM32_WASIP1_LINKER=wasm-ld-19 \
-        CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS="-L native=/usr/lib/wasm32-wasi" \
+        CARGO_ENCODED_RUSTFLAGS="$(flags /usr/bin/rustc -Lnative=/usr/lib/wasm32-wasi)" \
         /usr/bin/cargo "$command" --release --target $target -Zbuild-std=std,panic_abort $package --lib "$@"
 }
 

@@ -1,0 +1,43 @@
+#!/bin/sh
+# reproduce.sh [--with rustup|debian]
+# Builds the module of the last commit twice, as far apart as one machine allows: in two clones, of which one has
+# blanks in its path, with two CARGO_HOMEs and in two target folders. Prints the one hash, or says where the two differ.
+set -eu
+cd "$(dirname "$0")/.."
+. scripts/say.sh
+
+way=$*
+git rev-parse --quiet --verify HEAD >/dev/null || fail "no git repository to clone"
+[ -z "$(git status --porcelain)" ] || say "what is not committed is not built here"
+
+clones=$(mktemp -d)
+trap 'rm -rf "$clones"' EXIT
+trap 'exit 130' INT TERM
+mkdir -p target/reproduce
+
+# Another CARGO_HOME with the same crates in it: nothing is fetched twice.
+cargo_home=${CARGO_HOME:-$HOME/.cargo}
+mkdir -p "$clones/second/cargo home" "$cargo_home/registry"
+for entry in "$cargo_home"/*; do
+    ln -s "$entry" "$clones/second/cargo home/"
+done
+
+build() { # build FOLDER TARGET CARGO_HOME COPY
+    say "building in $1"
+    git clone --quiet --no-hardlinks . "$1"
+    # shellcheck disable=SC2086 # words
+    (cd "$1" && CARGO_HOME=$3 scripts/wasm.sh $way build --locked --target-dir "$2")
+    cp "$2/wasm32-wasip1/release/portcullis.wasm" "target/reproduce/$4"
+}
+build "$clones/first" "$clones/first/target" "$cargo_home" first.wasm
+build "$clones/second/longer path of a clone" "$clones/second/built" "$clones/second/cargo home" second.wasm
+
+hash() { python3 -c 'import hashlib, sys; print(hashlib.sha256(open(sys.argv[1], "rb").read()).hexdigest())' "$1"; }
+first=$(hash target/reproduce/first.wasm)
+if [ "$first" != "$(hash target/reproduce/second.wasm)" ]; then
+    cmp target/reproduce/first.wasm target/reproduce/second.wasm >&2 || true
+    fail "two builds, two modules: they are in target/reproduce/"
+fi
+# shellcheck disable=SC2086 # words
+say "twice the same, of $(git rev-parse --short HEAD), by $(scripts/wasm.sh $way compiler)"
+echo "$first  portcullis.wasm"
