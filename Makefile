@@ -61,6 +61,10 @@ envoy: ## finds an Envoy, or fetches one into .cache/
 reproduce: ## builds the module twice, in two folders, and prints the one hash that both have
 	@scripts/reproduce.sh
 
+.PHONY: sbom
+sbom: ## what is in the module and in the authority: CycloneDX, in target/sbom/
+	@scripts/sbom.sh
+
 .PHONY: toolchains
 toolchains: ## builds the module with each toolchain that can be had, and reports
 	@scripts/toolchains.sh

@@ -21,3 +21,14 @@ apt_install() {
 need_cc() {
     command -v cc >/dev/null || apt_install "a C compiler and linker" gcc libc6-dev || fail "no cc"
 }
+
+# tool NAME VERSION: cargo's subcommand NAME, an installed one or else this version, built once into .cache/.
+tool() {
+    PATH=$PATH:$PWD/.cache/tools/$1-$2/bin
+    command -v "$1" >/dev/null && return
+    need_cc
+    say "building $1 $2 into .cache/tools, some two minutes, once"
+    # It runs for seconds: the optimizations of its release take longer than they save.
+    CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
+        cargo install --quiet --locked --root ".cache/tools/$1-$2" "$1@$2" || fail "no $1: cargo install $1@$2"
+}
