@@ -77,6 +77,11 @@ impl Envoy {
 
     /// Starts on the `bootstrap.json` in that folder and waits until Envoy is ready.
     pub fn start(folder: PathBuf, workers: u32) -> Result<Self, Refused> {
+        Self::start_with(folder, workers, &[])
+    }
+
+    /// The same with more arguments.
+    pub fn start_with(folder: PathBuf, workers: u32, more: &[&str]) -> Result<Self, Refused> {
         let binary = binary();
         let log = File::create(folder.join("log")).expect("a log file");
         let process = Command::new(&binary)
@@ -92,6 +97,7 @@ impl Envoy {
                 "--component-log-level",
                 "wasm:info",
             ])
+            .args(more)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)

@@ -156,6 +156,12 @@ impl Service {
         lock(&self.shared.calls).clone()
     }
 
+    /// For the soak, which asks for minutes on end.
+    #[allow(dead_code)]
+    pub fn forget_calls(&self) {
+        lock(&self.shared.calls).clear();
+    }
+
     /// How often this path was asked for, with any query.
     pub fn count(&self, route: &str) -> usize {
         lock(&self.shared.calls)
