@@ -95,6 +95,10 @@ instructions: ## how many instructions each step of the core takes, natively, by
 fuzz: ## fuzzes each target for a short while (FUZZ_SECONDS, 30 each)
 	@scripts/fuzz.sh
 
+.PHONY: soak
+soak: proving envoy authority ## everything changes and fails for ten minutes, an oracle judges each answer (SOAK_SECONDS, SOAK_SEED)
+	@ENVOY_BIN="$$(scripts/envoy.sh)" SOAK_SECONDS="$${SOAK_SECONDS:-600}" cargo test --test soak -- --nocapture
+
 .PHONY: audit
 audit: ## licences, sources and known vulnerabilities of every dependency; fails where the last cannot be asked for
 	@scripts/audit.sh

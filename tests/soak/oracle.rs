@@ -1,0 +1,320 @@
+//! What may become of a request, by the public contract alone: nothing here is the filter's code.
+//!
+//! A request is a list of conditions. Each holds for certain, fails for certain, or is open because something
+//! that it rests on changed a moment ago. A request that fails a condition for certain must not pass; it may be
+//! refused by the code of any condition that fails or is open, and by no other.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use crate::harness::client::Answer;
+use crate::harness::refusal::{self, Challenge};
+use crate::history::{Fact, Moment, Trouble, Troubles, Truth, Way, lock, now};
+
+/// By any of these a refusal may be told.
+pub type Codes = &'static [&'static str];
+
+/// What an upstream learns about the caller: the value of each identity header, absent where there is none.
+pub type Identity = BTreeMap<&'static str, String>;
+
+/// By the default of `forward.headers`.
+pub const IDENTITY_HEADERS: [&str; 6] = [
+    "x-auth-subject",
+    "x-auth-client-id",
+    "x-auth-scopes",
+    "x-auth-tenant",
+    "x-auth-provider",
+    "x-auth-key-id",
+];
+
+#[derive(Clone)]
+pub enum Condition {
+    /// Never holds.
+    Fails(Codes),
+    /// The fact has this value.
+    Is(Arc<Fact>, bool, Codes),
+    /// Holds until some moment between these two.
+    Until(Moment, Moment, Codes),
+    /// Something else answers.
+    Served(Service),
+    /// Depends on which configuration judges.
+    Configured(fn(u64) -> Option<&'static str>),
+    /// The configuration with one of these numbers judges.
+    ConfiguredBy(Vec<u64>, Codes),
+}
+
+/// What an answer needs beyond the gateway, and what becomes of requests without it.
+#[derive(Clone, Copy, Debug)]
+pub struct Service {
+    pub trouble: Trouble,
+    pub code: &'static str,
+    /// After the trouble has ended, requests may still fail for so long.
+    pub recovers_in: Duration,
+    /// What the gateway remembers counts for so long; then every request must fail. `None`: for longer than any
+    /// trouble here.
+    pub remembered_for: Option<Duration>,
+    /// What else may keep it from answering, and for how long after.
+    pub also: &'static [(Trouble, Duration)],
+}
+
+/// Why one answer was wrong.
+pub type Wrong = String;
+
+/// What a request may become.
+#[derive(Debug, Default)]
+pub struct Allowed {
+    pass: bool,
+    codes: BTreeSet<&'static str>,
+    /// Envoy's own 5xx, for want of a VM.
+    bare: bool,
+}
+
+#[derive(Clone)]
+pub struct Expectation {
+    pub conditions: Vec<Condition>,
+    /// What the upstream learns, should the request pass.
+    pub identity: Identity,
+    pub challenge: Challenge,
+    /// The longest that the gateway may take for a decision, where nothing is wrong.
+    pub limit: Duration,
+}
+
+/// When a request was under way, and when Envoy chose the configuration for its connection.
+#[derive(Clone, Copy, Debug)]
+pub struct Span {
+    pub from: Moment,
+    pub to: Moment,
+    pub bound: (Moment, Moment),
+}
+
+/// A VM that trapped is back by then: `base_interval` of the backoff is 0.1 s, and Envoy draws up to half as much more.
+const RELOAD: Duration = Duration::from_millis(1000);
+
+/// `stream_idle_timeout` of the shipped configuration: what else ends requests that wait in a VM that is lost.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// What a busy machine may add to any limit.
+const NOISE: Duration = Duration::from_secs(3);
+
+#[derive(Default)]
+pub struct Oracle {
+    pub troubles: Troubles,
+    configurations: Mutex<Vec<Configuration>>,
+    wrongs: Mutex<Vec<Wrong>>,
+}
+
+struct Configuration {
+    number: u64,
+    begun: Moment,
+    taken: Option<Moment>,
+}
+
+impl Allowed {
+    fn is_certain(&self) -> bool {
+        !self.bare && usize::from(self.pass) + self.codes.len() == 1
+    }
+}
+
+impl Oracle {
+    /// Before the first request, and before each update that Envoy has to take.
+    pub fn configuration_begins(&self, number: u64) {
+        lock(&self.configurations).push(Configuration {
+            number,
+            begun: now(),
+            taken: None,
+        });
+    }
+
+    pub fn configuration_taken(&self, number: u64) {
+        let mut configurations = lock(&self.configurations);
+        let taken = configurations.iter_mut().find(|it| it.number == number);
+        taken.expect("it has begun").taken = Some(now());
+    }
+
+    /// The configurations that may judge a connection that was accepted between two moments. Envoy's main thread has
+    /// taken a new one a moment before each worker has.
+    fn configurations(&self, (from, to): (Moment, Moment)) -> Vec<u64> {
+        const HANDED_OVER: Duration = Duration::from_secs(1);
+        let configurations = lock(&self.configurations);
+        let next = configurations.iter().skip(1).map(Some).chain([None]);
+        let in_force = configurations.iter().zip(next).filter(|(it, next)| {
+            let over = next.and_then(|next| {
+                let taken = next.taken? + HANDED_OVER;
+                Some(taken + self.troubles.stalled(next.begun, taken))
+            });
+            it.begun <= to && over.is_none_or(|over| over > from)
+        });
+        in_force.map(|(it, _)| it.number).collect()
+    }
+
+    pub fn allowed(&self, expectation: &Expectation, span: Span) -> Allowed {
+        let mut allowed = Allowed {
+            pass: true,
+            codes: BTreeSet::new(),
+            bare: self
+                .troubles
+                .touch(&[Trouble::Trap], span.from, span.to, RELOAD),
+        };
+        for condition in &expectation.conditions {
+            let (truth, codes) = self.truth(condition, span);
+            if truth != Truth::Yes {
+                allowed.codes.extend(codes);
+            }
+            if truth == Truth::No {
+                allowed.pass = false;
+            }
+        }
+        allowed
+    }
+
+    /// Whether a condition holds, and how a refusal is told where it does not.
+    fn truth(&self, condition: &Condition, span: Span) -> (Truth, Vec<&'static str>) {
+        let Span { from, to, .. } = span;
+        match condition {
+            Condition::Fails(codes) => (Truth::No, codes.to_vec()),
+            Condition::Is(fact, wanted, codes) => {
+                let truth = match (fact.truth(&self.troubles, from, to), wanted) {
+                    (Truth::Yes, false) => Truth::No,
+                    (Truth::No, false) => Truth::Yes,
+                    (truth, _) => truth,
+                };
+                (truth, codes.to_vec())
+            }
+            Condition::Until(earliest, latest, codes) => {
+                let truth = match () {
+                    () if to < *earliest => Truth::Yes,
+                    () if from > *latest => Truth::No,
+                    () => Truth::Perhaps,
+                };
+                (truth, codes.to_vec())
+            }
+            Condition::Served(service) => (self.is_served(*service, span), vec![service.code]),
+            Condition::Configured(judge) => {
+                let of = self.configurations(span.bound);
+                let verdicts: Vec<Option<&str>> = of.into_iter().map(judge).collect();
+                let refusals: Vec<&str> = verdicts.iter().copied().flatten().collect();
+                let truth = match refusals.len() {
+                    0 => Truth::Yes,
+                    all if all == verdicts.len() => Truth::No,
+                    _ => Truth::Perhaps,
+                };
+                (truth, refusals)
+            }
+            Condition::ConfiguredBy(numbers, codes) => {
+                let of = self.configurations(span.bound);
+                let good = of.iter().filter(|number| numbers.contains(number)).count();
+                let truth = match good {
+                    0 => Truth::No,
+                    all if all == of.len() => Truth::Yes,
+                    _ => Truth::Perhaps,
+                };
+                (truth, codes.to_vec())
+            }
+        }
+    }
+
+    fn is_served(&self, service: Service, span: Span) -> Truth {
+        let troubles = &self.troubles;
+        let must_fail = service.remembered_for.is_some_and(|remembered| {
+            troubles.lasts(service.trouble, span.from, span.to, remembered)
+        });
+        // A machine that stood still lets calls run into their timeouts.
+        let recovers_in = service.recovers_in;
+        let of = [
+            (service.trouble, recovers_in),
+            (Trouble::Stall, recovers_in),
+        ];
+        let mut of = of.iter().chain(service.also);
+        let may_fail = of.any(|(of, grace)| troubles.touch(&[*of], span.from, span.to, *grace));
+        match (must_fail, may_fail) {
+            (true, _) => Truth::No,
+            (false, true) => Truth::Perhaps,
+            (false, false) => Truth::Yes,
+        }
+    }
+
+    /// What a report says of the conditions, and of the troubles about that time.
+    pub fn explain(&self, expectation: &Expectation, span: Span) -> String {
+        let truths = expectation.conditions.iter().map(|it| self.truth(it, span));
+        let truths: Vec<String> = truths
+            .map(|(truth, codes)| format!("{codes:?}: {truth:?}"))
+            .collect();
+        format!(
+            "holds {}; {}",
+            truths.join(", "),
+            self.troubles.about(span.from, span.to)
+        )
+    }
+
+    /// Judges an answer: how the request ended and whether there was only one right way, or why it was wrong.
+    pub fn judge(
+        &self,
+        expectation: &Expectation,
+        span: Span,
+        answer: &Answer,
+    ) -> Result<(String, bool), Wrong> {
+        let allowed = self.allowed(expectation, span);
+        let wrong = |what: &str| Err(format!("{what}; allowed was {allowed:?}"));
+        if answer.header("x-echo").is_some() {
+            if answer.status != 200 {
+                return wrong("the upstream answers 200");
+            }
+            if !allowed.pass {
+                return wrong("it passed");
+            }
+            return Ok(("200".to_owned(), allowed.is_certain()));
+        }
+        let json = answer.json().unwrap_or_default();
+        if let Some(code) = json["code"].as_str() {
+            let Some(code) = allowed.codes.iter().find(|it| **it == code) else {
+                return wrong(&format!("refused by {code}"));
+            };
+            if let Err(why) = refusal::check(answer, &[code], expectation.challenge) {
+                return wrong(&format!("the refusal is malformed: {why}"));
+            }
+            return Ok(((*code).to_owned(), allowed.is_certain()));
+        }
+        match answer.status {
+            // 408 where Envoy still waited for a body.
+            408 | 503 | 504 if allowed.bare => Ok((format!("bare {}", answer.status), false)),
+            status => wrong(&format!("a bare {status}")),
+        }
+    }
+
+    /// Whether a request may reach the upstream that it has reached.
+    pub fn judge_passage(&self, expectation: &Expectation, span: Span) -> Result<(), Wrong> {
+        let allowed = self.allowed(expectation, span);
+        match allowed.pass {
+            true => Ok(()),
+            false => Err(format!("it reached the upstream; allowed was {allowed:?}")),
+        }
+    }
+
+    /// How long a request may take that was under way in that span.
+    pub fn limit(&self, expectation: &Expectation, span: Span) -> Duration {
+        let trapped = self
+            .troubles
+            .touch(&[Trouble::Trap], span.from, span.to, RELOAD);
+        let lost = if trapped {
+            IDLE_TIMEOUT
+        } else {
+            Duration::ZERO
+        };
+        expectation.limit + lost + NOISE + self.troubles.stalled(span.from, span.to)
+    }
+
+    pub fn report(&self, wrong: Wrong) {
+        eprintln!("WRONG {wrong}");
+        lock(&self.wrongs).push(wrong);
+    }
+
+    pub fn wrongs(&self) -> Vec<Wrong> {
+        lock(&self.wrongs).clone()
+    }
+}
+
+/// A change that the gateway learns by itself.
+pub const fn way(lag: Duration, stopped_by: &'static [(Trouble, Duration)]) -> Way {
+    Way { lag, stopped_by }
+}

@@ -1,0 +1,217 @@
+//! The echoing upstream. It knows of every request what it may become, so it judges whatever reaches it, also where the
+//! client has left by then: whether it may have passed, whom it is from, and that no credential came along.
+
+use std::collections::HashMap;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::history::{Moment, lock, now};
+use crate::oracle::{Expectation, IDENTITY_HEADERS, Identity, Oracle, Span};
+
+/// The header by which the upstream knows a request again.
+pub const ID: &str = "x-soak-id";
+
+/// Every identity that a client claims for itself says so.
+pub const SPOOFED: &str = "spoofed";
+
+/// A request that is under way, or was a moment ago.
+pub struct UnderWay {
+    pub what: String,
+    pub expectation: Expectation,
+    pub from: Moment,
+    /// When its connection was made, and, where it was used before, when it was first answered.
+    pub bound: (Moment, Option<Moment>),
+}
+
+pub struct Upstream {
+    oracle: Arc<Oracle>,
+    under_way: Mutex<HashMap<u64, Arc<UnderWay>>>,
+    pub passed: AtomicU64,
+    pub port: u16,
+}
+
+struct Head {
+    method: String,
+    path: String,
+    headers: Vec<(String, String)>,
+}
+
+impl Upstream {
+    /// Serves until the process ends.
+    pub fn start(oracle: Arc<Oracle>) -> Arc<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let upstream = Arc::new(Self {
+            oracle,
+            under_way: Mutex::default(),
+            passed: AtomicU64::new(0),
+            port: listener.local_addr().expect("a bound socket").port(),
+        });
+        let served = Arc::clone(&upstream);
+        thread::spawn(move || {
+            for connection in listener.incoming().map_while(Result::ok) {
+                let upstream = Arc::clone(&served);
+                // Whoever hangs up on us only ends its own connection.
+                thread::spawn(move || upstream.serve(&connection));
+            }
+        });
+        upstream
+    }
+
+    pub fn expect(&self, id: u64, request: UnderWay) {
+        lock(&self.under_way).insert(id, Arc::new(request));
+    }
+
+    pub fn forget(&self, id: u64) {
+        lock(&self.under_way).remove(&id);
+    }
+
+    /// Forgets the requests whose clients left so long ago.
+    pub fn forget_older_than(&self, age: Duration) {
+        let now = now();
+        lock(&self.under_way).retain(|_, it| it.from + age > now);
+    }
+
+    fn serve(&self, connection: &TcpStream) -> io::Result<()> {
+        connection.set_nodelay(true)?;
+        let mut reader = BufReader::new(connection);
+        while let Some(head) = Head::read(&mut reader)? {
+            self.judge(&head);
+            let body = head.read_body(&mut reader)?;
+            if let Some(delay) = head.only("x-soak-delay") {
+                thread::sleep(Duration::from_millis(delay.parse().unwrap_or_default()));
+            }
+            let body = json!({ "bytes": body.len(), "sum": sum(&body) }).to_string();
+            let answer = format!(
+                "HTTP/1.1 200 OK\r\nx-echo: yes\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+                body.len()
+            );
+            (&*connection).write_all(answer.as_bytes())?;
+        }
+        Ok(())
+    }
+
+    fn judge(&self, head: &Head) {
+        let arrived = now();
+        self.passed.fetch_add(1, Ordering::Relaxed);
+        let id = head.only(ID).and_then(|id| id.parse().ok());
+        let request = id.and_then(|id: u64| lock(&self.under_way).get(&id).cloned());
+        let Some(request) = request else {
+            return self.oracle.report(format!(
+                "the upstream got a request that nobody sent: {} {} {:?}",
+                head.method, head.path, head.headers
+            ));
+        };
+        let span = Span {
+            from: request.from,
+            to: arrived,
+            bound: (request.bound.0, request.bound.1.unwrap_or(arrived)),
+        };
+        let verdict = self
+            .oracle
+            .judge_passage(&request.expectation, span)
+            .and_then(|()| head.check(&request.expectation.identity));
+        if let Err(why) = verdict {
+            self.oracle.report(format!(
+                "{}: {why}\n  reached the upstream as {} {} {:?}",
+                request.what, head.method, head.path, head.headers
+            ));
+        }
+    }
+}
+
+impl Head {
+    /// `None` at the end of the connection.
+    fn read(reader: &mut impl BufRead) -> io::Result<Option<Self>> {
+        let mut line = Vec::new();
+        if reader.read_until(b'\n', &mut line)? == 0 {
+            return Ok(None);
+        }
+        let text = String::from_utf8_lossy(&line).into_owned();
+        let mut words = text.split_whitespace().map(str::to_owned);
+        let mut head = Self {
+            method: words.next().unwrap_or_default(),
+            path: words.next().unwrap_or_default(),
+            headers: Vec::new(),
+        };
+        loop {
+            line.clear();
+            reader.read_until(b'\n', &mut line)?;
+            let text = String::from_utf8_lossy(&line);
+            let Some((name, value)) = text.split_once(':') else {
+                return Ok(Some(head));
+            };
+            // The white space around a value is not its own.
+            let value = value.trim_matches(['\r', '\n', ' ', '\t']);
+            head.headers.push((name.to_owned(), value.to_owned()));
+        }
+    }
+
+    fn all(&self, name: &str) -> Vec<&str> {
+        let named = self.headers.iter().filter(|(other, _)| other == name);
+        named.map(|(_, value)| value.as_str()).collect()
+    }
+
+    fn only(&self, name: &str) -> Option<&str> {
+        match self.all(name).as_slice() {
+            [only] => Some(only),
+            _ => None,
+        }
+    }
+
+    fn read_body(&self, reader: &mut impl BufRead) -> io::Result<Vec<u8>> {
+        let mut body = Vec::new();
+        if let Some(length) = self.only("content-length") {
+            let length = length.parse().map_err(io::Error::other)?;
+            reader.take(length).read_to_end(&mut body)?;
+        } else if self.only("transfer-encoding").is_some() {
+            loop {
+                let mut size = String::new();
+                reader.read_line(&mut size)?;
+                let size = u64::from_str_radix(size.trim(), 16).map_err(io::Error::other)?;
+                reader.take(size).read_to_end(&mut body)?;
+                reader.read_line(&mut String::new())?;
+                if size == 0 {
+                    break;
+                }
+            }
+        }
+        Ok(body)
+    }
+
+    /// That the identity is the caller's and no other, and that nothing of a credential came along.
+    fn check(&self, identity: &Identity) -> Result<(), String> {
+        for header in IDENTITY_HEADERS {
+            let wanted: Vec<&str> = identity
+                .get(header)
+                .map(String::as_str)
+                .into_iter()
+                .collect();
+            let found = self.all(header);
+            if found != wanted {
+                return Err(format!("{header} is {found:?} instead of {wanted:?}"));
+            }
+        }
+        for (name, value) in &self.headers {
+            if value.contains(SPOOFED) {
+                return Err(format!("{name} is the client's own"));
+            }
+            if ["authorization", "x-api-key"].contains(&name.as_str()) {
+                return Err(format!("{name} came along"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// FNV-1a (RFC draft-eastlake-fnv): a body that changed on its way has another.
+pub fn sum(body: &[u8]) -> u64 {
+    body.iter().fold(0xcbf2_9ce4_8422_2325, |sum, byte| {
+        (sum ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
