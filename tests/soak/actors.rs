@@ -379,13 +379,13 @@ impl Soak {
         while self.pause(random.millis(2000, 5000)) {
             if random.percent(30) {
                 let (fault, policy) = self.policies.bad(number, random);
-                let is_taken = self.gateway.update(&policy);
+                let is_taken = self.gateway.update(&policy, number);
                 assert!(!is_taken, "Envoy took a configuration with {fault}");
                 self.tally.event("update refused");
             } else {
                 number += 1;
                 self.oracle.configuration_begins(number);
-                let is_taken = self.gateway.update(&self.policies.good(number));
+                let is_taken = self.gateway.update(&self.policies.good(number), number);
                 assert!(
                     is_taken,
                     "Envoy refused a good configuration:\n{}",
@@ -401,7 +401,7 @@ impl Soak {
     /// Rotates keys, revokes, and is killed.
     fn be_authority(&self, random: &mut Random) {
         let mut machines = 100;
-        let mut until_kill = random.between(4, 8);
+        let (mut until_kill, mut is_first) = (random.between(4, 8), true);
         while self.pause(random.millis(500, 2500)) {
             let mut authority = lock(&self.authority);
             match random.below(10) {
@@ -445,12 +445,12 @@ impl Soak {
             until_kill -= 1;
             if until_kill == 0 {
                 until_kill = random.between(8, 20);
-                // Now and then for longer than lists are believed.
-                let away = if random.percent(20) {
-                    random.millis(9000, 13_000)
-                } else {
-                    random.millis(100, 4000)
+                // The first time, and now and then, for longer than lists are believed.
+                let away = match is_first || random.percent(20) {
+                    true => random.millis(9000, 11_000),
+                    false => random.millis(100, 4000),
                 };
+                is_first = false;
                 self.kill(&mut authority, away);
             }
         }
@@ -503,6 +503,7 @@ impl Soak {
     }
 
     fn be_issuer(&self, random: &mut Random) {
+        let mut is_first = true;
         while self.pause(random.millis(500, 2500)) {
             match random.below(12) {
                 0 => {
@@ -536,25 +537,28 @@ impl Soak {
                     self.tally.event("token deactivated");
                 }
                 _ => {
-                    let trouble = self.oracle.troubles.begin(Trouble::IssuerFails);
-                    self.issuer.fail(Some(*random.pick(&FAULTS)));
-                    let long = random.percent(15);
-                    self.pause(if long {
-                        random.millis(9000, 12_000)
-                    } else {
-                        random.millis(500, 3000)
-                    });
-                    self.oracle.troubles.repair(trouble);
-                    self.issuer.fail(None);
-                    self.oracle.troubles.end(trouble);
-                    self.tally.event(if long {
-                        "issuer failed for long"
-                    } else {
-                        "issuer failed"
-                    });
+                    let is_long = is_first || random.percent(15);
+                    is_first = false;
+                    self.fail(is_long, random);
                 }
             }
         }
+    }
+
+    fn fail(&self, is_long: bool, random: &mut Random) {
+        let trouble = self.oracle.troubles.begin(Trouble::IssuerFails);
+        self.issuer.fail(Some(*random.pick(&FAULTS)));
+        self.pause(match is_long {
+            true => random.millis(9000, 11_000),
+            false => random.millis(500, 3000),
+        });
+        self.oracle.troubles.repair(trouble);
+        self.issuer.fail(None);
+        self.oracle.troubles.end(trouble);
+        self.tally.event(match is_long {
+            true => "issuer failed for long",
+            false => "issuer failed",
+        });
     }
 
     fn revoke_at_issuer(&self, random: &mut Random) {

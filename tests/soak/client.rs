@@ -20,6 +20,8 @@ pub struct Message {
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
     pub pieces: Pieces,
+    /// Where it is chunked.
+    pub trailers: Vec<(String, String)>,
 }
 
 /// How a body is sent.
@@ -112,7 +114,11 @@ impl Connection {
             }
         }
         if pieces.chunked && !body.is_empty() {
-            self.write_all(b"0\r\n\r\n", leaves)?;
+            let trailers = message.trailers.iter();
+            let lines: String = trailers
+                .map(|(name, value)| format!("{name}: {value}\r\n"))
+                .collect();
+            self.write_all(format!("0\r\n{lines}\r\n").as_bytes(), leaves)?;
         }
         Ok(false)
     }
@@ -188,6 +194,7 @@ impl Message {
             headers,
             body,
             pieces,
+            trailers: _,
         } = self;
         let mut head = format!("{method} {path} HTTP/1.1\r\nhost: {host}\r\n");
         for (name, value) in headers {
@@ -209,6 +216,7 @@ impl Message {
         let mut head = self.head();
         let end = head.len().min(1500);
         head.truncate(end);
+        head += &format!("{:?}", self.trailers);
         format!(
             "{} + {} bytes as {:?}",
             printable(head.as_bytes()),

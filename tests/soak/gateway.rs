@@ -1,7 +1,7 @@
 //! Envoy as it is shipped (`envoy/envoy.yaml`), with two workers, its listener over LDS, and the module that traps on demand.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -31,10 +31,15 @@ impl Gateway {
         let mut bootstrap = shipped(ports);
         let mut listener = bootstrap["static_resources"]["listeners"][0].take();
         listener["@type"] = json!("type.googleapis.com/envoy.config.listener.v3.Listener");
-        vm(&mut listener)["environment_variables"] = json!({ "key_values": environment });
+        plugin(&mut listener)["vm_config"]["environment_variables"] =
+            json!({ "key_values": environment });
+        // Off in what is shipped; with it clients can send identity headers behind a body.
+        manager(&mut listener)["http_protocol_options"] = json!({ "enable_trailers": true });
         bootstrap["static_resources"]["listeners"] = json!([]);
         let clusters = bootstrap["static_resources"]["clusters"].as_array_mut();
-        clusters.expect("clusters").push(cluster("idp", ports.idp));
+        let clusters = clusters.expect("clusters");
+        clusters[0]["typed_extension_protocol_options"] = trailers_upstream();
+        clusters.push(cluster("idp", ports.idp));
         bootstrap["node"] = json!({ "id": "soak", "cluster": "soak" });
         let source = json!({
             "path": folder.join("lds/listeners.json"),
@@ -42,7 +47,7 @@ impl Gateway {
         });
         bootstrap["dynamic_resources"] = json!({ "lds_config": { "path_config_source": source } });
         fs::write(folder.join("bootstrap.json"), bootstrap.to_string()).expect("a writable folder");
-        publish(&folder, &listener, policy);
+        publish(&folder, &listener, policy, 0);
         let envoy = Envoy::start_with(folder, 2, &["--drain-time-s", DRAIN_SECONDS])
             .unwrap_or_else(|refused| panic!("Envoy refused to start:\n{}", refused.log));
         let port = poll(PATIENCE, || port(&envoy))
@@ -55,9 +60,9 @@ impl Gateway {
     }
 
     /// Publishes another policy over LDS; whether Envoy took it.
-    pub fn update(&self, policy: &Value) -> bool {
+    pub fn update(&self, policy: &Value, number: u64) -> bool {
         let before = self.updates();
-        publish(&self.envoy.file(""), &self.listener, policy);
+        publish(&self.envoy.file(""), &self.listener, policy, number);
         let taken = poll(PATIENCE, || match self.updates() {
             [taken, _] if taken > before[0] => Some(true),
             [_, refused] if refused > before[1] => Some(false),
@@ -112,13 +117,12 @@ impl Gateway {
     }
 }
 
-fn vm(listener: &mut Value) -> &mut Value {
-    &mut plugin(listener)["vm_config"]
+fn manager(listener: &mut Value) -> &mut Value {
+    &mut listener["filter_chains"][0]["filters"][0]["typed_config"]
 }
 
 fn plugin(listener: &mut Value) -> &mut Value {
-    let manager = &mut listener["filter_chains"][0]["filters"][0]["typed_config"];
-    &mut manager["http_filters"][0]["typed_config"]["config"]
+    &mut manager(listener)["http_filters"][0]["typed_config"]["config"]
 }
 
 fn port(envoy: &Envoy) -> Option<u16> {
@@ -128,10 +132,12 @@ fn port(envoy: &Envoy) -> Option<u16> {
 }
 
 /// Puts the listener where Envoy watches: at once, by a rename.
-fn publish(folder: &std::path::Path, listener: &Value, policy: &Value) {
+fn publish(folder: &Path, listener: &Value, policy: &Value, number: u64) {
     let watched = folder.join("lds");
     fs::create_dir_all(&watched).expect("a writable folder");
     let mut listener = listener.clone();
+    // No request goes on unjudged, whatever this is.
+    plugin(&mut listener)["allow_on_headers_stop_iteration"] = json!(number % 2 == 1);
     plugin(&mut listener)["configuration"] = match policy {
         Value::Object(_) => {
             json!({ "@type": "type.googleapis.com/google.protobuf.Struct", "value": policy })
@@ -154,6 +160,14 @@ fn cluster(name: &str, port: u16) -> Value {
         "connect_timeout": "1s",
         "load_assignment": { "cluster_name": name, "endpoints": endpoints },
     })
+}
+
+fn trailers_upstream() -> Value {
+    const OPTIONS: &str = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+    json!({ OPTIONS: {
+        "@type": format!("type.googleapis.com/{OPTIONS}"),
+        "explicit_http_config": { "http_protocol_options": { "enable_trailers": true } },
+    } })
 }
 
 /// The shipped configuration with these ports in its placeholders.

@@ -318,3 +318,141 @@ impl Oracle {
 pub const fn way(lag: Duration, stopped_by: &'static [(Trouble, Duration)]) -> Way {
     Way { lag, stopped_by }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REVOKED: Codes = &["TOKEN_REVOKED"];
+
+    fn expectation(conditions: Vec<Condition>) -> Expectation {
+        Expectation {
+            conditions,
+            identity: Identity::new(),
+            challenge: Challenge::Bearer,
+            limit: Duration::from_secs(1),
+        }
+    }
+
+    fn span() -> Span {
+        let now = now();
+        Span {
+            from: now,
+            to: now,
+            bound: (now, now),
+        }
+    }
+
+    fn answer(status: u16, headers: &[(&str, &str)], body: &str) -> Answer {
+        let header = |(name, value): &(&str, &str)| ((*name).to_owned(), value.as_bytes().to_vec());
+        Answer {
+            status,
+            headers: headers.iter().map(header).collect(),
+            body: body.into(),
+        }
+    }
+
+    fn passed() -> Answer {
+        answer(200, &[("x-echo", "yes")], "{}")
+    }
+
+    fn refused(code: &str) -> Answer {
+        let challenge = r#"Bearer realm="r", error="invalid_token", error_description="d""#;
+        let headers = [
+            ("content-type", "application/json"),
+            ("cache-control", "no-store"),
+            ("www-authenticate", challenge),
+        ];
+        let body =
+            format!(r#"{{"error":"invalid_token","error_description":"d","code":"{code}"}}"#);
+        answer(401, &headers, &body)
+    }
+
+    #[test]
+    fn what_fails_for_certain_must_not_pass() {
+        let oracle = Oracle::default();
+        let expectation = expectation(vec![Condition::Fails(REVOKED)]);
+        let judge = |answer| oracle.judge(&expectation, span(), &answer);
+        assert!(judge(passed()).is_err());
+        assert!(judge(refused("TOKEN_EXPIRED")).is_err());
+        assert!(judge(answer(503, &[], "")).is_err());
+        let right = ("TOKEN_REVOKED".to_owned(), true);
+        assert_eq!(judge(refused("TOKEN_REVOKED")), Ok(right));
+        assert!(oracle.judge_passage(&expectation, span()).is_err());
+    }
+
+    #[test]
+    fn what_holds_for_certain_must_pass() {
+        let oracle = Oracle::default();
+        let expectation = expectation(vec![Condition::Is(Fact::new(false), false, REVOKED)]);
+        let judge = |answer| oracle.judge(&expectation, span(), &answer);
+        assert_eq!(judge(passed()), Ok(("200".to_owned(), true)));
+        assert!(judge(refused("TOKEN_REVOKED")).is_err());
+        assert!(oracle.judge_passage(&expectation, span()).is_ok());
+    }
+
+    #[test]
+    fn what_is_open_may_pass_or_be_refused_for_that_reason_alone() {
+        let oracle = Oracle::default();
+        let moment = now();
+        let open = Condition::Until(moment, moment + NOISE, REVOKED);
+        let expectation = expectation(vec![open]);
+        let judge = |answer| oracle.judge(&expectation, span(), &answer);
+        assert_eq!(judge(passed()), Ok(("200".to_owned(), false)));
+        assert!(judge(refused("TOKEN_REVOKED")).is_ok());
+        assert!(judge(refused("TOKEN_EXPIRED")).is_err());
+    }
+
+    #[test]
+    fn only_a_trap_excuses_a_bare_answer() {
+        let oracle = Oracle::default();
+        let expectation = expectation(Vec::new());
+        let judge = || oracle.judge(&expectation, span(), &answer(503, &[], ""));
+        assert!(judge().is_err());
+        oracle.troubles.end(oracle.troubles.begin(Trouble::Trap));
+        assert!(judge().is_ok());
+    }
+
+    #[test]
+    fn a_service_that_is_away_may_fail_requests_and_at_last_must() {
+        let service = Service {
+            trouble: Trouble::AuthorityDown,
+            code: "INTROSPECTION_UNAVAILABLE",
+            recovers_in: Duration::ZERO,
+            remembered_for: Some(Duration::from_secs(3)),
+            also: &[],
+        };
+        let oracle = Oracle::default();
+        let is_served = |after: u64| {
+            let moment = now() + Duration::from_secs(after);
+            let bound = (moment, moment);
+            oracle.is_served(
+                service,
+                Span {
+                    from: moment,
+                    to: moment,
+                    bound,
+                },
+            )
+        };
+        assert_eq!(is_served(1), Truth::Yes);
+        oracle.troubles.begin(Trouble::AuthorityDown);
+        assert_eq!(is_served(1), Truth::Perhaps);
+        assert_eq!(is_served(5), Truth::No);
+    }
+
+    #[test]
+    fn a_connection_keeps_the_configuration_under_which_it_was_accepted() {
+        let oracle = Oracle::default();
+        oracle.configuration_begins(0);
+        oracle.configuration_taken(0);
+        let before = now();
+        oracle.configuration_begins(1);
+        let under_way = now();
+        oracle.configuration_taken(1);
+        let after = now() + Duration::from_secs(5);
+        assert_eq!(oracle.configurations((before, before)), [0]);
+        assert_eq!(oracle.configurations((before, under_way)), [0, 1]);
+        assert_eq!(oracle.configurations((after, after)), [1]);
+    }
+}

@@ -217,7 +217,11 @@ impl Requests {
 
     fn anonymous(&self, random: &mut Random) -> Plan {
         let mut plan = without(Route::Public, "anonymous", Vec::new());
-        if random.percent(50) {
+        if random.percent(20) {
+            plan.kind = "anonymous with two credentials".to_owned();
+            present(&mut plan.message, &self.pools.corp.pick(random));
+            present(&mut plan.message, &self.pools.api_keys.pick(random));
+        } else if random.percent(50) {
             let garbage = credential::garbage(&self.issuer, &self.pools, random);
             plan.kind = "anonymous with garbage".to_owned();
             present(&mut plan.message, &garbage);
@@ -423,4 +427,14 @@ fn body(plan: &mut Plan, random: &mut Random) {
         chunked: random.percent(50),
     };
     plan.own_time += pause * 8;
+    if random.percent(20) {
+        let trailers = [
+            ("x-checksum", "7"),
+            ("x-auth-subject", SPOOFED),
+            ("x_auth_tenant", SPOOFED),
+        ];
+        plan.message.trailers = trailers
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .to_vec();
+    }
 }

@@ -82,7 +82,11 @@ impl Upstream {
         let mut reader = BufReader::new(connection);
         while let Some(head) = Head::read(&mut reader)? {
             self.judge(&head);
-            let body = head.read_body(&mut reader)?;
+            let (body, trailers) = head.read_body(&mut reader)?;
+            if trailers.iter().any(|trailer| trailer.contains(SPOOFED)) {
+                let what = format!("a client's own identity came in trailers: {trailers:?}");
+                self.oracle.report(what);
+            }
             if let Some(delay) = head.only("x-soak-delay") {
                 thread::sleep(Duration::from_millis(delay.parse().unwrap_or_default()));
             }
@@ -164,8 +168,9 @@ impl Head {
         }
     }
 
-    fn read_body(&self, reader: &mut impl BufRead) -> io::Result<Vec<u8>> {
-        let mut body = Vec::new();
+    /// The body and the lines of its trailers.
+    fn read_body(&self, reader: &mut impl BufRead) -> io::Result<(Vec<u8>, Vec<String>)> {
+        let (mut body, mut trailers) = (Vec::new(), Vec::new());
         if let Some(length) = self.only("content-length") {
             let length = length.parse().map_err(io::Error::other)?;
             reader.take(length).read_to_end(&mut body)?;
@@ -174,14 +179,22 @@ impl Head {
                 let mut size = String::new();
                 reader.read_line(&mut size)?;
                 let size = u64::from_str_radix(size.trim(), 16).map_err(io::Error::other)?;
-                reader.take(size).read_to_end(&mut body)?;
-                reader.read_line(&mut String::new())?;
                 if size == 0 {
                     break;
                 }
+                reader.take(size).read_to_end(&mut body)?;
+                reader.read_line(&mut String::new())?;
+            }
+            loop {
+                let mut line = String::new();
+                reader.read_line(&mut line)?;
+                match line.trim_end() {
+                    "" => break,
+                    trailer => trailers.push(trailer.to_owned()),
+                }
             }
         }
-        Ok(body)
+        Ok((body, trailers))
     }
 
     /// That the identity is the caller's and no other, and that nothing of a credential came along.
