@@ -402,7 +402,7 @@ impl Soak {
     fn be_authority(&self, random: &mut Random) {
         let mut machines = 100;
         let (mut until_kill, mut is_first) = (random.between(4, 8), true);
-        while self.pause(random.millis(500, 2500)) {
+        while self.pause(random.millis(500, 3500)) {
             let mut authority = lock(&self.authority);
             match random.below(10) {
                 0 => self.rotate(&authority, random),
@@ -504,7 +504,7 @@ impl Soak {
 
     fn be_issuer(&self, random: &mut Random) {
         let mut is_first = true;
-        while self.pause(random.millis(500, 2500)) {
+        while self.pause(random.millis(500, 3500)) {
             match random.below(12) {
                 0 => {
                     let drop_old = random.percent(40);
@@ -593,7 +593,7 @@ impl Soak {
 
     /// Lets VMs trap.
     fn be_saboteur(&self, random: &mut Random) {
-        while self.pause(random.millis(6000, 14_000)) {
+        while self.pause(random.millis(7000, 16_000)) {
             for _ in 0..random.between(1, 2) {
                 let trouble = self.oracle.troubles.begin(Trouble::Trap);
                 let answer = self.gateway.trap();

@@ -16,7 +16,7 @@ use crate::upstream::sum;
 const MIB: f64 = 1024.0 * 1024.0;
 
 /// What Envoy may grow by once it is warm.
-const GROWTH: f64 = 48.0;
+const GROWTH: f64 = 32.0;
 
 #[derive(Default)]
 pub struct Tally {
@@ -161,7 +161,7 @@ impl Report {
         }
         // Else the oracle would have judged nothing.
         let certain = share(self.counts.certain, self.counts.requests);
-        if certain < 50.0 {
+        if certain < 30.0 {
             faults.push(format!(
                 "of {certain:.0} % of the answers alone was it clear what is right"
             ));
