@@ -14,6 +14,7 @@ use crate::credential::{self, Credential, Pools};
 use crate::gateway::{self, Gateway, Ports};
 use crate::harness::client::{Answer, get};
 use crate::harness::envoy::Envoy;
+use crate::harness::http2;
 use crate::harness::keys::{Key, fresh_api_key};
 use crate::harness::{PATIENCE, poll};
 use crate::history::{Moment, Trouble, lock, now, turn};
@@ -269,6 +270,10 @@ impl Soak {
         let mut kept: Option<Connection> = None;
         while !self.is_over() {
             let plan = self.requests.draw(random);
+            if plan.over_http2 {
+                self.ask_over_http2(&plan);
+                continue;
+            }
             let usable = kept
                 .take()
                 .filter(|it| it.opened + KEPT > now() && random.percent(80));
@@ -288,40 +293,67 @@ impl Soak {
 
     /// Sends a request and judges what becomes of it. Whether the connection may carry another; `None` where the client leaves.
     fn ask(&self, plan: &Plan, connection: &mut Connection) -> Option<bool> {
-        self.tally.secrets(&plan.message);
-        let (from, opened, answered) = (now(), connection.opened, connection.answered);
-        self.upstream.expect(
-            plan.id,
-            UnderWay {
-                what: plan.kind.clone(),
-                expectation: plan.expectation.clone(),
-                from,
-                bound: (opened, answered),
-            },
-        );
+        let bound = (connection.opened, connection.answered);
+        let from = self.begin(plan, bound);
         let end = connection.send(&plan.message, plan.leaves);
-        let to = now();
-        let span = Span {
-            from,
-            to,
-            bound: (opened, answered.unwrap_or(to)),
+        let answer = self.end(plan, from, bound, end)?;
+        Some(answer.is_some_and(|answer| connection.is_open_after(&answer)))
+    }
+
+    /// The same on a connection of its own.
+    fn ask_over_http2(&self, plan: &Plan) {
+        let bound = (now(), None);
+        let from = self.begin(plan, bound);
+        let end = match http2::send(&plan.message.to_http2(), self.gateway.port) {
+            Ok(answer) => End::Answered(answer),
+            Err(error) => End::Broken(error),
         };
-        let answer = match end {
+        self.end(plan, from, bound, end);
+    }
+
+    /// Tells the upstream what comes.
+    fn begin(&self, plan: &Plan, bound: (Moment, Option<Moment>)) -> Moment {
+        self.tally.secrets(&plan.message);
+        let from = now();
+        let request = UnderWay {
+            what: plan.kind.clone(),
+            expectation: plan.expectation.clone(),
+            from,
+            bound,
+        };
+        self.upstream.expect(plan.id, request);
+        from
+    }
+
+    /// `None` where the client left; the answer where there is one.
+    fn end(
+        &self,
+        plan: &Plan,
+        from: Moment,
+        (opened, answered): (Moment, Option<Moment>),
+        end: End,
+    ) -> Option<Option<Answer>> {
+        let to = now();
+        let bound = (opened, answered.unwrap_or(to));
+        let span = Span { from, to, bound };
+        match end {
             End::Left => {
+                // The upstream may still get it.
                 self.tally.left(&plan.kind);
-                return None;
+                None
             }
             End::Broken(error) => {
                 self.report(plan, span, &format!("no answer: {error}"), None);
-                self.tally.count(&plan.kind, "broken", false, from, to);
+                self.tally.count(&plan.kind, "WRONG", true, from, to);
                 self.upstream.forget(plan.id);
-                return Some(false);
+                Some(None)
             }
-            End::Answered(answer) => answer,
-        };
-        self.judge(plan, span, &answer);
-        self.upstream.forget(plan.id);
-        Some(connection.is_open_after(&answer))
+            End::Answered(answer) => {
+                self.judge(plan, span, &answer);
+                self.upstream.forget(plan.id);
+                Some(Some(answer))
+            }
+        }
     }
 
     fn judge(&self, plan: &Plan, span: Span, answer: &Answer) {

@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use crate::harness::client::Answer;
+use crate::harness::client::{Answer, Request, request};
 use crate::harness::printable;
 use crate::history::{Moment, now};
 
@@ -209,6 +209,20 @@ impl Message {
             }
         }
         head + "\r\n"
+    }
+
+    pub fn to_http2(&self) -> Request {
+        let mut http2 = request(self.method, &self.path).host(&self.host);
+        for (name, value) in &self.headers {
+            http2 = http2.header(name, value);
+        }
+        if !self.pieces.chunked {
+            return http2.body(&self.body);
+        }
+        let pieces = self.body.chunks(self.pieces.bytes);
+        let http2 = pieces.fold(http2, Request::piece);
+        let trailers = self.trailers.iter();
+        trailers.fold(http2, |http2, (name, value)| http2.trailer(name, value))
     }
 
     /// What a report shows of it.

@@ -23,6 +23,7 @@ pub struct Plan {
     pub leaves: Option<Duration>,
     /// What the request takes beyond the gateway's decision: the upstream's delay and the client's own pauses.
     pub own_time: Duration,
+    pub over_http2: bool,
 }
 
 /// All that requests are made from.
@@ -94,9 +95,6 @@ impl Requests {
         plan.message
             .headers
             .push((ID.to_owned(), plan.id.to_string()));
-        if plan.message.host.is_empty() {
-            plan.message.host = "api.example.com".to_owned();
-        }
         spoof(&mut plan, random);
         body(&mut plan, random);
         if random.percent(5) {
@@ -105,8 +103,15 @@ impl Requests {
             plan.message.headers.push(header);
             plan.own_time += Duration::from_millis(delay);
         }
-        if random.percent(4) {
+        // Odd targets are refused by the client's own library.
+        let is_plain = plan.message.host.is_empty() && !plan.kind.contains("odd path");
+        if is_plain && plan.leaves.is_none() && random.percent(10) {
+            plan.over_http2 = true;
+        } else if random.percent(4) {
             plan.leaves = Some(random.millis(0, 400));
+        }
+        if plan.message.host.is_empty() {
+            plan.message.host = "api.example.com".to_owned();
         }
         plan
     }
@@ -355,6 +360,7 @@ fn without(route: Route, kind: &str, conditions: Vec<Condition>) -> Plan {
         },
         leaves: None,
         own_time: Duration::ZERO,
+        over_http2: false,
     }
 }
 
