@@ -22,10 +22,13 @@ mod decisions {
     mod identity;
     mod key_choice;
     mod libraries;
+    mod opaque;
     mod record;
     mod remote_keys;
     mod revocation;
     mod rules;
     mod shadow;
+    mod signatures;
+    mod status_lists;
     mod tokens;
 }
