@@ -1,6 +1,10 @@
 //! The ways in which a service can fail to answer.
 
+use std::io::Write as _;
 use std::time::Duration;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
 
 use super::service::Reply;
 
@@ -8,6 +12,9 @@ use super::service::Reply;
 pub fn of(good: &[u8], content_type: &str, timeout: Duration) -> Vec<(&'static str, Reply)> {
     let status = |status: u16| Reply::with(status, content_type, good);
     let body = |body: &[u8]| Reply::with(200, content_type, body);
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
+    gzip.write_all(good).expect("memory");
+    let compressed = gzip.finish().expect("memory");
     vec![
         ("slow", status(200).after(timeout + Duration::from_secs(6))),
         ("hangs-up", Reply::HangUp),
@@ -32,6 +39,11 @@ pub fn of(good: &[u8], content_type: &str, timeout: Duration) -> Vec<(&'static s
         ("list", body(b"[]")),
         ("null", body(b"null")),
         ("not-utf8", body(b"{\"a\":\"\xff\xfe\"}")),
+        // Nobody asked for it: what is never unpacked is no bomb.
+        (
+            "compressed",
+            body(&compressed).header("content-encoding", "gzip"),
+        ),
         ("oversize", body(&[good, &vec![b' '; 5 << 20]].concat())),
     ]
 }
