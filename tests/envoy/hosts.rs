@@ -1,21 +1,23 @@
 //! Filter and router read the host alike: a rule for a host says nothing about requests that Envoy sends elsewhere.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::harness::client::get;
+use crate::harness::client::{Answer, get};
 use crate::harness::gateway::Setup;
+use crate::harness::http2;
 use crate::harness::keys::Key;
 use crate::harness::policy::provider;
 use crate::harness::refusal::{self, Challenge};
 
+fn vhost(name: &str, domain: &str) -> Value {
+    let answer = json!({ "status": 200, "body": { "inline_string": name } });
+    let route = json!({ "match": { "prefix": "/" }, "direct_response": answer });
+    json!({ "name": name, "domains": [domain], "routes": [route] })
+}
+
 /// The site is open, everything else is not; and both are other virtual hosts.
 #[test]
 fn a_host_that_is_open_to_us_is_routed_as_such() {
-    let vhost = |name: &str, domain: &str| {
-        let answer = json!({ "status": 200, "body": { "inline_string": name } });
-        let route = json!({ "match": { "prefix": "/" }, "direct_response": answer });
-        json!({ "name": name, "domains": [domain], "routes": [route] })
-    };
     let policy = json!({
         "providers": { "corp": provider([&Key::new("ES256", "k")]) },
         "rules": [
@@ -77,4 +79,99 @@ fn a_host_that_is_open_to_us_is_routed_as_such() {
             rows.refuses(host, get("/admin").host(host), "MISSING_TOKEN");
         }
     });
+}
+
+/// A request may name a host in three places: its target (RFC 9112 §3.2.2), `Host` or `:authority`, and headers that
+/// other proxies have added. Filter and router go by the same one, and two of one kind are none.
+#[test]
+fn a_request_has_one_host_wherever_it_is_named() {
+    let policy = json!({
+        "providers": { "corp": provider([&Key::new("ES256", "k")]) },
+        "rules": [
+            { "match": { "hosts": ["www.example.com"] }, "access": "anonymous" },
+            {},
+        ],
+    });
+    let gateway = Setup::of(policy)
+        .virtual_hosts(json!([
+            vhost("open", "www.example.com"),
+            vhost("closed", "*")
+        ]))
+        .start();
+    const OPEN: &str = "www.example.com";
+    const CLOSED: &str = "admin.example.com";
+    let refused = |what: &str, answer: &Answer, codes: &[&str]| {
+        let verdict = refusal::check(answer, codes, Challenge::Bearer);
+        // Some of these Envoy refuses by itself.
+        let bare = answer.status == 400 && answer.json().is_err();
+        assert!(bare || verdict.is_ok(), "{what}: {verdict:?} {answer:?}");
+    };
+    for (what, request, is_open) in [
+        (
+            "the target's host",
+            get(format!("http://{OPEN}/")).host(CLOSED),
+            true,
+        ),
+        (
+            "not the header's",
+            get(format!("http://{CLOSED}/")).host(OPEN),
+            false,
+        ),
+        (
+            "nor with a port",
+            get(format!("http://{CLOSED}:80/")).host(OPEN),
+            false,
+        ),
+        (
+            "the host that others were asked for",
+            get("/")
+                .host(CLOSED)
+                .header("x-forwarded-host", OPEN)
+                .header("x-original-host", OPEN)
+                .header("forwarded", format!("host={OPEN}")),
+            false,
+        ),
+    ] {
+        let answer = gateway.send(&request);
+        match is_open {
+            true => assert_eq!(answer.body, b"open", "{what}: {answer:?}"),
+            false => refused(what, &answer, &["MISSING_TOKEN"]),
+        }
+    }
+    for (what, request) in [
+        ("twice", get("/").host(OPEN).header("host", CLOSED)),
+        (
+            "twice, the other way",
+            get("/").host(CLOSED).header("host", OPEN),
+        ),
+        ("the same twice", get("/").host(OPEN).header("host", OPEN)),
+        ("joined", get("/").host(format!("{OPEN}, {CLOSED}"))),
+        ("with a user", get("/").host(format!("{OPEN}@{CLOSED}"))),
+        (
+            "with a user and a port",
+            get("/").host(format!("{OPEN}:80@{CLOSED}")),
+        ),
+        ("empty", get("/").host("")),
+        (
+            "a path behind it",
+            get("/").host(format!("{OPEN}/{CLOSED}")),
+        ),
+    ] {
+        refused(what, &gateway.send(&request), &["AMBIGUOUS_HOST"]);
+    }
+    // What stands before the `@` is no host (RFC 3986 §3.2.1). Envoy takes it away, or hands it on.
+    let answer = gateway.send(&get(format!("http://{OPEN}@{CLOSED}/")).host(OPEN));
+    refused(
+        "a target with a user",
+        &answer,
+        &["MISSING_TOKEN", "AMBIGUOUS_HOST"],
+    );
+    for (authority, header) in [(OPEN, CLOSED), (CLOSED, OPEN)] {
+        let request = get("/").host(authority).header("host", header);
+        let answer = http2::send(&request, gateway.port()).expect("an answer");
+        match authority {
+            OPEN => assert_eq!(answer.body, b"open", "{answer:?}"),
+            _ => refused(":authority", &answer, &["MISSING_TOKEN"]),
+        }
+    }
 }
