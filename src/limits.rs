@@ -25,7 +25,7 @@ pub const KEY_TRIALS: usize = 4;
 pub const COSTLY_KEY_TRIALS: usize = 2;
 
 /// RSA moduli: smaller ones are weak (RFC 7518 §3.3), larger ones cost the verifier
-/// milliseconds (CVE-2023-33201 and its kin).
+/// milliseconds (CVE-2023-6237 and its kin).
 pub const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=4096;
 
 /// 9999-12-31T23:59:59Z, the last second that RFC 3339 can write.
