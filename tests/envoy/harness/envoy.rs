@@ -132,6 +132,17 @@ impl Envoy {
                 .is_ok_and(|answer| answer.status == 200)
     }
 
+    /// The port of the listener of this name, once it is there.
+    pub fn listener(&self, name: &str) -> Option<u16> {
+        poll(PATIENCE, || {
+            let listeners = self.admin("/listeners?format=json").ok()?.json().ok()?;
+            let statuses = listeners["listener_statuses"].as_array()?;
+            let status = statuses.iter().find(|status| status["name"] == name)?;
+            let port = status["local_address"]["socket_address"]["port_value"].as_u64()?;
+            u16::try_from(port).ok()
+        })
+    }
+
     /// Asks the admin interface.
     pub fn admin(&self, path: &str) -> io::Result<Answer> {
         get(path).send(self.admin)

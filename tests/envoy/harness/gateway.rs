@@ -431,18 +431,7 @@ impl Gateway {
     }
 
     fn listener(&self, name: &str) -> Option<u16> {
-        poll(PATIENCE, || {
-            let listeners = self
-                .envoy
-                .admin("/listeners?format=json")
-                .ok()?
-                .json()
-                .ok()?;
-            let statuses = listeners["listener_statuses"].as_array()?.clone();
-            let status = statuses.into_iter().find(|status| status["name"] == name)?;
-            let port = status["local_address"]["socket_address"]["port_value"].as_u64()?;
-            u16::try_from(port).ok()
-        })
+        self.envoy.listener(name)
     }
 
     pub fn send(&self, request: &Request) -> Answer {
