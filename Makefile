@@ -31,6 +31,11 @@ down: ## ends what `make up` started
 test: wasm proving envoy authority ## every test, on a real Envoy, and the tour in containers where an engine runs
 	@scripts/test.sh
 
+.PHONY: differential
+differential: wasm envoy ## ours against jwt_authn and Envoy's router, for longer (DIFFERENTIAL_CASES, 100000; DIFFERENTIAL_SEED)
+	@. scripts/say.sh && need_cc && ENVOY_BIN="$$(scripts/envoy.sh)" DIFFERENTIAL_CASES="$${DIFFERENTIAL_CASES:-100000}" \
+		DIFFERENTIAL_SEED="$${DIFFERENTIAL_SEED:-$$(date +%s)}" cargo test --test differential -- --nocapture
+
 .PHONY: test-envoys
 test-envoys: wasm proving ## the tests on a real Envoy, on several of its versions (ENVOYS)
 	@scripts/test_envoys.sh

@@ -1,0 +1,126 @@
+//! `docs/differential.md`, which is the table.
+
+use std::fs;
+use std::path::Path;
+
+use super::classes::{PATH_GAP, PORT_GAP, TARGETS, TOKENS, TokenClass};
+
+const HEAD: &str = "\
+# Where Portcullis and Envoy disagree
+
+`cargo test --test differential` sends generated tokens through our filter and through Envoy's `jwt_authn`, and generated
+paths and hosts through our rules and through Envoy's router, in one Envoy. Each disagreement falls into a class below,
+or the test fails. Two kinds have no class, and can have none:
+
+- a token that we let in and that is not good: the generator knows what it has signed and what it has broken;
+- a request that reaches a route by another rule than that route's, under the settings of the shipped configurations:
+  each rule asks for a scope of its own, and the test goes on with a token that has this scope alone, and looks where it gets.
+
+`make differential` runs it for longer, from another seed each time (`DIFFERENTIAL_CASES`, `DIFFERENTIAL_SEED`).
+This file is written by `DIFFERENTIAL_WRITE=1 cargo test --test differential the_document`, and a test compares it.
+";
+
+const TARGET_HEAD: &str = "
+## Paths and hosts
+
+Virtual hosts and routes mirror the rules one to one: exact and wildcard hosts, `exact` as `path`, `prefix` as
+`path_separated_prefix`, `regex` as `safe_regex`, and `template` as the `safe_regex` that says the same. Envoy's own URI
+templates do not: there `/files/**` wants the slash, and `{id}` takes only the characters of RFC 3986 §3.3.
+Compared over HTTP/1 and HTTP/2, with `normalize_path` on and off and `allow_on_headers_stop_iteration` on and off.
+
+| what is odd | Portcullis | Envoy's router | why |
+|---|---|---|---|
+";
+
+const GAPS_HEAD: &str = "
+Envoy reads requests as we do only with the settings that every shipped configuration has. Without one of the first two, a
+request is judged by one rule and goes where another one was meant to guard, and **the weaker of the two is the client's choice**:
+
+| without | a request | what happens |
+|---|---|---|
+";
+
+const DOT_GAP: &[&str] = &[
+    "`strip_trailing_host_dot`",
+    "`Host: www.example.com.`",
+    "AMBIGUOUS_HOST, although the name is legal",
+];
+
+const TOKEN_HEAD: &str = "
+## Tokens
+
+`jwt_authn` has the same keys, issuers, audiences, clock tolerance and `require_expiration`. With both, `Bearer` is read in
+any case: `jwt_authn` is given the spellings one by one.
+
+We refuse what it lets in:
+
+| what is odd | Portcullis | why |
+|---|---|---|
+";
+
+const GOOD_HEAD: &str = "
+It refuses what we let in. These tokens are good, signed by the issuer's key and in time; `jwt_authn` has not learned to read them:
+
+| what is odd | `jwt_authn` | why it is good |
+|---|---|---|
+";
+
+const FOOT: &str = "
+## Not compared
+
+CORS preflights, which we judge by the method that they ask for while Envoy routes them as `OPTIONS`; credentials in queries and
+cookies, which `jwt_authn` does not strip; whatever needs a callout.
+";
+
+/// Panics where the document is not what the table says; with `DIFFERENTIAL_WRITE` writes it instead.
+pub fn check() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/differential.md");
+    let text = render();
+    if std::env::var_os("DIFFERENTIAL_WRITE").is_some() {
+        fs::write(&path, text).expect("a writable folder");
+        return;
+    }
+    let found = fs::read_to_string(&path).expect("docs/differential.md is there");
+    assert!(
+        found == text,
+        "docs/differential.md is not the table: run it once with DIFFERENTIAL_WRITE=1"
+    );
+}
+
+fn render() -> String {
+    let mut text = format!("{HEAD}{TARGET_HEAD}");
+    for class in TARGETS {
+        let ours = class.ours.unwrap_or("judges it by a rule for every host");
+        text.push_str(&row(&[class.odd, ours, class.router, class.why]));
+    }
+    text.push_str(GAPS_HEAD);
+    for gap in [PATH_GAP, PORT_GAP] {
+        text.push_str(&row(&[
+            &format!("`{}`", gap.without),
+            gap.request,
+            gap.what,
+        ]));
+    }
+    text.push_str(&row(DOT_GAP));
+    text.push_str(TOKEN_HEAD);
+    let (ours, theirs): (Vec<_>, Vec<_>) = TOKENS
+        .iter()
+        .partition(|class: &&TokenClass| !class.ours.is_empty());
+    for class in ours {
+        text.push_str(&row(&[
+            &class.odd.join("; "),
+            &class.ours.join(", "),
+            class.why,
+        ]));
+    }
+    text.push_str(GOOD_HEAD);
+    for class in theirs {
+        text.push_str(&row(&[&class.odd.join("; "), class.theirs, class.why]));
+    }
+    text.push_str(FOOT);
+    text
+}
+
+fn row(cells: &[&str]) -> String {
+    format!("| {} |\n", cells.join(" | "))
+}
