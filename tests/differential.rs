@@ -174,6 +174,7 @@ enum Verdict {
 fn judge(case: &Comparison, gap: &Gap) -> Verdict {
     let class = TARGETS.iter().position(|class| class.fits(case));
     match class {
+        _ if case.is_ambiguous_but_judged() => Verdict::Fault("ambiguous, and judged by a rule"),
         _ if case.agrees() => Verdict::Agrees,
         Some(class) => Verdict::Class(class),
         None if (gap.has)(case) => Verdict::Gap,

@@ -23,7 +23,11 @@ fn path(case: &routing::Comparison) -> PathReading {
 }
 
 fn host(case: &routing::Comparison) -> HostReading {
-    HostReading::of(&case.target, case.http2)
+    HostReading::of(
+        &case.target,
+        case.http2,
+        case.reading.strip_trailing_host_dot,
+    )
 }
 
 const AMBIGUOUS_PATH: Option<&str> = Some("AMBIGUOUS_PATH");

@@ -10,11 +10,12 @@ const HEAD: &str = "\
 
 `cargo test --test differential` sends generated tokens through our filter and through Envoy's `jwt_authn`, and generated
 paths and hosts through our rules and through Envoy's router, in one Envoy. Each disagreement falls into a class below,
-or the test fails. Two kinds have no class, and can have none:
+or the test fails. Three faults have no class, and can have none:
 
 - a token that we let in and that is not good: the generator knows what it has signed and what it has broken;
 - a request that reaches a route by another rule than that route's, under the settings of the shipped configurations:
-  each rule asks for a scope of its own, and the test goes on with a token that has this scope alone, and looks where it gets.
+  each rule asks for a scope of its own, and the test goes on with a token that has this scope alone, and looks where it gets;
+- a path or a host that can be read in two ways and that a rule judges, wherever Envoy routes it.
 
 `make differential` runs it for longer, from another seed each time (`DIFFERENTIAL_CASES`, `DIFFERENTIAL_SEED`).
 This file is written by `DIFFERENTIAL_WRITE=1 cargo test --test differential the_document`, and a test compares it.

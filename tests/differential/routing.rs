@@ -8,7 +8,7 @@ use serde_json::json;
 use super::http2;
 use super::pair::{self, Channel, Listener, Reading, portcullis};
 use super::rules::{self, Access};
-use super::targets::Target;
+use super::targets::{HostReading, PathReading, Target};
 use crate::envoy::harness::client::Answer;
 use crate::envoy::harness::envoy::Envoy;
 use crate::envoy::harness::keys::Key;
@@ -249,6 +249,23 @@ impl Comparison {
             }
             _ => false,
         }
+    }
+
+    /// What is wrong whatever the table says, and wherever Envoy routes it: a request that can be read in two ways is
+    /// judged by a rule. With `normalize_path` our filter sees another path than was sent.
+    pub fn is_ambiguous_but_judged(&self) -> bool {
+        if matches!(self.ours, Ours::Refused(_) | Ours::Envoy(_)) {
+            return false;
+        }
+        let path = PathReading::of(&self.target);
+        let lenient = match &self.reached {
+            Some(Router::Route(route)) => rules::is_lenient(route),
+            _ => false,
+        };
+        let odd_path = path.is_odd() || path.needs_allowance() && !lenient;
+        let strips = self.reading.strip_trailing_host_dot;
+        HostReading::of(&self.target, self.http2, strips).is_odd()
+            || odd_path && !self.reading.normalize_path
     }
 
     pub fn agrees(&self) -> bool {

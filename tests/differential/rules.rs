@@ -140,9 +140,18 @@ const SITES: &[Site] = &[
 ];
 
 pub fn access(name: &str) -> Access {
+    door(name).access
+}
+
+/// Whether the door takes doubled and encoded slashes and semicolons.
+pub fn is_lenient(name: &str) -> bool {
+    !door(name).allows.is_empty()
+}
+
+fn door(name: &str) -> &'static Door {
     let mut doors = SITES.iter().flat_map(|site| site.doors);
     let door = doors.find(|door| door.name == name);
-    door.unwrap_or_else(|| panic!("no door {name}")).access
+    door.unwrap_or_else(|| panic!("no door {name}"))
 }
 
 /// The scopes of all doors but this one.

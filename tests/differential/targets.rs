@@ -133,6 +133,27 @@ impl PathReading {
         segments.map(name).collect()
     }
 
+    /// Whether it must be refused, whatever a rule allows.
+    pub fn is_odd(&self) -> bool {
+        self.units.first()
+            != Some(&Unit {
+                byte: b'/',
+                escaped: false,
+            })
+            || self.has_dot_segment()
+            || self.has_backslash()
+            || self.has_control()
+            || self.has_malformed_escape()
+            || self.has_double_escape()
+            || self.has_overlong_form()
+            || self.has_raw_non_ascii()
+    }
+
+    /// Whether it must be refused where its rule does not allow it.
+    pub fn needs_allowance(&self) -> bool {
+        self.has_empty_segment() || self.has_encoded_slash() || self.has_semicolon()
+    }
+
     pub fn has_dot_segment(&self) -> bool {
         self.names()
             .iter()
@@ -157,7 +178,11 @@ impl PathReading {
     }
 
     pub fn has_control(&self) -> bool {
-        self.has(|unit| unit.byte < 0x20 || unit.byte == 0x7f)
+        let space = Unit {
+            byte: b' ',
+            escaped: false,
+        };
+        self.has(|unit| unit.byte < 0x20 || unit.byte == 0x7f || *unit == space)
     }
 
     pub fn has_malformed_escape(&self) -> bool {
@@ -223,19 +248,39 @@ pub struct HostReading {
 }
 
 impl HostReading {
-    pub fn of(target: &Target, http2: bool) -> Self {
-        let host = target.host(http2).trim_ascii().to_vec();
-        let colon = host.iter().rposition(|byte| *byte == b':');
-        match colon.filter(|_| host.last() != Some(&b']')) {
-            Some(colon) => Self {
-                name: host[..colon].to_vec(),
-                port: Some(host[colon + 1..].to_vec()),
-            },
-            None => Self {
-                name: host,
-                port: None,
-            },
+    /// As our filter sees it: where Envoy strips a trailing dot, it takes one, at the end or else before the port.
+    pub fn of(target: &Target, http2: bool, strip_trailing_host_dot: bool) -> Self {
+        let host = target.host(http2);
+        let mut host = host.trim_ascii();
+        let mut stripped = !strip_trailing_host_dot;
+        if !stripped && let Some(rest) = host.strip_suffix(b".") {
+            (host, stripped) = (rest, true);
         }
+        let colon = host.iter().rposition(|byte| *byte == b':');
+        let (mut name, port) = match colon.filter(|_| host.last() != Some(&b']')) {
+            Some(colon) => (&host[..colon], Some(host[colon + 1..].to_vec())),
+            None => (host, None),
+        };
+        if !stripped && let Some(rest) = name.strip_suffix(b".") {
+            name = rest;
+        }
+        Self {
+            name: name.to_vec(),
+            port,
+        }
+    }
+
+    /// Whether it must be refused, for one reason or another.
+    pub fn is_odd(&self) -> bool {
+        self.is_empty()
+            || self.has_comma()
+            || self.has_empty_port()
+            || self.has_bad_port()
+            || self.has_trailing_dot()
+            || self.has_empty_label()
+            || self.is_odd_literal()
+            || self.has_odd_character()
+            || self.is_long()
     }
 
     pub fn has_port(&self) -> bool {
@@ -243,8 +288,7 @@ impl HostReading {
     }
 
     pub fn has_empty_port(&self) -> bool {
-        // Envoy takes a dot away at the end, be it behind a port.
-        matches!(self.port.as_deref(), Some(b"" | b"."))
+        self.port.as_ref().is_some_and(Vec::is_empty)
     }
 
     pub fn has_bad_port(&self) -> bool {
@@ -263,10 +307,6 @@ impl HostReading {
 
     pub fn has_trailing_dot(&self) -> bool {
         self.name.last() == Some(&b'.')
-            || self
-                .port
-                .as_ref()
-                .is_some_and(|port| port.last() == Some(&b'.'))
     }
 
     pub fn has_empty_label(&self) -> bool {
