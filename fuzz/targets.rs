@@ -42,6 +42,8 @@ use portcullis::verification::signature::Verifier;
 use portcullis::verification::status_list::{StatusList, StatusListToken};
 use portcullis::verification::{self, Provenance, State, Unverified};
 
+mod state;
+
 /// 2023-11-14T22:13:20Z
 pub const NOW: UnixTime = UnixTime::from_secs(1_700_000_000);
 
@@ -77,6 +79,7 @@ thread_local! {
     static TOKEN_POLICY: Rc<Policy> = policy(include_bytes!("policies/tokens.json"));
     static REQUEST_POLICY: Rc<Policy> = policy(include_bytes!("policies/requests.json"));
     static CALLOUT_POLICY: Rc<Policy> = policy(include_bytes!("policies/callouts.json"));
+    static STATE_POLICY: Rc<Policy> = policy(include_bytes!("policies/state.json"));
 }
 
 fn policy(configuration: &[u8]) -> Rc<Policy> {
@@ -339,7 +342,7 @@ pub fn request(data: &[u8]) -> bool {
             }
         }
     }
-    check_effects(&policy, &request, &decision);
+    check_effects(&policy, &request, &decision, NOW);
     matches!(decision.verdict, Verdict::Allow(_))
 }
 
@@ -365,8 +368,8 @@ fn check_path(raw: &[u8]) {
     }
 }
 
-fn check_effects(policy: &Policy, request: &Request<'_>, decision: &Decision) {
-    let effects = effects::of(policy, request, decision, NOW);
+fn check_effects(policy: &Policy, request: &Request<'_>, decision: &Decision, now: UnixTime) {
+    let effects = effects::of(policy, request, decision, now);
     match &effects.outcome {
         Outcome::Continue(edits) => check_edits(policy, request, edits),
         Outcome::Refuse { edits, reply } => {
@@ -386,21 +389,10 @@ fn check_effects(policy: &Policy, request: &Request<'_>, decision: &Decision) {
 }
 
 fn check_edits(policy: &Policy, request: &Request<'_>, edits: &[Edit<'_>]) {
-    let mut headers = request.headers.to_vec();
-    let mut ours = 0;
-    for edit in edits {
-        match edit {
-            Edit::Add(name, value) => {
-                headers.push((name, value));
-                ours += usize::from(policy.forward.is_identity(name));
-            }
-            Edit::Remove(name) => headers.retain(|(n, _)| n != name),
-            Edit::Set(name, value) => {
-                headers.retain(|(n, _)| n != name);
-                headers.push((name, value));
-            }
-        }
-    }
+    let headers = edited(request, edits);
+    let is_ours =
+        |edit: &&Edit| matches!(edit, Edit::Add(name, _) if policy.forward.is_identity(name));
+    let ours = edits.iter().filter(is_ours).count();
     let identity = headers
         .iter()
         .filter(|(n, _)| policy.forward.is_identity(n));
@@ -410,6 +402,22 @@ fn check_edits(policy: &Policy, request: &Request<'_>, edits: &[Edit<'_>]) {
     assert_eq!(left, Stripped::default(), "a credential goes on");
     let paths = [request, &onward].map(|r| Target::read(r).map(|t| t.path().to_owned()));
     assert_eq!(paths[0], paths[1], "it was matched by another path");
+}
+
+/// What a host makes of the edits.
+fn edited<'e>(request: &Request<'e>, edits: &'e [Edit<'_>]) -> Vec<(&'e [u8], &'e [u8])> {
+    let mut headers = request.headers.to_vec();
+    for edit in edits {
+        match edit {
+            Edit::Add(name, value) => headers.push((name, value)),
+            Edit::Remove(name) => headers.retain(|(n, _)| n != name),
+            Edit::Set(name, value) => {
+                headers.retain(|(n, _)| n != name);
+                headers.push((name, value));
+            }
+        }
+    }
+    headers
 }
 
 fn check_reply(reply: &LocalReply) {
@@ -425,6 +433,13 @@ fn check_reply(reply: &LocalReply) {
     if reply.grpc_status.is_none() {
         assert!(json::parse_object(reply.body.as_bytes()).is_ok());
     }
+}
+
+// === a worker in the course of time ===
+
+/// A program of requests, answers and jumps of the clock. See [`state`].
+pub fn state(data: &[u8]) -> bool {
+    state::run(STATE_POLICY.with(Rc::clone), data)
 }
 
 // === introspection ===
@@ -472,7 +487,7 @@ fn ask(name: &str, token: &[u8], answer: &[u8]) -> bool {
     let Step::Decided(decision) = step else {
         panic!("nothing more to ask");
     };
-    check_effects(&policy, &request, &decision);
+    check_effects(&policy, &request, &decision, NOW);
     // Who comes next gets the same verdict, or asks for themselves.
     if let Step::Decided(next) = exchange::begin(&policy, &mut state, &request, NOW) {
         assert_eq!(code(&decision), code(&next));

@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 
 type Target = fn(&[u8]) -> bool;
 
-const TARGETS: [(&str, Target); 11] = [
+const TARGETS: [(&str, Target); 12] = [
     ("claims", targets::claims),
     ("configuration", targets::configuration),
     ("inflate", targets::inflate),
@@ -29,6 +29,7 @@ const TARGETS: [(&str, Target); 11] = [
     ("replica", targets::replica),
     ("request", targets::request),
     ("revocation", targets::revocation),
+    ("state", targets::state),
     ("status_list", targets::status_list),
     ("token", targets::token),
 ];
