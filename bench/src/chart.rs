@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
-use crate::clock;
 use crate::report::Report;
 use crate::side_by_side::CASES;
+use bench::clock;
 
 const WIDTH: f64 = 900.0;
 /// Where the bars begin; the names stand left of it.

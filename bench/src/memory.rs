@@ -1,9 +1,9 @@
 //! What a worker's caches take when they are full.
 
-use crate::Result;
-use crate::envoy::Envoy;
-use crate::load::ClosedLoop;
-use crate::traffic::{Supply, Traffic};
+use bench::Result;
+use bench::envoy::Envoy;
+use bench::load::ClosedLoop;
+use bench::traffic::{Supply, Traffic};
 
 pub struct Growth {
     pub what: &'static str,

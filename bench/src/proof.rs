@@ -1,11 +1,11 @@
 //! Before anything is measured: each variant does the whole job, and refuses what it has to.
 
-use crate::Result;
-use crate::envoy::Envoy;
-use crate::http::Connection;
-use crate::issuer::{Algorithm, Issuer, SCOPES};
-use crate::setup::key_id;
-use crate::traffic::{MANY_KEYS, MANY_RULES, api_key, path_of_rule, request};
+use bench::Result;
+use bench::envoy::Envoy;
+use bench::http::Connection;
+use bench::issuer::{Algorithm, Issuer, SCOPES};
+use bench::setup::key_id;
+use bench::traffic::{MANY_KEYS, MANY_RULES, api_key, path_of_rule, request};
 
 const SUBJECT: &str = "f3a1c6de-75d4-4c3b-9d5e-0b8a1f2c7e44";
 

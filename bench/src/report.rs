@@ -1,14 +1,15 @@
 //! The results, for a terminal and as Markdown.
 
 use std::fmt::Write as _;
-use std::fs;
 
 use crate::Effort;
-use crate::clock;
 use crate::memory::{ENTRIES, Growth};
 use crate::side_by_side::{CASES, GOALS, Goal, Measured, TOKEN_BASELINE};
-use crate::statistics::Median;
 use crate::under_load::Row;
+use bench::clock;
+use bench::figures::{grouped, mebibytes};
+use bench::machine::{cpu_model, cpus, kernel};
+use bench::statistics::Median;
 
 pub struct Report {
     pub measured: Measured,
@@ -71,7 +72,7 @@ impl Report {
             clock::today(),
             self.envoy,
             cpu_model(),
-            std::thread::available_parallelism().map_or(1, usize::from),
+            cpus(),
             kernel(),
             grouped(self.module_bytes),
         );
@@ -180,35 +181,4 @@ fn verdict(goal: &Goal, ratio: Median) -> &'static str {
         true => "ok",
         false => "missed",
     }
-}
-
-fn mebibytes(bytes: u64) -> f64 {
-    bytes as f64 / f64::from(1 << 20)
-}
-
-/// As in 12,345.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-fn cpu_model() -> String {
-    let cpus = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = cpus
-        .lines()
-        .find_map(|line| line.strip_prefix("model name"));
-    let model = model.and_then(|line| line.split_once(": "));
-    model.map_or("an unnamed CPU", |(_, name)| name).to_owned()
-}
-
-fn kernel() -> String {
-    let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    release.trim().to_owned()
 }

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::thread;
 use std::time::Duration;
 
-use crate::Result;
-use crate::envoy::{Envoy, TokenUses};
-use crate::load::ClosedLoop;
-use crate::statistics::Median;
-use crate::traffic::{Supply, Traffic};
+use bench::Result;
+use bench::envoy::{Envoy, TokenUses};
+use bench::load::ClosedLoop;
+use bench::statistics::Median;
+use bench::traffic::{Supply, Traffic};
 
 /// A variant under one kind of request.
 pub struct Case {

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use crate::Result;
-use crate::envoy::Envoy;
-use crate::load::{ClosedLoop, open_loop};
-use crate::statistics::{Median, quantile};
-use crate::traffic::{Supply, Traffic};
+use bench::Result;
+use bench::envoy::Envoy;
+use bench::load::{ClosedLoop, open_loop};
+use bench::statistics::{Median, quantile};
+use bench::traffic::{Supply, Traffic};
 
 pub struct Row {
     pub what: &'static str,

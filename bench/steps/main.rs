@@ -3,8 +3,6 @@
 //! `steps` alone runs itself under callgrind, each step a few times and many times; the difference is the step's.
 //! `steps NAME TIMES` runs one.
 
-#[path = "../src/issuer.rs"]
-mod issuer;
 mod steps;
 
 use std::env;
@@ -13,10 +11,8 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
+use bench::Result;
 use steps::Measurable;
-
-type Error = Box<dyn std::error::Error + Send + Sync>;
-type Result<T> = std::result::Result<T, Error>;
 
 /// What is allocated once and remembered at the first time is not the step's.
 const FEW: u64 = 10;

@@ -19,8 +19,8 @@ use portcullis::verification::token::Form;
 use portcullis::verification::{self, State};
 use serde_json::{Value, json};
 
-use crate::Result;
-use crate::issuer::{Algorithm, Issuer, SCOPES, sha256};
+use bench::Result;
+use bench::issuer::{Algorithm, Issuer, SCOPES, sha256};
 
 const NOW: u64 = 1_700_000_000;
 
