@@ -84,6 +84,11 @@ bench: wasm envoy noop ## the side-by-side with Envoy's native filters (ROUNDS, 
 	@. scripts/say.sh && need_cc && cargo build -p bench --profile bench
 	@ENVOY_BIN="$$(scripts/envoy.sh)" target/release/bench
 
+.PHONY: floods
+floods: wasm envoy ## what floods do to good requests, and what one refusal costs (FLOOD_SECONDS, 5; WAITING, 10000; ROUNDS, 15; REQUESTS, 500)
+	@. scripts/say.sh && need_cc && cargo build -p bench --profile bench --bin floods
+	@ulimit -S -n "$$(ulimit -H -n)" && ENVOY_BIN="$$(scripts/envoy.sh)" target/release/floods
+
 .PHONY: noop
 noop: # the module that does nothing, for the side-by-side
 	@scripts/wasm.sh --of bench/noop/Cargo.toml build --target-dir target/noop

@@ -109,26 +109,42 @@ impl Envoy {
 
     /// Bytes of memory that it has in use.
     pub fn resident(&self) -> Result<u64> {
+        self.memory("VmRSS:")
+    }
+
+    /// Bytes of memory that it had in use at the most.
+    pub fn resident_at_most(&self) -> Result<u64> {
+        self.memory("VmHWM:")
+    }
+
+    fn memory(&self, name: &str) -> Result<u64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
         let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB"));
-        Ok(kilobytes.ok_or("no VmRSS")?.parse::<u64>()? * 1024)
+        Ok(kilobytes.ok_or("no such memory")?.parse::<u64>()? * 1024)
+    }
+
+    /// Bytes of its log.
+    pub fn logged(&self) -> Result<u64> {
+        Ok(fs::metadata(self.folder.join("envoy.log"))?.len())
     }
 
     pub fn token_uses(&self) -> Result<TokenUses> {
-        let answer = http::get(self.admin, "/stats?filter=portcullis.cache.token")?;
-        let text = String::from_utf8_lossy(&answer.body).into_owned();
-        let count = |name: &str| {
-            let lines = text.lines().filter_map(|line| line.split_once(": "));
-            lines
-                .filter(|(found, _)| found.ends_with(name))
-                .filter_map(|(_, value)| value.trim().parse::<u64>().ok())
-                .sum()
-        };
         Ok(TokenUses {
-            hits: count(".hit"),
-            misses: count(".miss"),
+            hits: self.count("portcullis.cache.token.hit")?,
+            misses: self.count("portcullis.cache.token.miss")?,
         })
+    }
+
+    /// The sum of the counters and gauges whose names end so.
+    pub fn count(&self, name: &str) -> Result<u64> {
+        let answer = http::get(self.admin, &format!("/stats?filter={name}"))?;
+        let text = String::from_utf8_lossy(&answer.body);
+        let lines = text.lines().filter_map(|line| line.split_once(": "));
+        Ok(lines
+            .filter(|(found, _)| found.ends_with(name))
+            .filter_map(|(_, value)| value.trim().parse::<u64>().ok())
+            .sum())
     }
 }
 
@@ -140,7 +156,7 @@ impl Drop for Envoy {
 }
 
 /// 1.40.0, out of `envoy  version: <commit>/1.40.0/Clean/RELEASE/BoringSSL`.
-fn version(binary: &Path) -> Result<String> {
+pub fn version(binary: &Path) -> Result<String> {
     let output = Command::new(binary).arg("--version").output()?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let version = text

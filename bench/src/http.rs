@@ -1,21 +1,31 @@
 //! As much of HTTP/1.1 as the load needs: requests that are bytes already, answers with a length.
 
+use std::fmt;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
 use crate::Result;
 
-/// A connection that stays open.
+/// A connection that stays open, or is opened again where an answer closes it.
 pub struct Connection {
     stream: TcpStream,
     received: Vec<u8>,
+    is_closed: bool,
 }
 
 pub struct Answer {
     pub status: u16,
     pub head: String,
     pub body: Vec<u8>,
+}
+
+/// What a client needs to know of an answer.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Verdict {
+    pub status: u16,
+    /// As in `"code":"NO_RULE"`; empty where the body names none.
+    pub code: String,
 }
 
 /// What nobody waits longer for.
@@ -39,25 +49,54 @@ impl Connection {
         Ok(Connection::over(stream))
     }
 
+    /// How long the next answer is awaited.
+    pub fn set_patience(&self, patience: Duration) -> Result<()> {
+        // None at all would be no limit.
+        let patience = patience.max(Duration::from_millis(1));
+        Ok(self.stream.set_read_timeout(Some(patience))?)
+    }
+
     pub fn over(stream: TcpStream) -> Self {
         Connection {
             stream,
             received: Vec::with_capacity(16 * 1024),
+            is_closed: false,
         }
     }
 
     pub fn send(&mut self, bytes: &[u8]) -> Result<()> {
+        if self.is_closed {
+            *self = Connection::open(self.stream.peer_addr()?.port())?;
+        }
         Ok(self.stream.write_all(bytes)?)
     }
 
     /// The status of the next answer; its headers and its body are of no interest.
     pub fn receive_status(&mut self) -> Result<u16> {
+        let (status, head, length) = self.await_answer()?;
+        self.received.drain(..head + length);
+        Ok(status)
+    }
+
+    /// The status of the next answer, and the code in its body.
+    pub fn receive_verdict(&mut self) -> Result<Verdict> {
+        let (status, head, length) = self.await_answer()?;
+        let body = self.received.get(head..head + length).unwrap_or_default();
+        let code = code(&String::from_utf8_lossy(body)).to_owned();
+        self.received.drain(..head + length);
+        Ok(Verdict { status, code })
+    }
+
+    /// Status, bytes of the head, bytes of the body of an answer that is there as a whole.
+    fn await_answer(&mut self) -> Result<(u16, usize, usize)> {
         let head = self.await_head()?;
         let text = self.received.get(..head).unwrap_or_default();
         let (status, length) = (status(text)?, content_length(text)?);
+        // Envoy closes after each 400.
+        let closes = b"\r\nconnection: close\r\n";
+        self.is_closed = text.windows(closes.len()).any(|w| w == closes);
         self.await_bytes(head + length)?;
-        self.received.drain(..head + length);
-        Ok(status)
+        Ok((status, head, length))
     }
 
     pub fn receive(&mut self) -> Result<Answer> {
@@ -150,6 +189,24 @@ impl Answer {
     }
 }
 
+// === impl Verdict ===
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.status)?;
+        match self.code.as_str() {
+            "" => Ok(()),
+            code => write!(f, " {code}"),
+        }
+    }
+}
+
+fn code(body: &str) -> &str {
+    let rest = body.split_once("\"code\":\"");
+    let code = rest.and_then(|(_, rest)| rest.split_once('"'));
+    code.map_or("", |(code, _)| code)
+}
+
 /// Out of `HTTP/1.1 200 OK`.
 fn status(head: &[u8]) -> Result<u16> {
     let digits = head.get(9..12).unwrap_or_default();
@@ -170,5 +227,18 @@ fn content_length(head: &[u8]) -> Result<usize> {
             Ok(std::str::from_utf8(value)?.parse()?)
         }
         None => Ok(0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_code_is_the_one_in_the_body() {
+        let body = r#"{"error":"access_denied","error_description":"x","code":"NO_RULE"}"#;
+        assert_eq!(code(body), "NO_RULE");
+        assert_eq!(code(r#"{"ok":true}"#), "");
+        assert_eq!(code(""), "");
     }
 }

@@ -6,7 +6,9 @@ use ring::digest::{SHA256, digest};
 use ring::rand::SystemRandom;
 use ring::rsa::PublicKeyComponents;
 use ring::signature::{
-    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair, RSA_PKCS1_SHA256, RsaKeyPair,
+    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair,
+    EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256, RSA_PSS_SHA256, RsaEncoding,
+    RsaKeyPair,
 };
 use serde_json::{Value, json};
 
@@ -21,51 +23,70 @@ pub struct Issuer {
     /// When its tokens are issued, in seconds since the epoch.
     now: u64,
     rsa: RsaKeyPair,
-    ecdsa: EcdsaKeyPair,
+    p256: EcdsaKeyPair,
+    p384: EcdsaKeyPair,
+    ed25519: Ed25519KeyPair,
     random: SystemRandom,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Algorithm {
+    EdDsa,
     Es256,
+    Es384,
+    Ps256,
     Rs256,
 }
 
 impl Issuer {
     pub fn new(now: u64) -> Result<Self> {
         let random = SystemRandom::new();
-        let algorithm = &ECDSA_P256_SHA256_FIXED_SIGNING;
-        let fresh = EcdsaKeyPair::generate_pkcs8(algorithm, &random).map_err(|_| "no entropy")?;
+        let fresh = Ed25519KeyPair::generate_pkcs8(&random).map_err(|_| "no entropy")?;
         Ok(Issuer {
             now,
             rsa: RsaKeyPair::from_pkcs8(RSA_2048)?,
-            ecdsa: EcdsaKeyPair::from_pkcs8(algorithm, fresh.as_ref(), &random)?,
+            p256: ecdsa(&ECDSA_P256_SHA256_FIXED_SIGNING, &random)?,
+            p384: ecdsa(&ECDSA_P384_SHA384_FIXED_SIGNING, &random)?,
+            ed25519: Ed25519KeyPair::from_pkcs8(fresh.as_ref())?,
             random,
         })
     }
 
-    /// RFC 7517.
+    /// The keys of RS256 and ES256 (RFC 7517).
     pub fn jwks(&self) -> Value {
-        let rsa = PublicKeyComponents::<Vec<u8>>::from(self.rsa.public());
-        // 4, x, y (SEC 1 §2.3.3).
-        let point = self.ecdsa.public_key().as_ref();
-        let coordinate = |from, to| encode(point.get(from..to).unwrap_or_default());
-        json!({ "keys": [
-            { "kty": "RSA", "kid": "rs", "alg": "RS256", "use": "sig", "n": encode(rsa.n), "e": encode(rsa.e) },
-            { "kty": "EC", "kid": "es", "alg": "ES256", "use": "sig", "crv": "P-256",
-              "x": coordinate(1, 33), "y": coordinate(33, 65) },
-        ] })
+        json!({ "keys": [self.jwk(Algorithm::Rs256), self.jwk(Algorithm::Es256)] })
+    }
+
+    /// The public key that tokens of this algorithm verify with; its `kid` is [`Algorithm::kid`].
+    pub fn jwk(&self, algorithm: Algorithm) -> Value {
+        let mut jwk = match algorithm {
+            Algorithm::EdDsa => {
+                json!({ "kty": "OKP", "crv": "Ed25519", "x": encode(self.ed25519.public_key()) })
+            }
+            Algorithm::Es256 => point("P-256", self.p256.public_key().as_ref()),
+            Algorithm::Es384 => point("P-384", self.p384.public_key().as_ref()),
+            Algorithm::Ps256 | Algorithm::Rs256 => {
+                let rsa = PublicKeyComponents::<Vec<u8>>::from(self.rsa.public());
+                json!({ "kty": "RSA", "n": encode(rsa.n), "e": encode(rsa.e) })
+            }
+        };
+        if let Some(members) = jwk.as_object_mut() {
+            members.insert("kid".into(), algorithm.kid().into());
+            members.insert("alg".into(), algorithm.name().into());
+            members.insert("use".into(), "sig".into());
+        }
+        jwk
     }
 
     /// A token of some 800 bytes; `id` is its `jti` and makes it another one.
     pub fn token(&self, algorithm: Algorithm, id: &str, scope: &str) -> Result<String> {
+        self.sign(algorithm, &algorithm.header(), &self.claims(id, scope))
+    }
+
+    /// The claims of such a token.
+    pub fn claims(&self, id: &str, scope: &str) -> Value {
         let now = self.now;
-        let (alg, kid) = match algorithm {
-            Algorithm::Es256 => ("ES256", "es"),
-            Algorithm::Rs256 => ("RS256", "rs"),
-        };
-        let header = json!({ "alg": alg, "kid": kid, "typ": "at+jwt" });
-        let claims = json!({
+        json!({
             "iss": "https://idp.example.com/",
             "sub": "f3a1c6de-75d4-4c3b-9d5e-0b8a1f2c7e44",
             "aud": "https://api.example.com",
@@ -76,30 +97,91 @@ impl Issuer {
             "tenant": "acme",
             "auth_time": now,
             "roles": ["customer", "reviewer"],
-        });
-        let signed = format!(
-            "{}.{}",
-            encode(header.to_string()),
-            encode(claims.to_string())
-        );
-        let signature = self.sign(algorithm, signed.as_bytes())?;
+        })
+    }
+
+    pub fn sign(&self, algorithm: Algorithm, header: &Value, claims: &Value) -> Result<String> {
+        let signed = signing_input(header, claims);
+        let signature = self.signature(algorithm, signed.as_bytes())?;
         Ok(format!("{signed}.{}", encode(signature)))
     }
 
-    fn sign(&self, algorithm: Algorithm, message: &[u8]) -> Result<Vec<u8>> {
+    /// A token with the signature of another one: nothing but the check of it tells.
+    pub fn forge(&self, algorithm: Algorithm, header: &Value, claims: &Value) -> Result<String> {
+        let signed = signing_input(header, claims);
+        let signature = self.signature(algorithm, b"another token")?;
+        Ok(format!("{signed}.{}", encode(signature)))
+    }
+
+    fn signature(&self, algorithm: Algorithm, message: &[u8]) -> Result<Vec<u8>> {
+        let ecdsa = |key: &EcdsaKeyPair| -> Result<Vec<u8>> {
+            let signature = key.sign(&self.random, message);
+            Ok(signature.map_err(|_| "no entropy")?.as_ref().to_vec())
+        };
+        let rsa = |padding: &'static dyn RsaEncoding| -> Result<Vec<u8>> {
+            let mut signature = vec![0; self.rsa.public().modulus_len()];
+            self.rsa
+                .sign(padding, &self.random, message, &mut signature)
+                .map_err(|_| "the key does not sign")?;
+            Ok(signature)
+        };
         match algorithm {
-            Algorithm::Es256 => {
-                let signature = self.ecdsa.sign(&self.random, message);
-                Ok(signature.map_err(|_| "no entropy")?.as_ref().to_vec())
-            }
-            Algorithm::Rs256 => {
-                let mut signature = vec![0; self.rsa.public().modulus_len()];
-                self.rsa
-                    .sign(&RSA_PKCS1_SHA256, &self.random, message, &mut signature)
-                    .map_err(|_| "the key does not sign")?;
-                Ok(signature)
-            }
+            Algorithm::EdDsa => Ok(self.ed25519.sign(message).as_ref().to_vec()),
+            Algorithm::Es256 => ecdsa(&self.p256),
+            Algorithm::Es384 => ecdsa(&self.p384),
+            Algorithm::Ps256 => rsa(&RSA_PSS_SHA256),
+            Algorithm::Rs256 => rsa(&RSA_PKCS1_SHA256),
         }
+    }
+}
+
+fn ecdsa(algorithm: &'static EcdsaSigningAlgorithm, random: &SystemRandom) -> Result<EcdsaKeyPair> {
+    let fresh = EcdsaKeyPair::generate_pkcs8(algorithm, random).map_err(|_| "no entropy")?;
+    Ok(EcdsaKeyPair::from_pkcs8(algorithm, fresh.as_ref(), random)?)
+}
+
+/// Of 4, x, y (SEC 1 §2.3.3).
+fn point(curve: &str, bytes: &[u8]) -> Value {
+    let (_, coordinates) = bytes.split_at_checked(1).unwrap_or_default();
+    let (x, y) = coordinates.split_at(coordinates.len() / 2);
+    json!({ "kty": "EC", "crv": curve, "x": encode(x), "y": encode(y) })
+}
+
+/// Header and claims, as they are signed (RFC 7515 §5.1).
+pub fn signing_input(header: &Value, claims: &Value) -> String {
+    format!(
+        "{}.{}",
+        encode(header.to_string()),
+        encode(claims.to_string())
+    )
+}
+
+// === impl Algorithm ===
+
+impl Algorithm {
+    pub fn name(self) -> &'static str {
+        match self {
+            Algorithm::EdDsa => "EdDSA",
+            Algorithm::Es256 => "ES256",
+            Algorithm::Es384 => "ES384",
+            Algorithm::Ps256 => "PS256",
+            Algorithm::Rs256 => "RS256",
+        }
+    }
+
+    pub fn kid(self) -> &'static str {
+        match self {
+            Algorithm::EdDsa => "ed",
+            Algorithm::Es256 => "es",
+            Algorithm::Es384 => "es384",
+            Algorithm::Ps256 => "ps",
+            Algorithm::Rs256 => "rs",
+        }
+    }
+
+    /// Of a token that names its key.
+    pub fn header(self) -> Value {
+        json!({ "alg": self.name(), "kid": self.kid(), "typ": "at+jwt" })
     }
 }
 
@@ -110,6 +192,6 @@ pub fn sha256(secret: &str) -> String {
     format!("sha256:{hex}")
 }
 
-fn encode(bytes: impl AsRef<[u8]>) -> String {
+pub fn encode(bytes: impl AsRef<[u8]>) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(bytes)
 }

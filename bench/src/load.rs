@@ -1,5 +1,6 @@
 //! Sends requests: as fast as they are answered, or at a rate that does not wait for answers.
 
+use std::fmt;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -7,12 +8,35 @@ use std::time::Duration;
 
 use crate::Result;
 use crate::clock;
-use crate::http::Connection;
+use crate::envoy::Envoy;
+use crate::http::{Connection, Verdict};
 use crate::traffic::Supply;
 
 /// Connections that stay open; a request is under way on each.
 pub struct ClosedLoop {
     connections: Vec<Connection>,
+    /// What each of them has to be answered.
+    expected: u16,
+}
+
+/// Requests that are sent when they are due, whatever becomes of those before them.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// Of all connections together, in a second.
+    pub rate: f64,
+    pub time: Duration,
+    /// For so much longer those that were due wait for a connection that is free.
+    pub overtime: Duration,
+    pub connections: usize,
+}
+
+/// What became of a request.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// None, where the connection ended first.
+    pub verdict: Option<Verdict>,
+    /// From when it was due, or from when it was sent where this generator was late.
+    pub micros: f64,
 }
 
 /// Among so many connections one is free whenever a request is due, but for an Envoy that falls behind.
@@ -23,7 +47,13 @@ impl ClosedLoop {
         let open = |_| Connection::open(port);
         Ok(ClosedLoop {
             connections: (0..connections).map(open).collect::<Result<_>>()?,
+            expected: 200,
         })
+    }
+
+    /// Requests that have to be answered with this status.
+    pub fn expecting(self, expected: u16) -> Self {
+        ClosedLoop { expected, ..self }
     }
 
     /// Sends `count` requests, each as soon as the one before it on its connection is answered, and awaits the last
@@ -40,6 +70,7 @@ impl ClosedLoop {
     }
 
     fn run_while(&mut self, supply: &Supply, more: impl Fn(usize) -> bool) -> Result<usize> {
+        let expected = self.expected;
         let mut sent = 0;
         let mut waiting = vec![false; self.connections.len()];
         'sending: loop {
@@ -48,7 +79,7 @@ impl ClosedLoop {
                     break 'sending;
                 }
                 if *waits {
-                    expect_200(connection)?;
+                    expect(connection, expected)?;
                 }
                 connection.send(&supply.next())?;
                 *waits = true;
@@ -57,72 +88,136 @@ impl ClosedLoop {
         }
         for (connection, waits) in self.connections.iter_mut().zip(waiting) {
             if waits {
-                expect_200(connection)?;
+                expect(connection, expected)?;
             }
         }
         Ok(sent)
     }
 }
 
-/// Latencies in microseconds, ascending, of requests that are sent at `rate` per second whatever becomes of those
-/// before them.
-///
-/// A request counts from when it was due. Where it was not sent by then because every connection still waited, that
-/// delay is Envoy's and counts (else the slow answers would hide themselves: coordinated omission); where the thread
-/// slept and woke late, the delay is this generator's and does not.
+/// Latencies in microseconds, ascending, of requests of which each has to be a good one.
 pub fn open_loop(port: u16, supply: &Supply, rate: f64, time: Duration) -> Result<Vec<f64>> {
-    let count = (rate * time.as_secs_f64()) as usize;
-    let next = AtomicUsize::new(0);
-    let latencies = Mutex::new(Vec::with_capacity(count));
-    let mut connections: Vec<Connection> = (0..OPEN_LOOP_CONNECTIONS)
-        .map(|_| Connection::open(port))
-        .collect::<Result<_>>()?;
-    let start = clock::now() + Duration::from_millis(20);
-    let send = |connection: &mut Connection| -> Result<()> {
-        let mut mine = Vec::new();
-        loop {
-            let i = next.fetch_add(1, Ordering::Relaxed);
-            if i >= count {
-                break;
-            }
-            let due = start + Duration::from_secs_f64(i as f64 / rate);
-            let slack = due.saturating_duration_since(clock::now());
-            let from = match slack.is_zero() {
-                true => due,
-                false => {
-                    thread::sleep(slack);
-                    clock::now()
-                }
-            };
-            connection.send(&supply.next())?;
-            expect_200(connection)?;
-            mine.push(from.elapsed().as_secs_f64() * 1e6);
-        }
-        let mut all = latencies.lock().map_err(|_| "another thread died")?;
-        all.append(&mut mine);
-        Ok(())
+    let pace = Pace {
+        rate,
+        time,
+        overtime: Duration::MAX,
+        connections: OPEN_LOOP_CONNECTIONS,
     };
-    let send = &send;
-    thread::scope(|scope| -> Result<()> {
-        let threads: Vec<_> = connections
-            .iter_mut()
-            .map(|connection| scope.spawn(move || send(connection)))
-            .collect();
-        for thread in threads {
-            thread.join().map_err(|_| "a sending thread died")??;
+    let mut latencies = Vec::new();
+    for outcome in pace.send(port, supply)? {
+        match outcome.verdict {
+            Some(Verdict { status: 200, .. }) => latencies.push(outcome.micros),
+            Some(verdict) => return Err(format!("a good request was answered {verdict}").into()),
+            None => return Err("a good request was not answered".into()),
         }
-        Ok(())
-    })?;
-    let mut latencies = latencies
-        .into_inner()
-        .map_err(|_| "a sending thread died")?;
+    }
     latencies.sort_by(f64::total_cmp);
     Ok(latencies)
 }
 
-fn expect_200(connection: &mut Connection) -> Result<()> {
+fn expect(connection: &mut Connection, expected: u16) -> Result<()> {
     match connection.receive_status()? {
-        200 => Ok(()),
-        status => Err(format!("a good request was answered {status}").into()),
+        status if status == expected => Ok(()),
+        status => Err(format!("a request was answered {status}, not {expected}").into()),
+    }
+}
+
+/// Microseconds of Envoy's CPU that each of so many requests takes.
+pub fn cpu_per_request(
+    envoy: &Envoy,
+    load: &mut ClosedLoop,
+    supply: &Supply,
+    requests: usize,
+) -> Result<f64> {
+    settle();
+    let before = envoy.cpu()?;
+    load.run(supply, requests)?;
+    settle();
+    let spent = envoy.cpu()? - before;
+    Ok(spent as f64 / 1000.0 / requests as f64)
+}
+
+/// A thread's time is booked when it goes to sleep, which it does some microseconds after the last answer.
+fn settle() {
+    thread::sleep(Duration::from_millis(2));
+}
+
+// === impl Outcome ===
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.verdict {
+            Some(verdict) => verdict.fmt(f),
+            None => f.write_str("no answer"),
+        }
+    }
+}
+
+// === impl Pace ===
+
+impl Pace {
+    /// How many requests are due.
+    pub fn count(&self) -> usize {
+        (self.rate * self.time.as_secs_f64()) as usize
+    }
+
+    /// Sends them, and awaits every answer.
+    ///
+    /// A request counts from when it was due. Where it was not sent by then because every connection still waited, that
+    /// delay is Envoy's and counts (else the slow answers would hide themselves: coordinated omission); where the thread
+    /// slept and woke late, the delay is this generator's and does not.
+    pub fn send(&self, port: u16, supply: &Supply) -> Result<Vec<Outcome>> {
+        let next = AtomicUsize::new(0);
+        let outcomes = Mutex::new(Vec::with_capacity(self.count()));
+        let connections: Vec<Connection> = (0..self.connections)
+            .map(|_| Connection::open(port))
+            .collect::<Result<_>>()?;
+        let start = clock::now() + Duration::from_millis(20);
+        let send = |mut connection: Connection| -> Result<()> {
+            let mut mine = Vec::new();
+            loop {
+                let i = next.fetch_add(1, Ordering::Relaxed);
+                let due = start + Duration::from_secs_f64(i as f64 / self.rate);
+                let slack = due.saturating_duration_since(clock::now());
+                let is_late = start.elapsed() > self.time.saturating_add(self.overtime);
+                if i >= self.count() || is_late {
+                    break;
+                }
+                let from = match slack.is_zero() {
+                    true => due,
+                    false => {
+                        thread::sleep(slack);
+                        clock::now()
+                    }
+                };
+                let sent = connection.send(&supply.next());
+                let verdict = sent.and_then(|()| connection.receive_verdict()).ok();
+                if verdict.is_none() {
+                    connection = Connection::open(port)?;
+                }
+                let micros = from.elapsed().as_secs_f64() * 1e6;
+                mine.push(Outcome { verdict, micros });
+            }
+            let mut all = outcomes.lock().map_err(|_| "another thread died")?;
+            all.append(&mut mine);
+            Ok(())
+        };
+        let send = &send;
+        thread::scope(|scope| -> Result<()> {
+            let threads: Vec<_> = connections
+                .into_iter()
+                .map(|connection| {
+                    // There may be hundreds of them, and none of them goes deep.
+                    let thread = thread::Builder::new().stack_size(128 * 1024);
+                    thread.spawn_scoped(scope, move || send(connection))
+                })
+                .collect::<std::io::Result<_>>()?;
+            for thread in threads {
+                thread.join().map_err(|_| "a sending thread died")??;
+            }
+            Ok(())
+        })?;
+        let outcomes = outcomes.into_inner();
+        Ok(outcomes.map_err(|_| "a sending thread died")?)
     }
 }

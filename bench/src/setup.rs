@@ -53,60 +53,57 @@ impl Setup {
     fn listener(&self, name: &str) -> String {
         let few = |text: &str| with_keys(text, FEW_KEYS, FEW_RULES);
         let many = |text: &str| with_keys(text, MANY_KEYS, MANY_RULES);
+        let portcullis = |policy: &str| portcullis(name, &self.portcullis_module, policy);
         let filters = match name {
             "noop" => fill(NOOP, &[("NOOP_MODULE", &self.noop_module)]),
             "native" => self.native(""),
             "native-cached" => self.native("jwt_cache_config: {jwt_cache_size: 4096}"),
             "portcullis" | "portcullis-new" => {
-                let policy = fill(TOKENS, &[("JWKS", &self.jwks.to_string())]);
-                self.portcullis(name, &policy)
+                portcullis(&fill(TOKENS, &[("JWKS", &self.jwks.to_string())]))
             }
-            "portcullis-few-keys" => self.portcullis(name, &few(API_KEYS)),
-            "portcullis-many-keys" => self.portcullis(name, &many(API_KEYS)),
-            "portcullis-introspection" => self.portcullis(name, INTROSPECTION),
+            "portcullis-few-keys" => portcullis(&few(API_KEYS)),
+            "portcullis-many-keys" => portcullis(&many(API_KEYS)),
+            "portcullis-introspection" => portcullis(INTROSPECTION),
             _ => NONE.to_owned(),
         };
-        let sixth = match name.ends_with("-keys") {
-            true => "x-auth-key-id",
-            false => "x-auth-token-id",
-        };
-        fill(
-            LISTENER,
-            &[
-                ("NAME", name),
-                ("SIXTH_HEADER", sixth),
-                ("FILTERS", filters.trim_end()),
-            ],
-        )
+        listener(name, &filters)
     }
 
     fn native(&self, cache: &str) -> String {
         let jwks = self.jwks.to_string();
         fill(NATIVE, &[("JWKS", &jwks), ("JWT_CACHE", cache)])
     }
+}
 
-    fn portcullis(&self, name: &str, policy: &str) -> String {
-        fill(
-            PORTCULLIS,
-            &[
-                ("NAME", name),
-                ("PORTCULLIS_MODULE", &self.portcullis_module),
-                ("POLICY", policy.trim_end()),
-            ],
-        )
-    }
+/// A listener with these filters before its router.
+pub fn listener(name: &str, filters: &str) -> String {
+    let sixth = match name.ends_with("-keys") {
+        true => "x-auth-key-id",
+        false => "x-auth-token-id",
+    };
+    fill(
+        LISTENER,
+        &[
+            ("NAME", name),
+            ("SIXTH_HEADER", sixth),
+            ("FILTERS", filters.trim_end()),
+        ],
+    )
+}
+
+/// Portcullis, in a VM of this name.
+pub fn portcullis(name: &str, module: &str, policy: &str) -> String {
+    fill(
+        PORTCULLIS,
+        &[
+            ("NAME", name),
+            ("PORTCULLIS_MODULE", module),
+            ("POLICY", policy.trim_end()),
+        ],
+    )
 }
 
 fn with_keys(policy: &str, keys: usize, rules: usize) -> String {
-    let key = |i| {
-        json!({
-            "id": key_id(i),
-            "client": format!("client-{i:05}"),
-            "hash": sha256(&traffic::api_key(i)),
-            "scopes": ["data:read"],
-            "tenant": "acme",
-        })
-    };
     let rule = |i| {
         json!({
             "name": format!("service-{i:04}"),
@@ -114,7 +111,7 @@ fn with_keys(policy: &str, keys: usize, rules: usize) -> String {
             "scopes": { "all": ["data:read"] },
         })
     };
-    let keys: Value = (0..keys).map(key).collect();
+    let keys = api_keys(keys);
     let rules: Value = (0..rules).map(rule).collect();
     fill(
         policy,
@@ -125,12 +122,26 @@ fn with_keys(policy: &str, keys: usize, rules: usize) -> String {
     )
 }
 
+/// As `api_keys.keys` lists them.
+pub fn api_keys(count: usize) -> Value {
+    let key = |i| {
+        json!({
+            "id": key_id(i),
+            "client": format!("client-{i:05}"),
+            "hash": sha256(&traffic::api_key(i)),
+            "scopes": ["data:read"],
+            "tenant": "acme",
+        })
+    };
+    (0..count).map(key).collect()
+}
+
 pub fn key_id(i: usize) -> String {
     format!("client-{i:05}-2026")
 }
 
 /// `${NAME}` becomes its value; on a line of its own every line of the value is indented like it.
-fn fill(template: &str, values: &[(&str, &str)]) -> String {
+pub fn fill(template: &str, values: &[(&str, &str)]) -> String {
     let mut filled = String::new();
     for line in template.lines() {
         let placeholder = line.trim();

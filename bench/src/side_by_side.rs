@@ -1,12 +1,10 @@
 //! What is measured against what: CPU per request of each variant, in turns.
 
 use std::collections::BTreeMap;
-use std::thread;
-use std::time::Duration;
 
 use bench::Result;
 use bench::envoy::{Envoy, TokenUses};
-use bench::load::ClosedLoop;
+use bench::load::{ClosedLoop, cpu_per_request};
 use bench::statistics::Median;
 use bench::traffic::{Supply, Traffic};
 
@@ -325,13 +323,9 @@ impl Case {
         // The others have had the CPU's caches to themselves.
         load.run(supply, requests / 8)?;
         let uses = envoy.token_uses()?;
-        settle();
-        let before = envoy.cpu()?;
-        load.run(supply, requests)?;
-        settle();
-        let spent = envoy.cpu()? - before;
+        let spent = cpu_per_request(envoy, load, supply, requests)?;
         self.check_memory(uses, envoy.token_uses()?, requests)?;
-        Ok(spent as f64 / 1000.0 / requests as f64)
+        Ok(spent)
     }
 
     fn check_memory(&self, before: TokenUses, after: TokenUses, requests: usize) -> Result<()> {
@@ -348,11 +342,6 @@ impl Case {
         }
         Err(format!("{}: {hits} tokens remembered, {misses} not", self.id).into())
     }
-}
-
-/// A thread's time is booked when it goes to sleep, which it does some microseconds after the last answer.
-fn settle() {
-    thread::sleep(Duration::from_millis(2));
 }
 
 // === impl Measured ===

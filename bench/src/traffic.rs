@@ -19,7 +19,7 @@ pub const MANY_RULES: usize = 1000;
 pub const FEW_KEYS: usize = 10;
 pub const FEW_RULES: usize = 1;
 
-const HOST: &str = "api.example.com";
+pub const HOST: &str = "api.example.com";
 
 /// One request of so many carries a token that is to be asked about.
 const NEW_TOKEN_EVERY: usize = 100;
@@ -32,6 +32,8 @@ pub struct Supply {
 
 enum Requests {
     InTurn(Vec<Vec<u8>>),
+    /// Made when its turn comes, out of its number.
+    Made(Box<dyn Fn(usize) -> Vec<u8> + Send + Sync>),
     /// Known ones in turn, and a new one now and then.
     Opaque(Vec<Vec<u8>>),
 }
@@ -93,6 +95,15 @@ impl Supply {
         }
     }
 
+    pub fn in_turn(requests: Vec<Vec<u8>>) -> Self {
+        Supply::of(Requests::InTurn(requests))
+    }
+
+    /// Each request out of its number.
+    pub fn made(request: impl Fn(usize) -> Vec<u8> + Send + Sync + 'static) -> Self {
+        Supply::of(Requests::Made(Box::new(request)))
+    }
+
     /// The same requests, from the first one on.
     fn again(&self) -> Self {
         Supply {
@@ -105,14 +116,16 @@ impl Supply {
         let i = self.next.fetch_add(1, Ordering::Relaxed);
         match &*self.requests {
             Requests::InTurn(requests) => in_turn(requests, i),
+            Requests::Made(request) => Cow::Owned(request(i)),
             Requests::Opaque(known) if !i.is_multiple_of(NEW_TOKEN_EVERY) => in_turn(known, i),
             Requests::Opaque(known) => Cow::Owned(bearer(&opaque_token(known.len() + i))),
         }
     }
 
-    /// How many differ; what is to be sent once for all of them to be known.
+    /// How many differ; what is to be sent once for all of them to be known. None, where there is no end of them.
     pub fn distinct(&self) -> usize {
         match &*self.requests {
+            Requests::Made(_) => 0,
             Requests::InTurn(requests) | Requests::Opaque(requests) => requests.len(),
         }
     }
@@ -132,16 +145,16 @@ pub fn path_of_rule(i: usize) -> String {
 }
 
 /// Of a fresh random-looking form, as opaque tokens are, and never a JWT's.
-fn opaque_token(i: usize) -> String {
+pub fn opaque_token(i: usize) -> String {
     format!("mF9B5f41JqM{i:012}SlAV32hkKGx0rLw5")
 }
 
-fn bearer(token: &str) -> Vec<u8> {
+pub fn bearer(token: &str) -> Vec<u8> {
     let header = format!("authorization: Bearer {token}");
     request(HOST, &path_of_rule(0), &header)
 }
 
-fn with_key(key: &str, path: &str) -> Vec<u8> {
+pub fn with_key(key: &str, path: &str) -> Vec<u8> {
     request(HOST, path, &format!("x-api-key: {key}"))
 }
 
