@@ -21,23 +21,19 @@ pub struct Credential<'a> {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct AmbiguousCredentials;
 
-/// Looks in the places of the credentials that `rule` accepts, and nowhere else; what is ambiguous
-/// by itself is refused where nobody looks for a credential, too.
+/// Takes a credential from the places of those that `rule` accepts, and from nowhere else. What is
+/// ambiguous by itself is refused in every place: the upstream may read it.
 pub fn find<'a>(
     policy: &Policy,
     rule: &Rule,
     request: &Request<'a>,
 ) -> Result<Option<Credential<'a>>, AmbiguousCredentials> {
-    if rule.access == Access::Anonymous {
-        refuse_ambiguous(policy, request)?;
-        return Ok(None);
-    }
     let mut found = None;
-    for &id in &rule.places {
-        let Some(place) = policy.places.get(id.0) else {
-            continue;
-        };
-        if let Some(value) = read(policy, place, request)? {
+    for (index, place) in policy.places.iter().enumerate() {
+        let id = PlaceId(index);
+        let value = read(policy, place, request)?;
+        let looks = rule.access != Access::Anonymous && rule.places.contains(&id);
+        if let Some(value) = value.filter(|_| looks) {
             if found.is_some() {
                 return Err(AmbiguousCredentials);
             }
@@ -47,8 +43,7 @@ pub fn find<'a>(
     Ok(found)
 }
 
-/// Refuses what one place holds twice, or what hides another value: somebody behind us may take the
-/// other one.
+/// Refuses duplicate and hidden values in any place: the upstream may read the other one.
 pub fn refuse_ambiguous(
     policy: &Policy,
     request: &Request<'_>,

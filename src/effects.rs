@@ -12,6 +12,7 @@ use crate::policy::provider::Place;
 use crate::policy::requirement::Rule;
 use crate::policy::{Audit, Mode, Policy};
 use crate::request::Request;
+use crate::request::path::with_upper_case_escapes;
 use crate::time::UnixTime;
 use crate::verification::{Provenance, Verified};
 
@@ -87,6 +88,7 @@ pub fn of<'a>(
             // `policy::compile::forward`.
             if mode == Mode::Enforce {
                 strip_credentials(policy, request, &mut edits);
+                spell_path(request, &mut edits);
             }
             (Outcome::Continue(edits), Counter::Allowed, "allow")
         }
@@ -137,11 +139,10 @@ pub fn removed_trailers<'a>(
     policy: &'a Policy,
     trailers: &'a [(&'a [u8], &'a [u8])],
 ) -> impl Iterator<Item = &'a [u8]> {
-    let strips =
-        policy.mode == Mode::Enforce && policy.forward.credential == ForwardCredential::Strip;
-    // RFC 9110 §6.5.1: no credential is sent in a trailer, so all that is called like one goes.
+    // RFC 9110 §6.5.1: no credential is sent in a trailer, so all that is called like one goes; also
+    // where credentials are kept, for this one nobody has judged.
     let is_credential = move |name: &[u8]| {
-        strips
+        policy.mode == Mode::Enforce
             && policy.places.iter().any(|place| match place {
                 Place::Header { name: n, .. } => n.as_bytes() == name,
                 Place::Cookie { .. } => name == b"cookie",
@@ -156,7 +157,7 @@ pub fn removed_trailers<'a>(
 
 /// A client's own copies of identity headers, on every rule: also where nobody sets them,
 /// an upstream that trusts them would be deceived.
-fn remove_identity<'a>(policy: &'a Policy, request: &Request<'a>) -> Vec<Edit<'a>> {
+pub fn remove_identity<'a>(policy: &'a Policy, request: &Request<'a>) -> Vec<Edit<'a>> {
     request
         .headers
         .iter()
@@ -186,6 +187,26 @@ fn strip_credentials<'a>(policy: &'a Policy, request: &Request<'a>, edits: &mut 
                 .into_iter()
                 .map(|cookie| Edit::Add(b"cookie", cookie.into())),
         );
+    }
+}
+
+/// Envoy's router is to read the path that was judged.
+fn spell_path<'a>(request: &Request<'a>, edits: &mut Vec<Edit<'a>>) {
+    let Some(path) = with_upper_case_escapes(request.raw_path()) else {
+        return;
+    };
+    let is_path = |edit: &&mut Edit<'_>| matches!(edit, Edit::Set(b":path", _));
+    match edits.iter_mut().find(is_path) {
+        // Of the same length: only case differs.
+        Some(Edit::Set(_, stripped)) => {
+            for (to, from) in stripped.to_mut().iter_mut().zip(path) {
+                *to = from;
+            }
+        }
+        _ => {
+            let query = request.path.get(path.len()..).unwrap_or_default();
+            edits.push(Edit::Set(b":path", [&path, query].concat().into()));
+        }
     }
 }
 

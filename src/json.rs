@@ -133,6 +133,8 @@ impl<'a> Value<'a> {
 
     /// Memory that it takes, about.
     pub fn bytes(&self) -> usize {
+        // A text of its own takes its pointers and the allocator's share, too.
+        const EACH: usize = 32;
         let own = size_of::<Self>();
         let inner = match self {
             Value::Null | Value::Bool(_) => 0,
@@ -140,13 +142,14 @@ impl<'a> Value<'a> {
             Value::String(s) => s.len(),
             Value::Array(items) => items.iter().map(Value::bytes).sum(),
             Value::Object(object) => {
+                let name = |name: &str| name.len().saturating_add(EACH);
                 let members = object.iter();
                 members
-                    .map(|(n, value)| n.len().saturating_add(value.bytes()))
+                    .map(|(n, value)| name(n).saturating_add(value.bytes()))
                     .sum()
             }
         };
-        own.saturating_add(inner)
+        own.saturating_add(inner).saturating_add(EACH)
     }
 
     /// What kind of value this is, for messages that must not repeat the value itself.

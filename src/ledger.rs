@@ -26,8 +26,8 @@ pub struct Ledger {
     attempted_at: UnixTime,
     /// Whoever made the last attempt is at it until then; then it counts as lost.
     leased_until: UnixTime,
-    /// What tells the document that all share from every other one; zero while there is none. Not
-    /// the time of its fetch: after the clock was set back, a newer one has an earlier time.
+    /// Random ID of the document that all share; zero while there is none. Not the time of its fetch:
+    /// after the clock was set back, a newer one has an earlier time.
     document: u64,
     /// When the next attempt is due without anybody's demand.
     due_at: UnixTime,

@@ -47,14 +47,14 @@ pub const INTROSPECTION_BYTES: usize = 128 * 1024;
 /// endpoint a call each: beyond this many at once a worker refuses instead of asking.
 pub const INTROSPECTIONS_IN_FLIGHT: usize = 256;
 
-/// Of these, as many as are kept for tokens that somebody vouched for: they verified here, or were
-/// active a short while ago.
+/// Of these, the slots that are reserved for known tokens: they verified here, or were active a short
+/// while ago.
 pub const INTROSPECTIONS_KEPT: usize = 64;
 
-/// How long a token counts as active a short while ago.
+/// How long an active token stays known as such.
 pub const LATELY: std::time::Duration = std::time::Duration::from_secs(600);
 
-/// Tokens that are remembered for that, some 110 bytes each.
+/// The most recently active tokens that one worker knows, some 110 bytes each.
 pub const LATELY_ACTIVE_TOKENS: usize = 16 * 1024;
 
 /// Memory of a cache for each of its entries on the average. What an issuer says of a caller takes

@@ -493,6 +493,10 @@ impl State {
         replies: &Replies,
         now: UnixTime,
     ) -> Result<Verified, Unverified> {
+        // No list has it, so none is asked for.
+        if presented.is_empty() {
+            return Err(InvalidApiKey::Unknown.into());
+        }
         let pepper = api_keys.pepper.as_ref();
         let inline = &api_keys.keys;
         let principal = match (inline.find(pepper, presented), &api_keys.remote) {

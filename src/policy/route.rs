@@ -65,7 +65,7 @@ pub enum InvalidMatch {
     },
 }
 
-/// Why no rule can be found, nor that there is none.
+/// Why a request cannot be matched to any rule.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Unroutable {
     /// The path has what its rule does not allow.

@@ -120,6 +120,37 @@ impl<'a> CanonicalPath<'a> {
     }
 }
 
+/// The same path with the digits of its escapes in upper case, where some are not: Envoy's router
+/// compares text, and knows no other spelling of `%C3` than the one of its route. Unreserved
+/// characters stay as they are; with `normalize_path` none is escaped.
+pub fn with_upper_case_escapes(path: &[u8]) -> Option<Vec<u8>> {
+    if !path.contains(&b'%') {
+        return None;
+    }
+    let mut out = Vec::with_capacity(path.len());
+    let mut rest = path;
+    while let [byte, tail @ ..] = rest {
+        let end = match escape(byte, tail) {
+            Some((value, after)) if !is_unreserved(value) => {
+                let spelled = rest.len().saturating_sub(after.len());
+                let spelled = rest.get(..spelled).unwrap_or_default();
+                out.extend(spelled.iter().map(u8::to_ascii_uppercase));
+                after
+            }
+            _ => {
+                out.push(*byte);
+                tail
+            }
+        };
+        rest = end;
+    }
+    (out != path).then_some(out)
+}
+
+fn is_unreserved(value: u8) -> bool {
+    value.is_ascii_alphanumeric() || b"-._~".contains(&value)
+}
+
 /// The value of the escape that `percent` and the bytes after it spell, and what follows it.
 fn escape<'a>(percent: &u8, rest: &'a [u8]) -> Option<(u8, &'a [u8])> {
     let (b'%', [high, low, rest @ ..]) = (percent, rest) else {
@@ -174,7 +205,7 @@ impl<'a> Rewrite<'a> {
     /// Writes the escape that stands at `start` in its canonical form.
     fn escape(&mut self, start: usize, value: u8) {
         let end = start.saturating_add(3);
-        let unreserved = value.is_ascii_alphanumeric() || b"-._~".contains(&value);
+        let unreserved = is_unreserved(value);
         let given = self.text.get(start..end).unwrap_or_default();
         if !unreserved && !given.bytes().any(|b| b.is_ascii_lowercase()) {
             return;

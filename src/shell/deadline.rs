@@ -1,4 +1,4 @@
-//! Until when somebody waits: by a clock that nobody sets.
+//! Until when somebody waits, by the monotonic clock: it does not go back when the time is set.
 
 use std::time::{Duration, Instant};
 

@@ -187,7 +187,7 @@ pub fn now() -> UnixTime {
     }
 }
 
-/// For how long somebody waits: a clock that nobody sets.
+/// The monotonic clock, for how long somebody waits.
 #[allow(
     clippy::disallowed_methods,
     reason = "the shell is where clocks are read"

@@ -28,10 +28,13 @@ impl Shared {
             authority,
             path,
             timeout: _,
-            authorization: _,
+            authorization,
         } = endpoint;
         let source = format!("{cluster}\0{scheme}\0{authority}\0{path}");
-        let digest: String = Digest::sha256(source.as_bytes())
+        // A service may answer each credential with another document.
+        let credential = authorization.as_ref().map(|a| Digest::sha256(a.expose()));
+        let credential = credential.as_ref().map_or(&[][..], |d| d.as_bytes());
+        let digest: String = Digest::sha256(&[source.as_bytes(), b"\0", credential].concat())
             .as_bytes()
             .iter()
             .map(|byte| format!("{byte:02x}"))
@@ -118,8 +121,7 @@ impl Shared {
         let _ = host::set_shared_data(&self.document, &ledger::seal(&body), None);
     }
 
-    /// The document of that name, and when it was fetched. Another one is on its way out, or on its
-    /// way in.
+    /// The document with that ID, and when it was fetched. `None` while another one is stored.
     pub fn document(&self, id: u64) -> Option<(Vec<u8>, UnixTime)> {
         let (sealed, _) = host::shared_data(&self.document).ok()?;
         let (name, body) = ledger::open(&sealed)?.split_first_chunk::<8>()?;

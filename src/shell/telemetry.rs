@@ -100,8 +100,8 @@ impl Telemetry {
         }
     }
 
-    /// Logs a decision; a denial only where this second has room left. A line that nobody gets to
-    /// read is not even written.
+    /// Logs a decision; a denial only where this second has room left. Suppressed lines are not
+    /// formatted.
     pub fn audit(&self, record: &AuditRecord<'_>, now: UnixTime) {
         let level = match record.is_denial() {
             true if !self.takes_line(now) => return,

@@ -57,8 +57,8 @@ pub struct Call {
     pub body: Vec<u8>,
 }
 
-/// For whom a call is made. Strangers cost nothing to invent, so some of the calls under way are
-/// kept for those who are none.
+/// For whom a call is made. Random tokens cost an attacker nothing, so some slots for calls are
+/// reserved for known tokens.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Standing {
     /// A token that verified here, or was active a short while ago; or nobody's call in particular.

@@ -150,6 +150,7 @@ impl Answer {
         principal.confirmation = confirmation;
         if self.has_scopes {
             principal.scopes = token.scopes.intersection(&answered.scopes);
+            principal.narrow_scope_claims(policy);
         }
         principal
             .prepared(policy)
@@ -203,11 +204,10 @@ impl Answers {
         self.lately_active.get(token, now).is_some()
     }
 
-    /// What was remembered until a time, before the clock was set back.
+    /// Forgets all answers. Which tokens were active stays: it lets nobody in.
     pub fn forget(&mut self) {
         self.active.clear();
         self.refused.clear();
-        self.lately_active.clear();
     }
 
     pub fn take_uses(&mut self) -> Uses {

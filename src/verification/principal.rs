@@ -139,6 +139,28 @@ impl Principal {
         text.map(forwardable).transpose()
     }
 
+    /// Rules and headers that ask about a scope claim as such see the scopes that are left.
+    pub(super) fn narrow_scope_claims(&mut self, policy: &Policy) {
+        let Some((_, provider)) = self.issuer.provider(policy) else {
+            return;
+        };
+        let text = self.scopes.text();
+        for (path, claim) in policy.claims.iter().zip(&mut self.claims) {
+            if !provider.scope_claims.contains(path) {
+                continue;
+            }
+            let word = |word: &str| Value::String(word.to_owned().into());
+            *claim = match claim {
+                None => None,
+                Some(Value::Array(_)) => {
+                    let words = text.split(' ').filter(|word| !word.is_empty());
+                    Some(Value::Array(words.map(word).collect()))
+                }
+                Some(_) => Some(word(&text)),
+            };
+        }
+    }
+
     /// Memory that it takes, about: what is of no fixed size.
     pub(super) fn bytes(&self) -> usize {
         let texts = [
@@ -150,11 +172,14 @@ impl Principal {
         ];
         let texts = texts.into_iter().flatten().chain(&self.clients);
         let headers = self.outgoing.headers.iter().flatten();
+        // A text of its own takes its pointers and the allocator's share, too.
+        const EACH: usize = 32;
         let audiences = self.audiences.iter().map(|audience| audience.len());
         let claims = self.claims.iter().flatten().map(Value::bytes);
         let status = self.status.iter().map(|reference| reference.uri.len());
         let texts = texts.chain(headers).map(|text| text.len());
-        texts.chain(audiences).chain(claims).chain(status).sum()
+        let texts = texts.chain(audiences).chain(claims).chain(status);
+        texts.map(|bytes| bytes.saturating_add(EACH)).sum()
     }
 }
 

@@ -6,14 +6,17 @@ use super::harness::keys::{Key, amended, encode};
 use super::harness::policy::{AUDIENCE, only, provider};
 use super::harness::{Filter, NOW, PASSES, get};
 
-fn filter(key: &Key, changes: Value) -> Filter {
-    let always = json!({
+fn introspected() -> Value {
+    json!({
         "introspection": {
             "cluster": "authority", "uri": "http://authority/introspect", "client_id": "gateway",
             "client_secret": { "danger_inline": "secret" }, "when": "always",
         },
-    });
-    let mut config = only(amended(amended(provider([key]), always), changes));
+    })
+}
+
+fn filter(key: &Key, changes: Value) -> Filter {
+    let mut config = only(amended(amended(provider([key]), introspected()), changes));
     config["rules"] = json!([
         { "match": { "path": { "prefix": "/write" } }, "scopes": { "all": ["write"] } },
         {},
@@ -244,21 +247,44 @@ fn an_answer_may_bind_the_token_to_a_certificate() {
     }
 }
 
-/// What the token says goes on, be the answer ever so large; and what is remembered of an answer has room for all of it.
+/// What is forwarded as the payload is what the token says, and not what the answer adds.
 #[test]
 fn the_payload_is_the_tokens_own() {
     let key = Key::new("ES256", "k");
-    let always = json!({ "token_cache_entries": 4 });
-    let mut config = only(provider([&key]));
-    config["limits"] = always;
+    let mut config = only(amended(provider([&key]), introspected()));
     config["forward"] = json!({ "payload_header": "x-claims" });
     let mut filter = Filter::new(config);
-    for subject in ["a", "b"] {
+    for subject in ["alice", "bob"] {
         let token = key.token(json!({ "sub": subject, "x": "y".repeat(9000) }));
         let claims = token.split('.').nth(1).unwrap().to_owned();
-        for time in ["at first", "then"] {
-            let answer = filter.ask(&get("/").bearer(&token));
-            assert_eq!(answer.forwarded("x-claims"), [claims.as_str()], "{time}");
+        let answer = active(json!({ "sub": subject, "admin": true, "z": "z".repeat(20_000) }));
+        for (time, calls) in [("at first", 1), ("then", 0)] {
+            let (found, asked) = filter.ask_with(&get("/").bearer(&token), &answer);
+            assert_eq!(asked, calls, "{time}");
+            assert_eq!(found.forwarded("x-claims"), [claims.as_str()], "{time}");
         }
     }
+}
+
+/// Rules and headers that ask about a scope claim by its name see what is left of it.
+#[test]
+fn a_scope_claim_is_narrowed_as_a_claim_too() {
+    let key = Key::new("ES256", "k");
+    let mut config = only(amended(provider([&key]), introspected()));
+    config["rules"] = json!([
+        { "match": { "path": { "prefix": "/claim" } }, "claims": [{ "claim": "scope", "contains": "write" }] },
+        { "match": { "path": { "prefix": "/array" } }, "claims": [{ "claim": "scp", "contains": "write" }] },
+        {},
+    ]);
+    config["forward"] = json!({ "headers": { "x-scope": "claim:scope", "x-scp": "claim:scp" } });
+    let mut filter = Filter::new(config);
+    let token = key.token(json!({ "scope": "read write", "scp": ["write", "read"] }));
+    let narrow = active(json!({ "scope": "read" }));
+    for path in ["/claim", "/array"] {
+        let (found, _) = filter.ask_with(&get(path).bearer(&token), &narrow);
+        assert_eq!(found.code(), "CLAIM_MISMATCH", "{path}");
+    }
+    let (found, _) = filter.ask_with(&get("/").bearer(&token), &narrow);
+    assert_eq!(found.forwarded("x-scope"), ["read"]);
+    assert_eq!(found.forwarded("x-scp"), ["read"]);
 }

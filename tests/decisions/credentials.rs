@@ -759,3 +759,37 @@ fn what_other_parsers_take_for_a_credential() {
         ),
     ]);
 }
+
+/// Ambiguous is ambiguous, also in a place that the rule does not look at: the next server may.
+#[test]
+fn what_is_ambiguous_is_refused_on_every_rule() {
+    let key = Key::new("ES256", "k");
+    let with = || get("/key").with("x-api-key", API_KEY);
+    let parameter = |path: &str| get(path).with("x-api-key", API_KEY);
+    everywhere(&key).table(&[
+        ("the key alone", with(), PASSES),
+        ("a token beside it", with().bearer("a"), PASSES),
+        ("two tokens", with().bearer("a").bearer("b"), AMBIGUOUS),
+        ("a list of tokens", with().bearer("a, Bearer b"), AMBIGUOUS),
+        (
+            "two cookies",
+            with().with("cookie", "session=a; session=b"),
+            AMBIGUOUS,
+        ),
+        (
+            "two parameters",
+            parameter("/key?access_token=a&access_token=b"),
+            AMBIGUOUS,
+        ),
+        (
+            "a hidden parameter",
+            parameter("/key?a=1;access_token=forged"),
+            AMBIGUOUS,
+        ),
+        (
+            "of a rule that denies",
+            get("/closed").bearer("a").bearer("b"),
+            AMBIGUOUS,
+        ),
+    ]);
+}

@@ -254,6 +254,37 @@ fn trailers_bring_no_identity_and_no_credential() {
     let cookie = json!({ "providers": { "corp": cookies } });
     assert_eq!(removed(cookie), format!("{identity} x-api-key cookie"));
     let kept = json!({ "forward": { "credential": "keep", "payload_header": "x-auth-claims" } });
-    assert_eq!(removed(kept), identity);
+    assert_eq!(removed(kept), format!("{identity} {credentials}"));
     assert_eq!(removed(json!({ "mode": "shadow" })), identity);
+}
+
+/// Envoy's router compares text: it is to read the path that was judged. What needs no escape stays, for `normalize_path`
+/// has decoded it before.
+#[test]
+fn escapes_go_on_in_the_spelling_that_was_judged() {
+    let key = Key::new("ES256", "k");
+    let token = key.token(json!({}));
+    let from = amended(
+        provider([&key]),
+        json!({ "from": { "query": ["access_token"] } }),
+    );
+    let config = json!({ "providers": { "corp": from }, "rules": [{}] });
+    let mut filter = Filter::new(config.clone());
+    for (sent, arrives) in [
+        ("/caf%c3%a9?access_token=T", "/caf%C3%A9"),
+        ("/caf%c3%A9?a=%c3&access_token=T&b", "/caf%C3%A9?a=%c3&b"),
+        ("/caf%C3%A9?access_token=T&c=%a9", "/caf%C3%A9?c=%a9"),
+        ("/%7euser%2b?access_token=T", "/%7euser%2B"),
+        ("/%7euser?access_token=T&", "/%7euser?"),
+    ] {
+        let answer = filter.ask(&get(&sent.replace('T', &token)));
+        assert_eq!(answer.forwarded(":path"), [arrives], "{sent}");
+    }
+    let mut kept = Filter::new(amended(
+        config,
+        json!({ "forward": { "credential": "keep" } }),
+    ));
+    let answer = kept.ask(&get(&format!("/%2b?access_token={token}&a=%2b")));
+    let path = format!("/%2B?access_token={token}&a=%2b");
+    assert_eq!(answer.forwarded(":path"), [path]);
 }

@@ -153,8 +153,8 @@ impl Replica {
         self.outdated = Some(held.head.generation);
     }
 
-    /// A list of a time that is yet to come was polled before the clock was set back: how long before
-    /// nobody knows, and from now on it grows older.
+    /// A list that is dated in the future was polled before the clock was set back. Its age is not
+    /// known, so it counts from now.
     fn bound_age(&mut self, now: UnixTime) {
         if let (Some(held), Some(as_of)) = (&self.held, self.as_of())
             && as_of > now
