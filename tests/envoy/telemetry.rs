@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::harness::client::get;
-use crate::harness::gateway::{Gateway, audit_lines};
+use crate::harness::gateway::{Gateway, Setup, audit_lines};
 use crate::harness::keys::{Key, amended, fresh_api_key, sha256};
-use crate::harness::policy::provider;
+use crate::harness::policy::{ISSUER, only, provider, remote_provider};
 use crate::harness::poll;
+use crate::harness::service::{Reply, Service};
 
 fn policy(key: &Key, api_key: &str) -> Value {
     json!({
@@ -316,4 +317,24 @@ fn an_access_log_shows_the_code_and_no_spoofed_identity() {
         assert_eq!(entry["details"], details, "{entry}");
         assert_eq!(entry["header"], header, "{entry}");
     }
+}
+
+/// Nor where a request ends while it waits, before anything was decided.
+#[test]
+fn an_access_log_shows_no_spoofed_identity_of_who_went_away() {
+    let idp = Service::start(|_| Reply::Trickle);
+    let mut provider = remote_provider(ISSUER, "/jwks");
+    provider["jwks"]["remote"]["timeout"] = json!("30s");
+    let gateway = Setup::of(only(provider)).cluster("idp", idp.port()).start();
+    let token = Key::new("ES256", "k").token(json!({}));
+    let waiting = get("/log/gone")
+        .header("x-auth-subject", "root")
+        .bearer(token);
+    let connection = waiting.begin(gateway.port()).expect("a connection");
+    idp.await_count("/jwks", 1);
+    thread::sleep(Duration::from_millis(300));
+    drop(connection);
+    let entry = gateway.access("/log/gone").expect("an access log entry");
+    assert_eq!(entry["header"], Value::Null, "{entry}");
+    assert_eq!(entry["details"], "downstream_remote_disconnect", "{entry}");
 }
