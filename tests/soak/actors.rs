@@ -302,6 +302,7 @@ impl Soak {
 
     /// The same on a connection of its own.
     fn ask_over_http2(&self, plan: &Plan) {
+        self.tally.event("request over HTTP/2");
         let bound = (now(), None);
         let from = self.begin(plan, bound);
         let end = match http2::send(&plan.message.to_http2(), self.gateway.port) {
@@ -364,9 +365,14 @@ impl Soak {
             verdict = self.check(plan, span, answer);
         }
         match verdict {
-            Ok((outcome, is_certain)) => self
-                .tally
-                .count(&plan.kind, &outcome, is_certain, span.from, span.to),
+            Ok((outcome, is_certain)) => {
+                if answer.status >= 500 {
+                    let cause = self.oracle.cause(&plan.expectation, span, &outcome);
+                    self.tally.failure(&outcome, cause);
+                }
+                self.tally
+                    .count(&plan.kind, &outcome, is_certain, span.from, span.to);
+            }
             Err(why) => {
                 self.report(plan, span, &why, Some(answer));
                 self.tally
@@ -408,7 +414,7 @@ impl Soak {
     /// Updates the configuration, now and then by one that must not be taken.
     fn be_operator(&self, random: &mut Random) {
         let mut number = 0;
-        while self.pause(random.millis(2000, 5000)) {
+        while self.pause(random.millis(2000, 9000)) {
             if random.percent(30) {
                 let (fault, policy) = self.policies.bad(number, random);
                 let is_taken = self.gateway.update(&policy, number);
@@ -537,9 +543,9 @@ impl Soak {
     fn be_issuer(&self, random: &mut Random) {
         let mut is_first = true;
         while self.pause(random.millis(500, 3500)) {
-            match random.below(12) {
-                0 => {
-                    let drop_old = random.percent(40);
+            match random.below(13) {
+                0 | 12 => {
+                    let drop_old = random.percent(60);
                     self.issuer.rotate(drop_old);
                     self.tally.event(if drop_old {
                         "issuer's keys replaced"

@@ -104,7 +104,7 @@ impl Pool {
     }
 
     pub fn share(&self, credential: &Arc<Credential>, random: &mut Random) {
-        const MOST: usize = 60;
+        const MOST: usize = 100;
         let credential = Arc::clone(credential);
         let mut pool = lock(&self.0);
         if pool.live.len() < MOST {

@@ -36,6 +36,18 @@ pub enum Trouble {
     Trap,
 }
 
+impl Trouble {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::AuthorityDown => "the authority is down",
+            Self::AuthorityRotates => "the authority has new keys",
+            Self::IssuerFails => "the issuer fails",
+            Self::Stall => "the machine stalled",
+            Self::Trap => "a VM was lost",
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Interval {
     of: Trouble,

@@ -282,6 +282,24 @@ impl Oracle {
         }
     }
 
+    /// What a request without a service failed by: the first trouble that excuses it.
+    pub fn cause(&self, expectation: &Expectation, span: Span, code: &str) -> &'static str {
+        let services = expectation.conditions.iter().filter_map(|it| match it {
+            Condition::Served(service) if service.code == code => Some(service),
+            _ => None,
+        });
+        let troubles = services.flat_map(|service| {
+            let also = service.also.iter().copied();
+            let stall = (Trouble::Stall, service.recovers_in);
+            let own = (service.trouble, service.recovers_in);
+            [own].into_iter().chain(also).chain([stall])
+        });
+        let mut at_work =
+            troubles.filter(|(of, grace)| self.troubles.touch(&[*of], span.from, span.to, *grace));
+        // What has no code is Envoy's own.
+        at_work.next().map_or(Trouble::Trap, |(of, _)| of).name()
+    }
+
     /// Whether a request may reach the upstream that it has reached.
     pub fn judge_passage(&self, expectation: &Expectation, span: Span) -> Result<(), Wrong> {
         let allowed = self.allowed(expectation, span);

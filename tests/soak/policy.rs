@@ -180,10 +180,16 @@ impl Policies {
 
     /// Whatever its number, it judges alike, but for `/flip` and the keys of `inside`.
     pub fn good(&self, number: u64) -> Value {
-        let (flipping, entries) = match number % 3 {
-            0 => (json!({ "access": "anonymous" }), 4096),
-            1 => (json!({ "access": "deny" }), 0),
-            _ => (json!({ "credentials": ["corp"] }), 64),
+        let flipping = match number % 3 {
+            0 => json!({ "access": "anonymous" }),
+            1 => json!({ "access": "deny" }),
+            _ => json!({ "credentials": ["corp"] }),
+        };
+        // The default most of the time, else caches that are always full and none at all.
+        let entries = match number % 5 {
+            1 => 64,
+            3 => 0,
+            _ => 4096,
         };
         let rule = |path: &str, rest: Value| {
             let mut rule = rest;
@@ -214,7 +220,6 @@ impl Policies {
                 rule("/desk", json!({ "credentials": ["desk"] })),
                 rule("/always", json!({ "credentials": ["always"], "scopes": { "all": ["data:read"] } })),
             ],
-            // Caches of every kind: none, one that is always full, and the default.
             "limits": { "token_cache_entries": entries },
         })
     }

@@ -29,6 +29,8 @@ pub struct Tally {
 struct Counts {
     by_kind: BTreeMap<String, BTreeMap<String, u64>>,
     events: BTreeMap<&'static str, u64>,
+    /// Answers of 500 and above, by how they are told and what caused them.
+    failures: BTreeMap<(String, &'static str), u64>,
     requests: u64,
     /// Answers of which only one could be right.
     certain: u64,
@@ -96,6 +98,12 @@ impl Tally {
         let of_kind = counts.by_kind.entry(kind.to_owned()).or_default();
         *of_kind.entry("the client left".to_owned()).or_default() += 1;
         counts.requests += 1;
+    }
+
+    pub fn failure(&self, outcome: &str, cause: &'static str) {
+        let mut counts = lock(&self.counts);
+        let of = counts.failures.entry((outcome.to_owned(), cause));
+        *of.or_default() += 1;
     }
 
     pub fn event(&self, event: &'static str) {
@@ -257,6 +265,10 @@ impl fmt::Display for Report {
                 "  {trouble:<44}{count:>8}   for {:.1} s",
                 total.as_secs_f64()
             )?;
+        }
+        writeln!(out, "\nanswers of 500 and above, and why they were due")?;
+        for ((outcome, cause), count) in &counts.failures {
+            writeln!(out, "  {outcome:<44}{count:>8}   {cause}")?;
         }
         let rate = counts.requests as f64 / self.length.as_secs_f64();
         writeln!(out, "\n{} requests, {rate:.0} a second", counts.requests)?;
