@@ -254,7 +254,11 @@ impl Comparison {
     /// What is wrong whatever the table says, and wherever Envoy routes it: a request that can be read in two ways is
     /// judged by a rule. With `normalize_path` our filter sees another path than was sent.
     pub fn is_ambiguous_but_judged(&self) -> bool {
-        if matches!(self.ours, Ours::Refused(_) | Ours::Envoy(_)) {
+        // A 404 may be Envoy's own, before our filter.
+        if matches!(
+            self.ours,
+            Ours::Refused(_) | Ours::Envoy(_) | Ours::Passed(Router::NoRoute)
+        ) {
             return false;
         }
         let path = PathReading::of(&self.target);

@@ -67,13 +67,19 @@ impl Target {
         Some(rest.split_at(end.unwrap_or(rest.len())))
     }
 
-    /// The host that counts: of several in HTTP/1 all, which Envoy joins with a comma, in HTTP/2 `:authority`.
+    /// The host that counts, as Envoy hands it on: of several in HTTP/1 all that are not empty, joined with commas, in
+    /// HTTP/2 `:authority`; that of an absolute form without user information.
     pub fn host(&self, http2: bool) -> Vec<u8> {
-        match self.absolute() {
-            Some((host, _)) if !http2 => host.to_vec(),
-            _ if http2 => self.hosts.first().cloned().unwrap_or_default(),
-            _ => self.hosts.join(&b','),
+        if http2 {
+            return self.hosts.first().cloned().unwrap_or_default();
         }
+        if let Some((authority, _)) = self.absolute() {
+            let user = authority.iter().rposition(|byte| *byte == b'@');
+            return authority[user.map_or(0, |at| at + 1)..].to_vec();
+        }
+        let hosts = self.hosts.iter().map(|host| host.trim_ascii());
+        let hosts: Vec<&[u8]> = hosts.filter(|host| !host.is_empty()).collect();
+        hosts.join(&b',')
     }
 
     /// With the query.
