@@ -47,15 +47,16 @@ mod state;
 /// 2023-11-14T22:13:20Z
 pub const NOW: UnixTime = UnixTime::from_secs(1_700_000_000);
 
-const RS256: &[u8] = include_bytes!("corpus/token/accepted-rs256");
+/// Of its kind the one that is verified fastest.
+const EDDSA: &[u8] = include_bytes!("corpus/token/accepted-eddsa");
 
 /// Every token that was signed by a key of `policies/tokens.json`.
 const TOKENS: [&[u8]; 5] = [
-    RS256,
+    include_bytes!("corpus/token/accepted-rs256"),
     include_bytes!("corpus/token/accepted-es256"),
     // RFC 7518 does not rule it out; it says nothing that the signer did not say.
     include_bytes!("corpus/token/accepted-es256-with-high-s"),
-    include_bytes!("corpus/token/accepted-eddsa"),
+    EDDSA,
     include_bytes!("corpus/token/accepted-ps256-without-kid"),
 ];
 
@@ -447,7 +448,7 @@ pub fn state(data: &[u8]) -> bool {
 /// The answer of an introspection endpoint, about an opaque token and about a JWT that holds.
 pub fn introspection(data: &[u8]) -> bool {
     // Whatever it is, it adds nothing to a JWT.
-    ask("always", RS256, data);
+    ask("always", EDDSA, data);
     ask("opaque", b"2YotnFZFEjr1zCsicMWpAA", data)
 }
 
@@ -497,7 +498,7 @@ fn ask(name: &str, token: &[u8], answer: &[u8]) -> bool {
     };
     assert!(!is_bound, "bound to a certificate that nobody showed");
     let caller = permit.caller().expect("somebody").principal();
-    if token == RS256 {
+    if token == EDDSA {
         assert_eq!(caller.subject.as_deref(), Some("alice"));
         let mut scopes = caller.scopes.as_str().split(' ');
         assert!(scopes.all(|s| ["", "read", "write"].contains(&s)), "more");
@@ -552,9 +553,10 @@ pub fn inflate(data: &[u8]) -> bool {
             .open(STATUS_LIST_URI, KEY.get(), Duration::ZERO, NOW)
             .ok()
     };
-    let (Some(bits), Some(bytes)) = (open(1), open(8)) else {
-        assert!(open(1).is_none() && open(8).is_none());
-        return false;
+    let (bits, bytes) = match (open(1), open(8)) {
+        (Some(bits), Some(bytes)) => (bits, bytes),
+        (None, None) => return false,
+        _ => panic!("packed well or badly by its width"),
     };
     for list in [&bits, &bytes] {
         check_status_list(list);

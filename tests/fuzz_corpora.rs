@@ -34,8 +34,8 @@ const TARGETS: [(&str, Target); 12] = [
     ("token", targets::token),
 ];
 
-/// Changed copies of each seed.
-const MUTANTS: usize = 100;
+/// Changed copies of the seeds of a target, as many of each.
+const MUTANTS: usize = 4000;
 
 /// Larger seeds cost more to run and have few bytes that matter.
 const MUTATED_BYTES: usize = 4096;
@@ -125,7 +125,7 @@ fn no_mutant_of_a_seed_breaks_what_must_hold() {
         let seeds = seeds(name);
         let mut random = Random(0x9e37_79b9_7f4a_7c15);
         for seed in seeds.iter().filter(|s| s.bytes.len() <= MUTATED_BYTES) {
-            for _ in 0..MUTANTS {
+            for _ in 0..MUTANTS / seeds.len() {
                 let other = &seeds[random.below(seeds.len())].bytes;
                 let mutant = random.mutate(&seed.bytes, other);
                 run(name, target, &seed.name, &mutant);
