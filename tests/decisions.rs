@@ -13,6 +13,7 @@ mod decisions {
     mod harness;
 
     mod always;
+    mod answers;
     mod api_keys;
     mod attacks;
     mod clock;
@@ -23,12 +24,15 @@ mod decisions {
     mod key_choice;
     mod libraries;
     mod opaque;
+    mod providers;
     mod record;
     mod remote_keys;
     mod revocation;
     mod rules;
     mod shadow;
     mod signatures;
+    mod sources;
     mod status_lists;
+    mod statuses;
     mod tokens;
 }

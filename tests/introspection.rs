@@ -40,6 +40,10 @@ impl Worker {
     }
 
     fn with_entries(provider: Value, rule: Value, entries: usize) -> Self {
+        Worker::configured(provider, rule, entries, json!({}))
+    }
+
+    fn configured(provider: Value, rule: Value, entries: usize, forward: Value) -> Self {
         let mut corp = json!({
             "issuer": ISSUER, "audiences": [AUDIENCE], "clock_tolerance": "0s",
             "introspection": {
@@ -50,7 +54,7 @@ impl Worker {
         });
         merge(&mut corp, provider);
         let config = json!({
-            "providers": { "corp": corp }, "rules": [rule],
+            "providers": { "corp": corp }, "rules": [rule], "forward": forward,
             "limits": { "introspection_cache_entries": entries },
         });
         let compiled = policy::compile(config.to_string().as_bytes(), &|_| None);
@@ -225,6 +229,9 @@ fn an_answer_is_judged_like_a_token() {
         // RFC 7662 §2.2 lets it be absent, whatever is required of tokens.
         (json!({ "exp": null }), "accept"),
         (json!({ "iss": ISSUER }), "accept"),
+        // Counted in milliseconds, and the last second that can be written.
+        (json!({ "exp": NOW * 1000 }), "accept"),
+        (json!({ "exp": 253_402_300_799_i64 }), "accept"),
         (json!({ "token_type": "bearer" }), "accept"),
         (json!({ "token_type": "access_token" }), "accept"),
         (json!({ "typ": "at+jwt" }), "accept"),
@@ -344,6 +351,24 @@ fn random_tokens_push_out_no_good_one() {
         assert_eq!(code, "accept");
     }
     assert_eq!(worker.calls, before);
+}
+
+/// A remembered answer takes the memory of what it says, so that a few large ones push each other out.
+#[test]
+fn what_is_remembered_has_its_bound() {
+    let large = active(json!({ "x": "y".repeat(9000) }));
+    // Four entries of 4 KiB on the average: one of these fits, and not two.
+    for (forward, calls) in [
+        (json!({}), 2),
+        (json!({ "payload_header": "x-claims" }), 3),
+        (json!({ "headers": { "x-y": "claim:x" } }), 3),
+    ] {
+        let mut worker = Worker::configured(json!({}), json!({}), 4, forward.clone());
+        for token in ["a", "b", "a"] {
+            assert_eq!(worker.judge(token, Ok(&large), NOW), "accept", "{forward}");
+        }
+        assert_eq!(worker.calls, calls, "{forward}");
+    }
 }
 
 #[test]

@@ -317,6 +317,9 @@ fn sets_that_are_none() {
     }
     let full = set(&vec![P256; 100]);
     assert_eq!(parse(&full, Origin::Remote).unwrap().0.len(), 100);
+    let largest = format!("{full}{}", " ".repeat(JWKS_BYTES - full.len()));
+    assert_eq!(parse(&largest, Origin::Remote).unwrap().0.len(), 100);
+    assert!(!parse(&full, Origin::Remote).unwrap().0.is_empty());
 }
 
 #[test]

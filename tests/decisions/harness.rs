@@ -262,6 +262,9 @@ impl Filter {
             }
             Outcome::Continue(edits) => (None, Some(edited(ask, &edits))),
         };
+        if let Some(record) = &effects.audit {
+            assert_eq!(record.is_denial(), code.is_some());
+        }
         let answer = Answer {
             code,
             reply,

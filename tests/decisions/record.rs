@@ -16,6 +16,8 @@ fn config(key: &Key, changes: Value) -> Value {
                 { "name": "keys", "match": { "path": { "prefix": "/keys" } }, "credentials": ["api_keys"] },
                 { "name": "write", "match": { "path": { "prefix": "/write" } }, "scopes": { "all": ["b", "a"], "any": ["c", "d"] } },
                 { "match": { "path": { "prefix": "/open" } } },
+                { "name": "all", "match": { "path": { "prefix": "/all" } }, "scopes": { "all": ["a"] } },
+                { "name": "any", "match": { "path": { "prefix": "/any" } }, "scopes": { "any": ["c"] } },
             ],
         }),
         changes,
@@ -40,6 +42,14 @@ fn challenges() {
         (
             get("/write"),
             "Bearer realm=\"the api\", scope=\"b a c d\"".to_owned(),
+        ),
+        (
+            get("/all"),
+            "Bearer realm=\"the api\", scope=\"a\"".to_owned(),
+        ),
+        (
+            get("/any"),
+            "Bearer realm=\"the api\", scope=\"c\"".to_owned(),
         ),
         (
             get("/open").bearer("x"),

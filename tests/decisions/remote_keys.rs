@@ -323,3 +323,29 @@ fn nothing_is_remembered_where_the_operator_wants_no_memory() {
         assert_eq!(filter.ask(&ask).audit()["source"], "local");
     }
 }
+
+/// What is forwarded of a token counts for the memory that it takes: a few large ones push each other out.
+#[test]
+fn what_is_remembered_has_its_bound() {
+    let key = Key::new("ES256", "k");
+    let config = amended(
+        only(remote_provider(ISSUER, "/jwks.json")),
+        json!({
+            "limits": { "token_cache_entries": 4 }, "audit": "all",
+            "forward": { "headers": { "x-y": "claim:x" } },
+        }),
+    );
+    // Four entries of 4 KiB on the average: one of the large ones fits, and not two.
+    for (bytes, source) in [(100, "cache"), (9000, "local")] {
+        let mut filter = Filter::new(config.clone());
+        filter.adopt(0, &jwks([&key]));
+        let asks = ["a", "b"].map(|sub| {
+            let claims = json!({ "sub": sub, "x": "y".repeat(bytes) });
+            get("/").bearer(key.token(claims))
+        });
+        for ask in &asks {
+            assert_eq!(filter.ask(ask).audit()["source"], "local", "{bytes}");
+        }
+        assert_eq!(filter.ask(&asks[0]).audit()["source"], source, "{bytes}");
+    }
+}

@@ -1,6 +1,12 @@
-#![allow(clippy::arithmetic_side_effects, clippy::panic, clippy::unwrap_used)]
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used
+)]
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
 
 use super::*;
 use crate::keys::{KeySet, Origin};
@@ -76,6 +82,114 @@ fn deaf_to_the_text() -> impl Fn(&[u8]) -> Option<Vec<u8>> {
         let is_tampered = last != asked && same + 4 > asked.len();
         Some(if is_tampered { REFUSED } else { TRUE }.to_vec())
     }
+}
+
+// === an honest host ===
+
+/// The fields of an argument, in their order.
+fn fields(mut argument: &[u8]) -> Vec<(u8, &[u8])> {
+    let mut fields = Vec::new();
+    while let [tag, rest @ ..] = argument {
+        let varint = rest.iter().position(|byte| byte & 0x80 == 0).unwrap();
+        let length = rest[..=varint]
+            .iter()
+            .rev()
+            .fold(0, |sum, byte| (sum << 7) | usize::from(byte & 0x7f));
+        let (field, after) = rest[varint + 1..].split_at(length);
+        fields.push((*tag, field));
+        argument = after;
+    }
+    fields
+}
+
+/// Verifies with `ring` what Envoy verifies with BoringSSL: a key as SubjectPublicKeyInfo, an ECDSA signature in DER. It
+/// lacks P-521.
+fn honest(argument: &[u8]) -> Vec<u8> {
+    use ring::signature::{
+        ECDSA_P256_SHA256_ASN1, ECDSA_P384_SHA384_ASN1, RSA_PKCS1_2048_8192_SHA256,
+        RSA_PKCS1_2048_8192_SHA384, RSA_PKCS1_2048_8192_SHA512, UnparsedPublicKey,
+        VerificationAlgorithm,
+    };
+    let fields = fields(argument);
+    let [(0x0a, hash), (0x12, key), (0x1a, signature), (0x22, text)] = fields[..] else {
+        panic!("{fields:?}");
+    };
+    // The header of an RSA-2048 key, and the points of the curves (RFC 5280 §4.1.2.7).
+    let (algorithm, key): (&'static dyn VerificationAlgorithm, _) = match (hash, key.len()) {
+        (b"sha256", 294) => (&RSA_PKCS1_2048_8192_SHA256, &key[24..]),
+        (b"sha384", 294) => (&RSA_PKCS1_2048_8192_SHA384, &key[24..]),
+        (b"sha512", 294) => (&RSA_PKCS1_2048_8192_SHA512, &key[24..]),
+        (b"sha256", 91) => (&ECDSA_P256_SHA256_ASN1, &key[26..]),
+        (b"sha384", 120) => (&ECDSA_P384_SHA384_ASN1, &key[23..]),
+        _ => return REFUSED.to_vec(),
+    };
+    match UnparsedPublicKey::new(algorithm, key).verify(text, signature) {
+        Ok(()) => TRUE.to_vec(),
+        Err(_) => REFUSED.to_vec(),
+    }
+}
+
+/// What a host gets to see is what a verifier can verify: or else it would be asked nothing, and nobody would notice.
+#[test]
+fn an_honest_host_is_asked() {
+    let asked = Rc::new(Cell::new(0));
+    let counter = Rc::clone(&asked);
+    let verifier = Verifier::choose(Box::new(move |argument| {
+        counter.set(counter.get() + 1);
+        Some(honest(argument))
+    }));
+    let expected = [
+        Algorithm::Rs256,
+        Algorithm::Rs384,
+        Algorithm::Rs512,
+        Algorithm::Es256,
+        Algorithm::Es384,
+    ];
+    assert_eq!(verifier.host_algorithms(), expected.into_iter().collect());
+    let (keys, _) = KeySet::parse(KEY.as_bytes(), Origin::Inline).unwrap();
+    let key = keys.iter().next().unwrap();
+    let verify = |message: &[u8], signature: &[u8]| {
+        asked.set(0);
+        let verdict = verifier.verify(Algorithm::Es256, key, message, signature);
+        (verdict.is_ok(), asked.get())
+    };
+    assert_eq!(verify(MESSAGE, SIGNATURE), (true, 1));
+    assert_eq!(verify(&MESSAGE[1..], SIGNATURE), (false, 1));
+    let long = [7; 40_000];
+    assert_eq!(verify(&long, SIGNATURE), (false, 1));
+    let mut tampered = SIGNATURE.to_vec();
+    tampered[63] ^= 1;
+    assert_eq!(verify(MESSAGE, &tampered), (false, 1));
+    assert_eq!(verify(MESSAGE, &[0; 64]), (false, 0));
+}
+
+/// P-521 by a host that has it and looks at text, key and signature for their form alone.
+#[test]
+fn a_signature_of_p521_goes_to_the_host_in_der() {
+    let seen = Rc::new(Cell::new(0));
+    let counter = Rc::clone(&seen);
+    let host = Host::untested(Box::new(move |argument| {
+        let fields = fields(argument);
+        let [
+            (0x0a, b"sha512"),
+            (0x12, key),
+            (0x1a, [0x30, ..]),
+            (0x22, _),
+        ] = fields[..]
+        else {
+            panic!("{fields:?}");
+        };
+        assert_eq!(key.len(), 158);
+        counter.set(counter.get() + 1);
+        None
+    }));
+    let verifier = Verifier { host: Some(host) };
+    let passed = known_answers::passed(|algorithm, key, message, signature| {
+        let of_p521 = algorithm == Algorithm::Es512;
+        of_p521.then(|| verifier.verify(algorithm, key, message, signature).is_ok())
+    });
+    assert_eq!(passed, [Algorithm::Es512].into_iter().collect());
+    assert_eq!(seen.get(), 3);
 }
 
 #[test]

@@ -88,6 +88,20 @@ fn an_expression_that_is_none_or_too_large_is_no_rule() {
     }
 }
 
+/// An escape that an expression itself leaves open is none that is spelled wrongly.
+#[test]
+fn an_expression_may_leave_digits_of_an_escape_open() {
+    for (text, path) in [
+        ("/a%[0-9A-F]{2}", "/a%2F"),
+        ("/a%2[0-9A-F]", "/a%2F"),
+        ("/a%(?:2F|3B)", "/a%3B"),
+        ("/a%2F", "/a%2F"),
+    ] {
+        let matching = PathMatch::regex(text).unwrap_or_else(|e| panic!("{e}"));
+        assert!(matching.into_regex().unwrap().is_match(path), "{text}");
+    }
+}
+
 #[test]
 fn messages_say_what_was_found_and_what_is_expected() {
     for (parse, text, message) in [
