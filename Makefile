@@ -108,6 +108,7 @@ fuzz: ## fuzzes each target for a short while (FUZZ_SECONDS, 30 each)
 .PHONY: soak
 soak: proving envoy authority ## everything changes and fails for ten minutes, an oracle judges each answer (SOAK_SECONDS, SOAK_SEED)
 	@ENVOY_BIN="$$(scripts/envoy.sh)" SOAK_SECONDS="$${SOAK_SECONDS:-600}" cargo test --test soak -- --nocapture
+
 .PHONY: mutants
 mutants: ## changes the core in many small ways, each of which a native test must catch (MUTANTS_FILES, MUTANTS_SHARDS, MUTANTS_JOBS)
 	@scripts/mutants.sh
