@@ -73,11 +73,7 @@ impl ScopeSet {
         required.all.iter().all(has) && (required.any.is_empty() || required.any.iter().any(has))
     }
 
-    pub fn as_str(&self) -> &str {
-        &self.text
-    }
-
-    /// The same, to share.
+    /// Space-separated.
     pub fn text(&self) -> Rc<str> {
         Rc::clone(&self.text)
     }

@@ -122,11 +122,6 @@ impl<'t> Segments<'t> {
         decode(self.claims)
     }
 
-    /// The claims as the token carries them, base64url without padding.
-    pub fn encoded_claims(&self) -> &'t [u8] {
-        self.claims
-    }
-
     pub fn signature(&self) -> Result<Vec<u8>, Malformed> {
         decode(self.signature)
     }

@@ -90,7 +90,7 @@ fn what_is_not_written_has_the_default_of_the_reference() {
     assert_eq!(api_keys.places, [PlaceId(1)]);
     let key = &api_keys.keys.keys[0];
     assert_eq!((&*key.id, &*key.client), ("k", "k"));
-    assert_eq!(key.scopes.as_str(), "");
+    assert_eq!(&*key.scopes.text(), "");
     assert!(key.tenant.is_none() && key.not_before.is_none() && key.expires_at.is_none());
     assert!(!key.revoked);
 
@@ -200,7 +200,7 @@ fn what_is_written_is_meant() {
     let table = &api_keys.keys;
     let key = &table.keys[table.sha256[&digest].0];
     assert_eq!((&*key.id, &*key.client), ("ci-bot-2026", "ci-bot"));
-    assert_eq!(key.scopes.as_str(), "data:read data:write");
+    assert_eq!(&*key.scopes.text(), "data:read data:write");
     assert_eq!(key.tenant.as_deref(), Some("acme"));
     assert_eq!(key.not_before, Some(UnixTime::from_secs(1_767_225_600)));
     let end = UnixTime::from_secs(1_798_761_600).plus(Duration::from_millis(500));
