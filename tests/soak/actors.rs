@@ -19,7 +19,7 @@ use crate::harness::keys::{Key, fresh_api_key};
 use crate::harness::{PATIENCE, poll};
 use crate::history::{Moment, Trouble, lock, now, turn};
 use crate::issuer::{FAULTS, Issuer};
-use crate::oracle::{Oracle, Span};
+use crate::oracle::{Oracle, Right, Span};
 use crate::policy::{InlineKeys, PEPPER, Policies, REVOKED_AT_AUTHORITY};
 use crate::random::Random;
 use crate::report::{Report, Tally};
@@ -340,12 +340,12 @@ impl Soak {
         match end {
             End::Left => {
                 // The upstream may still get it.
-                self.tally.left(&plan.kind);
+                self.tally.count(&plan.kind, "the client left");
                 None
             }
             End::Broken(error) => {
                 self.report(plan, span, &format!("no answer: {error}"), None);
-                self.tally.count(&plan.kind, "WRONG", true, from, to);
+                self.tally.count(&plan.kind, "WRONG");
                 self.upstream.forget(plan.id);
                 Some(None)
             }
@@ -365,23 +365,23 @@ impl Soak {
             verdict = self.check(plan, span, answer);
         }
         match verdict {
-            Ok((outcome, is_certain)) => {
+            Ok(right) => {
+                let outcome = &right.outcome;
                 if answer.status >= 500 {
-                    let cause = self.oracle.cause(&plan.expectation, span, &outcome);
-                    self.tally.failure(&outcome, cause);
+                    let cause = self.oracle.cause(&plan.expectation, span, outcome);
+                    self.tally.failure(outcome, cause);
                 }
                 self.tally
-                    .count(&plan.kind, &outcome, is_certain, span.from, span.to);
+                    .right(&plan.kind, &right, span.to.saturating_sub(span.from));
             }
             Err(why) => {
                 self.report(plan, span, &why, Some(answer));
-                self.tally
-                    .count(&plan.kind, "WRONG", true, span.from, span.to);
+                self.tally.count(&plan.kind, "WRONG");
             }
         }
     }
 
-    fn check(&self, plan: &Plan, span: Span, answer: &Answer) -> Result<(String, bool), String> {
+    fn check(&self, plan: &Plan, span: Span, answer: &Answer) -> Result<Right, String> {
         let verdict = self.oracle.judge(&plan.expectation, span, answer)?;
         let limit = self.oracle.limit(&plan.expectation, span) + plan.own_time;
         let took = span.to.saturating_sub(span.from);

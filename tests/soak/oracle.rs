@@ -61,6 +61,16 @@ pub struct Service {
 /// Why one answer was wrong.
 pub type Wrong = String;
 
+/// How a request ended as it may, and how much else it might have become.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Right {
+    pub outcome: String,
+    /// There was no other right answer.
+    pub is_only: bool,
+    /// Whether it had to pass, or must not, was clear.
+    pub is_clear: bool,
+}
+
 /// What a request may become.
 #[derive(Debug, Default)]
 pub struct Allowed {
@@ -111,8 +121,12 @@ struct Configuration {
 }
 
 impl Allowed {
-    fn is_certain(&self) -> bool {
-        !self.bare && usize::from(self.pass) + self.codes.len() == 1
+    fn right(&self, outcome: &str) -> Right {
+        Right {
+            outcome: outcome.to_owned(),
+            is_only: !self.bare && usize::from(self.pass) + self.codes.len() == 1,
+            is_clear: !self.pass || self.codes.is_empty(),
+        }
     }
 }
 
@@ -247,13 +261,13 @@ impl Oracle {
         )
     }
 
-    /// Judges an answer: how the request ended and whether there was only one right way, or why it was wrong.
+    /// Judges an answer: that it is right, or why it was wrong.
     pub fn judge(
         &self,
         expectation: &Expectation,
         span: Span,
         answer: &Answer,
-    ) -> Result<(String, bool), Wrong> {
+    ) -> Result<Right, Wrong> {
         let allowed = self.allowed(expectation, span);
         let wrong = |what: &str| Err(format!("{what}; allowed was {allowed:?}"));
         if answer.header("x-echo").is_some() {
@@ -263,7 +277,7 @@ impl Oracle {
             if !allowed.pass {
                 return wrong("it passed");
             }
-            return Ok(("200".to_owned(), allowed.is_certain()));
+            return Ok(allowed.right("200"));
         }
         let json = answer.json().unwrap_or_default();
         if let Some(code) = json["code"].as_str() {
@@ -273,11 +287,13 @@ impl Oracle {
             if let Err(why) = refusal::check(answer, &[code], expectation.challenge) {
                 return wrong(&format!("the refusal is malformed: {why}"));
             }
-            return Ok(((*code).to_owned(), allowed.is_certain()));
+            return Ok(allowed.right(code));
         }
         match answer.status {
             // 408 where Envoy still waited for a body.
-            408 | 503 | 504 if allowed.bare => Ok((format!("bare {}", answer.status), false)),
+            408 | 503 | 504 if allowed.bare => {
+                Ok(allowed.right(&format!("bare {}", answer.status)))
+            }
             status => wrong(&format!("a bare {status}")),
         }
     }
@@ -394,8 +410,8 @@ mod tests {
         assert!(judge(passed()).is_err());
         assert!(judge(refused("TOKEN_EXPIRED")).is_err());
         assert!(judge(answer(503, &[], "")).is_err());
-        let right = ("TOKEN_REVOKED".to_owned(), true);
-        assert_eq!(judge(refused("TOKEN_REVOKED")), Ok(right));
+        let right = judge(refused("TOKEN_REVOKED")).expect("right");
+        assert!(right.is_only && right.is_clear);
         assert!(oracle.judge_passage(&expectation, span()).is_err());
     }
 
@@ -404,7 +420,7 @@ mod tests {
         let oracle = Oracle::default();
         let expectation = expectation(vec![Condition::Is(Fact::new(false), false, REVOKED)]);
         let judge = |answer| oracle.judge(&expectation, span(), &answer);
-        assert_eq!(judge(passed()), Ok(("200".to_owned(), true)));
+        assert!(judge(passed()).expect("right").is_only);
         assert!(judge(refused("TOKEN_REVOKED")).is_err());
         assert!(oracle.judge_passage(&expectation, span()).is_ok());
     }
@@ -416,7 +432,7 @@ mod tests {
         let open = Condition::Until(moment, moment + NOISE, REVOKED);
         let expectation = expectation(vec![open]);
         let judge = |answer| oracle.judge(&expectation, span(), &answer);
-        assert_eq!(judge(passed()), Ok(("200".to_owned(), false)));
+        assert!(!judge(passed()).expect("right").is_clear);
         assert!(judge(refused("TOKEN_REVOKED")).is_ok());
         assert!(judge(refused("TOKEN_EXPIRED")).is_err());
     }
