@@ -328,5 +328,6 @@ impl Drop for Authority {
             let _ = process.kill();
             let _ = process.wait();
         }
+        let _ = fs::remove_dir_all(&self.folder);
     }
 }
