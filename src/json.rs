@@ -314,7 +314,7 @@ pub fn quotable_prefix(text: &str, bytes: usize) -> &str {
 }
 
 /// U+2028 and U+2029 end a line for JavaScript, Python and others.
-fn is_escaped(c: char) -> bool {
+pub fn is_escaped(c: char) -> bool {
     c.is_control() || matches!(c, '"' | '\\' | '\u{2028}' | '\u{2029}')
 }
 

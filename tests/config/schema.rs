@@ -189,6 +189,7 @@ const ONLY_ON_LOAD: &[&str] = &[
     "pepper_short",
     "pepper_short_inline",
     "pepper_unset",
+    "provider_names",
     "two_introspectors",
 ];
 

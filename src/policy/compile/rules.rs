@@ -2,7 +2,7 @@
 
 use crate::config::reader::{At, Field, List, OneOrMore, alternatives, quoted};
 use crate::config::{self, Claim};
-use crate::json::Value;
+use crate::json::{self, Value};
 use crate::policy::compile::{API_KEYS, Compiler, Issuers, insert_sorted, whole};
 use crate::policy::requirement::{Accepted, Access, Condition, Rule, Test};
 use crate::policy::route::path::PathMatch;
@@ -354,7 +354,9 @@ impl<'v> Issuers<'v> {
 /// Whom a rule may name.
 impl std::fmt::Display for Issuers<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if self.names.len() > NAMED_ISSUERS {
+        // A name could break the line: the message would be two, the second of its choice.
+        let unprintable = |name: &&str| name.contains(json::is_escaped);
+        if self.names.len() > NAMED_ISSUERS || self.names.iter().any(unprintable) {
             return f.write_str("the name of a provider or api_keys");
         }
         let names = self.names.iter().copied();
