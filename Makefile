@@ -102,7 +102,7 @@ instructions: ## how many instructions each step of the core takes, natively, by
 	@scripts/instructions.sh
 
 .PHONY: fuzz
-fuzz: ## fuzzes each target for a short while (FUZZ_SECONDS, 30 each)
+fuzz: ## fuzzes each target for a short while (FUZZ_SECONDS, 30 each), or so many times (FUZZ_RUNS)
 	@scripts/fuzz.sh
 
 .PHONY: soak
