@@ -297,7 +297,7 @@ impl Model {
         if let Some(statuses) = told.statuses
             && let Some(list) = statuses.list
             && !statuses.is_verified
-            && self.remembered_statuses(at).is_none()
+            && !self.holds_statuses(at)
             && self.is_published(&STATUS_LISTS[list])
         {
             let statuses = Statuses {
@@ -508,6 +508,14 @@ impl Model {
             1 => to.refusals.extend(codes.into_iter().flatten()),
             _ => to.doubts.extend(codes.into_iter().flatten()),
         }
+    }
+
+    /// Whether a list is remembered whose key is still published.
+    fn holds_statuses(&self, at: usize) -> bool {
+        let list = self
+            .remembered_statuses(at)
+            .and_then(|statuses| statuses.list);
+        list.is_some_and(|list| self.is_published(&STATUS_LISTS[list]))
     }
 
     fn remembered_statuses(&self, at: usize) -> Option<&Statuses> {
