@@ -28,7 +28,7 @@ down: ## ends what `make up` started
 	@python3 scripts/tour.py down
 
 .PHONY: test
-test: wasm proving envoy authority ## every test, on a real Envoy, and the tour in containers where an engine runs
+test: wasm test-hooks envoy authority ## every test, on a real Envoy, and the tour in containers where an engine runs
 	@scripts/test.sh
 
 .PHONY: differential
@@ -37,7 +37,7 @@ differential: wasm envoy ## ours against jwt_authn and Envoy's router, for longe
 		DIFFERENTIAL_SEED="$${DIFFERENTIAL_SEED:-$$(date +%s)}" cargo test --test differential -- --nocapture
 
 .PHONY: test-envoys
-test-envoys: wasm proving ## the tests on a real Envoy, on several of its versions (ENVOYS)
+test-envoys: wasm test-hooks ## the tests on a real Envoy, on several of its versions (ENVOYS)
 	@scripts/test_envoys.sh
 
 .PHONY: check
@@ -51,9 +51,9 @@ check: ## format and lints, natively and for the module; licences, sources and k
 wasm: ## builds the module: target/wasm32-wasip1/release/portcullis.wasm
 	@scripts/wasm.sh build
 
-.PHONY: proving
-proving: # the module with switches that let a test break it; never what is shipped
-	@scripts/wasm.sh build --features proving --target-dir target/proving
+.PHONY: test-hooks
+test-hooks: # the module with switches that let a test break it; never what is shipped
+	@scripts/wasm.sh build --features test-hooks --target-dir target/test-hooks
 
 .PHONY: authority
 authority: # the tour's OAuth server
@@ -106,7 +106,7 @@ fuzz: ## fuzzes each target for a short while (FUZZ_SECONDS, 30 each), or so man
 	@scripts/fuzz.sh
 
 .PHONY: soak
-soak: proving envoy authority ## everything changes and fails for ten minutes, an oracle judges each answer (SOAK_SECONDS, SOAK_SEED)
+soak: test-hooks envoy authority ## everything changes and fails for ten minutes, an oracle judges each answer (SOAK_SECONDS, SOAK_SEED)
 	@ENVOY_BIN="$$(scripts/envoy.sh)" SOAK_SECONDS="$${SOAK_SECONDS:-600}" cargo test --test soak -- --nocapture
 
 .PHONY: mutants

@@ -32,25 +32,27 @@ use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 use std::time::Duration;
 
-use portcullis::decision::{Decision, Verdict};
-use portcullis::effects::{self, Outcome};
-use portcullis::exchange::{self, Step, Waiting};
-use portcullis::policy::Policy;
-use portcullis::request::Request;
-use portcullis::secret::FingerprintKey;
-use portcullis::time::UnixTime;
-use portcullis::verification::callout::{CallFault, Callout, Fetch, Question, Reply, Standing};
-use portcullis::verification::principal;
-use portcullis::verification::revocation::{Poll, Progress, Replica, Slot, Update};
-use portcullis::verification::signature::Verifier;
-use portcullis::verification::source::SourceId;
-use portcullis::verification::{Provenance, State};
+use portcullis_core::decision::{Decision, Verdict};
+use portcullis_core::effects::{self, Outcome};
+use portcullis_core::evaluation::{self, Step, Waiting};
+use portcullis_core::policy::Policy;
+use portcullis_core::request::Request;
+use portcullis_core::revocation::{ListReplica, Poll, Progress, SharedKey, Update};
+use portcullis_core::secret::FingerprintKey;
+use portcullis_core::time::UnixTime;
+use portcullis_core::verification::callout::{
+    CallFault, Callout, Fetch, Question, Reply, Standing,
+};
+use portcullis_core::verification::principal;
+use portcullis_core::verification::signature::Verifier;
+use portcullis_core::verification::source::SourceId;
+use portcullis_core::verification::{Provenance, State};
 
 use crate::targets::{NOW, check_effects, edited, provider};
 
 use self::cast::{
-    API_KEY_ENTRIES, API_KEY_LISTS, Answer, CERTIFICATES, Credential, Entry, Issuer, KEY_SETS,
-    RULES, STATUS_LISTS, Says, TOKEN_ENTRIES, TOKENS,
+    API_KEY_ENTRIES, API_KEY_LISTS, Answer, CERTIFICATES, Credential, CredentialSource, Entry,
+    KEY_SETS, RULES, STATUS_LISTS, Says, TOKEN_ENTRIES, TOKENS,
 };
 use self::model::{Asked, Fetched, List, Micros, Model, OWNERS, Owner, SECOND, Told, clock};
 
@@ -109,7 +111,7 @@ struct World {
     waiting: Vec<Pending>,
     /// What the clients of new requests show.
     certificate: Option<usize>,
-    keys: BTreeMap<Issuer, Shared>,
+    keys: BTreeMap<CredentialSource, Shared>,
     api_keys: Shared,
     lists: BTreeMap<Owner, SharedList>,
     last_passed: bool,
@@ -137,7 +139,7 @@ struct Shared {
 struct SharedList {
     entries: Vec<Entry>,
     epoch: usize,
-    slots: HashMap<Slot, Vec<u8>>,
+    slots: HashMap<SharedKey, Vec<u8>>,
     published: Option<List>,
     writer: u64,
     /// What this worker has begun.
@@ -168,7 +170,7 @@ impl World {
             model: Model::default(),
             waiting: Vec::new(),
             certificate: None,
-            keys: [Issuer::Corp, Issuer::Plain]
+            keys: [CredentialSource::Corp, CredentialSource::Plain]
                 .map(|issuer| (issuer, Shared::default()))
                 .into(),
             api_keys: Shared::default(),
@@ -227,7 +229,7 @@ impl World {
                 self.fail(which);
             }
             b'k' | b'K' => {
-                let issuer = [Issuer::Corp, Issuer::Plain][operand(2)];
+                let issuer = [CredentialSource::Corp, CredentialSource::Plain][operand(2)];
                 let set = operand(KEY_SETS.len());
                 self.fetch_keys(issuer, set, *letter == b'k');
             }
@@ -236,15 +238,15 @@ impl World {
                 self.fetch_api_keys(list, *letter == b'p');
             }
             b'l' => match operand(3) {
-                0 => self.look_at_keys(Issuer::Corp),
-                1 => self.look_at_keys(Issuer::Plain),
+                0 => self.look_at_keys(CredentialSource::Corp),
+                1 => self.look_at_keys(CredentialSource::Plain),
                 _ => self.look_at_api_keys(),
             },
             b'e' => {
                 let (owner, entry) = (OWNERS[operand(OWNERS.len())], operand(ANY));
                 let entry = match owner {
                     Owner::ApiKeys => API_KEY_ENTRIES[entry % API_KEY_ENTRIES.len()],
-                    Owner::Issuer(_) => TOKEN_ENTRIES[entry % TOKEN_ENTRIES.len()],
+                    Owner::CredentialSource(_) => TOKEN_ENTRIES[entry % TOKEN_ENTRIES.len()],
                 };
                 self.list(owner).entries.push(entry);
             }
@@ -322,15 +324,17 @@ impl World {
 
 /// What a worker knows that has begun now.
 fn fresh(policy: &Policy, now: UnixTime) -> State {
-    let mut state = State::new(policy, Verifier::pure(), FingerprintKey::new([7; 16]));
+    let mut state = State::new(policy, Verifier::software(), FingerprintKey::new([7; 16]));
     state.see(now);
     state
 }
 
-fn issuer_of(policy: &Policy, owner: Owner) -> principal::Issuer {
+fn issuer_of(policy: &Policy, owner: Owner) -> principal::CredentialSource {
     match owner {
-        Owner::ApiKeys => principal::Issuer::ApiKeys,
-        Owner::Issuer(issuer) => principal::Issuer::Provider(provider(policy, issuer.name())),
+        Owner::ApiKeys => principal::CredentialSource::ApiKeys,
+        Owner::CredentialSource(issuer) => {
+            principal::CredentialSource::Provider(provider(policy, issuer.name()))
+        }
     }
 }
 
@@ -345,7 +349,7 @@ impl World {
         let headers = borrowed(&headers);
         let request = Request::from_headers(&headers);
         let now = self.now();
-        let step = exchange::begin(&self.policy, &mut self.state, &request, now);
+        let step = evaluation::begin(&self.policy, &mut self.state, &request, now);
         self.advance(asked, Told::default(), Vec::new(), step, &request);
     }
 
@@ -473,8 +477,8 @@ impl World {
                 if call.standing == Standing::Known {
                     let issuer = self.introspects(question);
                     let token = asked.credential.token();
-                    let is_verified =
-                        issuer != Issuer::Opaque && token.is_some_and(|t| t.issuer == issuer);
+                    let is_verified = issuer != CredentialSource::Opaque
+                        && token.is_some_and(|t| t.issuer == issuer);
                     let was_active = self.model.was_active(issuer, asked.credential);
                     assert!(is_verified || was_active, "a stranger passes for known");
                 }
@@ -508,7 +512,9 @@ impl World {
         for n in 0..64 {
             let credential = Credential::nth(n);
             let (rule, counter) = match credential {
-                Credential::Token(n) if TOKENS[n].issuer == Issuer::Short => ("/short", 0),
+                Credential::Token(n) if TOKENS[n].issuer == CredentialSource::Short => {
+                    ("/short", 0)
+                }
                 Credential::Opaque(_) => ("/opaque", 1),
                 _ => continue,
             };
@@ -522,7 +528,7 @@ impl World {
             let headers = borrowed(&headers);
             let request = Request::from_headers(&headers);
             let now = self.now();
-            let step = exchange::begin(&self.policy, &mut self.state, &request, now);
+            let step = evaluation::begin(&self.policy, &mut self.state, &request, now);
             let Step::Decided(decision) = step else {
                 continue;
             };
@@ -637,12 +643,14 @@ impl World {
         self.wake(awaited, &reply, |told| told.answer = Some(Rc::clone(&said)));
     }
 
-    fn introspects(&self, question: &Question) -> Issuer {
+    fn introspects(&self, question: &Question) -> CredentialSource {
         let Question::Introspection { provider, .. } = question else {
             panic!("{question:?}");
         };
         let name = &self.policy.providers[provider.0].name;
-        let issuer = Issuer::CONFIGURED.into_iter().find(|i| i.name() == &**name);
+        let issuer = CredentialSource::CONFIGURED
+            .into_iter()
+            .find(|i| i.name() == &**name);
         issuer.expect("a provider")
     }
 
@@ -708,7 +716,7 @@ impl World {
 // === documents ===
 
 impl World {
-    fn fetch_keys(&mut self, issuer: Issuer, set: usize, is_own: bool) {
+    fn fetch_keys(&mut self, issuer: CredentialSource, set: usize, is_own: bool) {
         let source = self.keys_of(issuer);
         if KEY_SETS[set].is_none() {
             let read = source.read(&self.policy, cast::key_set_text(set).as_bytes());
@@ -726,7 +734,7 @@ impl World {
     }
 
     /// Takes what was fetched last, unless it has it.
-    fn look_at_keys(&mut self, issuer: Issuer) {
+    fn look_at_keys(&mut self, issuer: CredentialSource) {
         let shared = self.keys.get_mut(&issuer).expect("remote keys");
         let Some(fetched) = shared.published.filter(|_| !shared.is_held) else {
             return;
@@ -773,7 +781,7 @@ impl World {
         self.wake_for(source, Fetch::Arrived);
     }
 
-    fn keys_of(&self, issuer: Issuer) -> SourceId {
+    fn keys_of(&self, issuer: CredentialSource) -> SourceId {
         SourceId::Keys(provider(&self.policy, issuer.name()))
     }
 }
@@ -785,7 +793,7 @@ const FAILED: Fetch = Fetch::Failed {
 // === revocation lists ===
 
 impl World {
-    fn replica(&mut self, owner: Owner) -> &mut Replica {
+    fn replica(&mut self, owner: Owner) -> &mut ListReplica {
         let issuer = issuer_of(&self.policy, owner);
         self.state.list_mut(issuer).expect("a list")
     }
@@ -896,12 +904,12 @@ impl World {
 
 /// Whether all is read.
 fn read(
-    replica: &mut Replica,
-    slots: &HashMap<Slot, Vec<u8>>,
+    replica: &mut ListReplica,
+    slots: &HashMap<SharedKey, Vec<u8>>,
     steps: Option<usize>,
     now: UnixTime,
 ) -> bool {
-    for _ in 0..steps.unwrap_or(4 * Slot::COUNT) {
+    for _ in 0..steps.unwrap_or(4 * SharedKey::COUNT) {
         let Some(slot) = replica.wants() else {
             return true;
         };
@@ -951,18 +959,18 @@ impl SharedList {
     /// Whether nobody else was faster.
     fn publish(
         &mut self,
-        replica: &mut Replica,
+        replica: &mut ListReplica,
         update: Update,
         brought: &List,
         now: Micros,
     ) -> bool {
         let writer = self.writer + 1;
-        let head = self.slots.get(&Slot::Head).map(Vec::as_slice);
+        let head = self.slots.get(&SharedKey::Head).map(Vec::as_slice);
         let (as_of, now) = (clock(brought.as_of), clock(now));
         let Ok(claim) = replica.publish(update, head, writer, as_of, now) else {
             return false;
         };
-        self.slots.insert(Slot::Head, claim);
+        self.slots.insert(SharedKey::Head, claim);
         while let Some(write) = replica.next_write(now) {
             self.slots.insert(write.slot, write.bytes);
         }

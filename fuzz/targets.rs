@@ -18,29 +18,31 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use portcullis::config::protobuf_struct;
-use portcullis::credential::{self, Credential, Stripped};
-use portcullis::decision::{Decision, Verdict};
-use portcullis::effects::{self, Edit, LocalReply, Outcome};
-use portcullis::exchange::{self, Step};
-use portcullis::json::{self, Value};
-use portcullis::keys::{Candidates, KeyId, KeySet, Origin};
-use portcullis::ledger::{self, Ledger, Plan, Schedule};
-use portcullis::limits;
-use portcullis::policy::requirement::Access;
-use portcullis::policy::{PlaceId, Policy, ProviderId, compile, compile_api_keys};
-use portcullis::request::path::CanonicalPath;
-use portcullis::request::{Request, Target};
-use portcullis::secret::FingerprintKey;
-use portcullis::time::UnixTime;
-use portcullis::verification::callout::{Callout, Introspected, Listed, Question, Replies, Reply};
-use portcullis::verification::claims::{Statement, judge};
-use portcullis::verification::revocation::{
-    Facts, Kind, Progress, Replica, Retention, Slot, Update,
+use portcullis_core::config::protobuf_struct;
+use portcullis_core::credential::{self, Credential, Stripped};
+use portcullis_core::decision::{Decision, Verdict};
+use portcullis_core::effects::{self, HeaderMutation, LocalReply, Outcome};
+use portcullis_core::evaluation::{self, Step};
+use portcullis_core::fetch_lease::{self, FetchLease, Plan, Schedule};
+use portcullis_core::json::{self, Value};
+use portcullis_core::keys::{Candidates, KeyId, KeySet, Origin};
+use portcullis_core::limits;
+use portcullis_core::policy::requirement::Access;
+use portcullis_core::policy::{LocationId, Policy, ProviderId, compile, compile_api_keys};
+use portcullis_core::request::path::CanonicalPath;
+use portcullis_core::request::{Request, RequestTarget};
+use portcullis_core::revocation::{
+    Kind, ListReplica, Progress, Retention, RevocationSubject, SharedKey, Update,
 };
-use portcullis::verification::signature::Verifier;
-use portcullis::verification::status_list::{StatusList, StatusListToken};
-use portcullis::verification::{self, Provenance, State, Unverified};
+use portcullis_core::secret::FingerprintKey;
+use portcullis_core::time::UnixTime;
+use portcullis_core::verification::callout::{
+    Callout, Introspected, Listed, Question, Replies, Reply,
+};
+use portcullis_core::verification::claims::{ClaimsSource, judge};
+use portcullis_core::verification::signature::Verifier;
+use portcullis_core::verification::status_list::{StatusList, StatusListToken};
+use portcullis_core::verification::{self, Provenance, State, Unverified};
 
 mod state;
 
@@ -107,7 +109,7 @@ fn provider(policy: &Policy, name: &str) -> ProviderId {
 }
 
 fn fresh(policy: &Policy) -> State {
-    State::new(policy, Verifier::pure(), FingerprintKey::new([7; 16]))
+    State::new(policy, Verifier::software(), FingerprintKey::new([7; 16]))
 }
 
 // === token ===
@@ -118,7 +120,7 @@ pub fn token(data: &[u8]) -> bool {
     let policy = TOKEN_POLICY.with(Rc::clone);
     let mut state = fresh(&policy);
     let credential = Credential {
-        place: PlaceId(0),
+        place: LocationId(0),
         value: Cow::Borrowed(data),
     };
     // The connection's client showed no certificate.
@@ -190,7 +192,7 @@ fn check_keys(set: &KeySet) {
             };
             assert!(trials.into_iter().count() <= limits::KEY_TRIALS);
             for signature in [&trivial, &zeros, &ones] {
-                let verdict = Verifier::pure().verify(algorithm, key, b"message", signature);
+                let verdict = Verifier::software().verify(algorithm, key, b"message", signature);
                 assert!(verdict.is_err(), "{algorithm:?}: nobody signed this");
             }
         }
@@ -213,7 +215,7 @@ pub fn claims(data: &[u8]) -> bool {
     let policy = TOKEN_POLICY.with(Rc::clone);
     let id = provider(&policy, "strict");
     let provider = &policy.providers[id.0];
-    let [of_token, _] = [Statement::Token, Statement::Answer].map(|statement| {
+    let [of_token, _] = [ClaimsSource::Token, ClaimsSource::Answer].map(|statement| {
         let principal = judge(&policy, id, provider, claims, statement, NOW).ok()?;
         for value in principal.outgoing.headers.iter().flatten() {
             assert!(!value.contains(char::is_control), "a header injection");
@@ -296,7 +298,7 @@ pub fn configuration(data: &[u8]) -> bool {
             (b"authorization", credential.as_bytes()),
         ];
         let request = Request::from_headers(&headers);
-        if let Step::Decided(decision) = exchange::begin(&policy, &mut state, &request, NOW) {
+        if let Step::Decided(decision) = evaluation::begin(&policy, &mut state, &request, NOW) {
             let permit = match &decision.verdict {
                 Verdict::Allow(permit) => permit,
                 Verdict::Deny(_) => continue,
@@ -326,7 +328,7 @@ pub fn request(data: &[u8]) -> bool {
     let request = Request::from_headers(&headers);
     check_path(request.raw_path());
     let mut state = fresh(&policy);
-    let Step::Decided(decision) = exchange::begin(&policy, &mut state, &request, NOW) else {
+    let Step::Decided(decision) = evaluation::begin(&policy, &mut state, &request, NOW) else {
         panic!("nothing has to be asked");
     };
     if let Verdict::Allow(permit) = &decision.verdict {
@@ -374,7 +376,7 @@ fn check_effects(policy: &Policy, request: &Request<'_>, decision: &Decision, no
     match &effects.outcome {
         Outcome::Continue(edits) => check_edits(policy, request, edits),
         Outcome::Refuse { edits, reply } => {
-            let removes = |edit: &Edit<'_>| matches!(edit, Edit::Remove(name) if policy.forward.is_identity(name));
+            let removes = |edit: &HeaderMutation<'_>| matches!(edit, HeaderMutation::Remove(name) if policy.forward.is_identity(name));
             assert!(edits.iter().all(removes));
             check_reply(reply);
         }
@@ -389,10 +391,9 @@ fn check_effects(policy: &Policy, request: &Request<'_>, decision: &Decision, no
     assert!(json::parse_object(line.as_bytes()).is_ok(), "{line}");
 }
 
-fn check_edits(policy: &Policy, request: &Request<'_>, edits: &[Edit<'_>]) {
+fn check_edits(policy: &Policy, request: &Request<'_>, edits: &[HeaderMutation<'_>]) {
     let headers = edited(request, edits);
-    let is_ours =
-        |edit: &&Edit| matches!(edit, Edit::Add(name, _) if policy.forward.is_identity(name));
+    let is_ours = |edit: &&HeaderMutation| matches!(edit, HeaderMutation::Add(name, _) if policy.forward.is_identity(name));
     let ours = edits.iter().filter(is_ours).count();
     let identity = headers
         .iter()
@@ -401,18 +402,18 @@ fn check_edits(policy: &Policy, request: &Request<'_>, edits: &[Edit<'_>]) {
     let onward = Request::from_headers(&headers);
     let left = credential::strip(policy, &onward);
     assert_eq!(left, Stripped::default(), "a credential goes on");
-    let paths = [request, &onward].map(|r| Target::read(r).map(|t| t.path().to_owned()));
+    let paths = [request, &onward].map(|r| RequestTarget::read(r).map(|t| t.path().to_owned()));
     assert_eq!(paths[0], paths[1], "it was matched by another path");
 }
 
 /// What a host makes of the edits.
-fn edited<'e>(request: &Request<'e>, edits: &'e [Edit<'_>]) -> Vec<(&'e [u8], &'e [u8])> {
+fn edited<'e>(request: &Request<'e>, edits: &'e [HeaderMutation<'_>]) -> Vec<(&'e [u8], &'e [u8])> {
     let mut headers = request.headers.to_vec();
     for edit in edits {
         match edit {
-            Edit::Add(name, value) => headers.push((name, value)),
-            Edit::Remove(name) => headers.retain(|(n, _)| n != name),
-            Edit::Set(name, value) => {
+            HeaderMutation::Add(name, value) => headers.push((name, value)),
+            HeaderMutation::Remove(name) => headers.retain(|(n, _)| n != name),
+            HeaderMutation::Set(name, value) => {
                 headers.retain(|(n, _)| n != name);
                 headers.push((name, value));
             }
@@ -466,7 +467,7 @@ fn ask(name: &str, token: &[u8], answer: &[u8]) -> bool {
         (b"authorization", &authorization),
     ];
     let request = Request::from_headers(&headers);
-    let begun = exchange::begin(&policy, &mut state, &request, NOW);
+    let begun = evaluation::begin(&policy, &mut state, &request, NOW);
     let Step::Await(waiting, Callout::Ask(question, call)) = begun else {
         panic!("the token speaks for itself");
     };
@@ -490,7 +491,7 @@ fn ask(name: &str, token: &[u8], answer: &[u8]) -> bool {
     };
     check_effects(&policy, &request, &decision, NOW);
     // Who comes next gets the same verdict, or asks for themselves.
-    if let Step::Decided(next) = exchange::begin(&policy, &mut state, &request, NOW) {
+    if let Step::Decided(next) = evaluation::begin(&policy, &mut state, &request, NOW) {
         assert_eq!(code(&decision), code(&next));
     }
     let Verdict::Allow(permit) = &decision.verdict else {
@@ -507,7 +508,7 @@ fn ask(name: &str, token: &[u8], answer: &[u8]) -> bool {
     true
 }
 
-fn code(decision: &Decision) -> Option<portcullis::decision::Code> {
+fn code(decision: &Decision) -> Option<portcullis_core::decision::Code> {
     match &decision.verdict {
         Verdict::Allow(_) => None,
         Verdict::Deny(denial) => Some(denial.code),
@@ -594,8 +595,8 @@ pub fn revocation(data: &[u8]) -> bool {
 
 fn polls(data: &[u8], kind: Kind) -> bool {
     let mut pages = data.split(|b| *b == b'\n').take(16).peekable();
-    let mut publisher = Replica::new(kind, RETENTION);
-    let mut follower = Replica::new(kind, RETENTION);
+    let mut publisher = ListReplica::new(kind, RETENTION);
+    let mut follower = ListReplica::new(kind, RETENTION);
     let mut shared = HashMap::new();
     let mut model = Model::default();
     let mut completed = 0;
@@ -679,13 +680,13 @@ impl Model {
         }
     }
 
-    fn check(&self, replica: &Replica, kind: Kind) {
+    fn check(&self, replica: &ListReplica, kind: Kind) {
         let Some(store) = replica.store() else {
             assert!(self.names.is_empty());
             return;
         };
         for (member, name) in &self.names {
-            let facts = Facts {
+            let facts = RevocationSubject {
                 token_id: Some(&**name).filter(|_| *member == "jti"),
                 subject: Some(&**name).filter(|_| *member == "sub"),
                 clients: &[],
@@ -701,20 +702,20 @@ impl Model {
 }
 
 fn publish(
-    replica: &mut Replica,
+    replica: &mut ListReplica,
     update: Update,
-    shared: &mut HashMap<Slot, Vec<u8>>,
+    shared: &mut HashMap<SharedKey, Vec<u8>>,
     writer: u64,
 ) {
-    let head = shared.get(&Slot::Head).map(Vec::as_slice);
+    let head = shared.get(&SharedKey::Head).map(Vec::as_slice);
     let claim = replica.publish(update, head, writer, NOW, NOW);
-    shared.insert(Slot::Head, claim.expect("nobody else publishes"));
+    shared.insert(SharedKey::Head, claim.expect("nobody else publishes"));
     while let Some(write) = replica.next_write(NOW) {
         shared.insert(write.slot, write.bytes);
     }
 }
 
-fn follow(replica: &mut Replica, shared: &HashMap<Slot, Vec<u8>>) {
+fn follow(replica: &mut ListReplica, shared: &HashMap<SharedKey, Vec<u8>>) {
     replica.refresh();
     while let Some(slot) = replica.wants() {
         replica.feed(shared.get(&slot).map(Vec::as_slice), NOW);
@@ -724,15 +725,15 @@ fn follow(replica: &mut Replica, shared: &HashMap<Slot, Vec<u8>>) {
 // === shared data ===
 
 /// A ledger in shared data, whoever wrote it.
-pub fn ledger(data: &[u8]) -> bool {
+pub fn fetch_lease(data: &[u8]) -> bool {
     // As it is: only what was sealed opens.
-    if let Some(body) = ledger::open(data) {
-        assert_eq!(ledger::seal(body), data);
+    if let Some(body) = fetch_lease::open(data) {
+        assert_eq!(fetch_lease::seal(body), data);
     }
     // As if it had been sealed, for no fuzzer finds a checksum.
-    let sealed = ledger::seal(data);
-    assert_eq!(ledger::open(&sealed), Some(data));
-    let Some(ledger) = Ledger::from_bytes(&sealed) else {
+    let sealed = fetch_lease::seal(data);
+    assert_eq!(fetch_lease::open(&sealed), Some(data));
+    let Some(ledger) = FetchLease::from_bytes(&sealed) else {
         return false;
     };
     assert_eq!(ledger.to_bytes(), sealed);
@@ -756,7 +757,7 @@ pub fn ledger(data: &[u8]) -> bool {
                         }
                         other => panic!("{other:?} right after an attempt"),
                     }
-                    assert_eq!(Ledger::from_bytes(&done.to_bytes()), Some(done));
+                    assert_eq!(FetchLease::from_bytes(&done.to_bytes()), Some(done));
                 }
                 assert!(mine.withdrawn(&ledger).is_settled(NOW));
             }
@@ -771,7 +772,7 @@ pub fn ledger(data: &[u8]) -> bool {
 /// which they are read, each behind its length in two bytes; none at all is an empty slot.
 pub fn replica(data: &[u8]) -> bool {
     let [of_tokens, of_api_keys] = [Kind::Tokens, Kind::ApiKeys].map(|kind| {
-        let mut replica = Replica::new(kind, RETENTION);
+        let mut replica = ListReplica::new(kind, RETENTION);
         let head = follow_records(&mut replica, data);
         let is_held = replica.store().is_some();
         assert_eq!(is_held, replica.as_of().is_some());
@@ -782,7 +783,7 @@ pub fn replica(data: &[u8]) -> bool {
 }
 
 /// Says what it read last of the head.
-fn follow_records(replica: &mut Replica, data: &[u8]) -> Option<Vec<u8>> {
+fn follow_records(replica: &mut ListReplica, data: &[u8]) -> Option<Vec<u8>> {
     let mut rest = data;
     let mut head = None;
     let mut starved = 0;
@@ -790,9 +791,9 @@ fn follow_records(replica: &mut Replica, data: &[u8]) -> Option<Vec<u8>> {
     while let Some(slot) = replica.wants() {
         let body = record(&mut rest);
         // As if it had been sealed, for no fuzzer finds a checksum.
-        let bytes = body.filter(|body| !body.is_empty()).map(ledger::seal);
+        let bytes = body.filter(|body| !body.is_empty()).map(fetch_lease::seal);
         replica.feed(bytes.as_deref(), NOW);
-        if slot == Slot::Head {
+        if slot == SharedKey::Head {
             head = bytes;
         }
         if body.is_none() {
@@ -812,7 +813,7 @@ fn record<'d>(rest: &mut &'d [u8]) -> Option<&'d [u8]> {
 }
 
 /// Whatever is held, what is new on the list counts.
-fn go_on(mut replica: Replica, kind: Kind, head: Option<Vec<u8>>) {
+fn go_on(mut replica: ListReplica, kind: Kind, head: Option<Vec<u8>>) {
     let page = match kind {
         Kind::ApiKeys => r#"{"cursor":"next","revoked":[{"key_id":"canary"}]}"#,
         Kind::Tokens => r#"{"cursor":"next","revoked":[{"jti":"canary"}]}"#,
@@ -824,7 +825,7 @@ fn go_on(mut replica: Replica, kind: Kind, head: Option<Vec<u8>>) {
     let claim = replica.publish(update, head.as_deref(), 1, NOW, NOW);
     assert!(claim.is_ok(), "nobody else publishes: {claim:?}");
     let writes = std::iter::from_fn(|| replica.next_write(NOW)).count();
-    assert!(writes <= 2 * Slot::COUNT);
+    assert!(writes <= 2 * SharedKey::COUNT);
     let member = match kind {
         Kind::ApiKeys => "key_id",
         Kind::Tokens => "jti",

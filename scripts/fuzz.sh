@@ -21,8 +21,8 @@ seconds=${FUZZ_SECONDS:-$([ "$runs" -gt 0 ] && echo 1000000 || echo 30)}
 slice=300
 
 # Executions count for the code that they ran, and for no other.
-code=$(git ls-tree HEAD src fuzz/ Cargo.toml | grep -v 'fuzz/corpus$' | git hash-object --stdin | cut -c1-12)
-git diff --quiet HEAD -- src fuzz Cargo.toml || code="$code+"
+code=$(git ls-tree HEAD core fuzz/ Cargo.toml | grep -v 'fuzz/corpus$' | git hash-object --stdin | cut -c1-12)
+git diff --quiet HEAD -- core fuzz Cargo.toml || code="$code+"
 folder=.cache/fuzz
 # A line for each slice: target, executions, seconds, edges, features.
 tally=$folder/tally-$code

@@ -32,19 +32,19 @@ NICE = ["nice", "-n", os.environ.get("MUTANTS_NICE") or "8"]
 
 # The checks first: what decides about a request is worth more than what brings a list along.
 ORDER = [
-    "src/authorization.rs",
-    "src/credential.rs",
-    "src/request",
-    "src/policy/route",
-    "src/verification.rs",
-    "src/verification/claims.rs",
-    "src/verification/introspection.rs",
-    "src/verification/token.rs",
-    "src/verification/api_key.rs",
-    "src/verification/status_list",
-    "src/verification/jwks.rs",
-    "src/verification/signature",
-    "src/exchange.rs",
+    "core/src/authorization.rs",
+    "core/src/credential.rs",
+    "core/src/request",
+    "core/src/policy/route",
+    "core/src/verification.rs",
+    "core/src/verification/claims.rs",
+    "core/src/verification/introspection.rs",
+    "core/src/verification/token.rs",
+    "core/src/verification/api_key.rs",
+    "core/src/verification/status_list",
+    "core/src/verification/jwks.rs",
+    "core/src/verification/signature",
+    "core/src/evaluation.rs",
 ]
 
 TARGETS = ["--lib", "--test=config", "--test=decisions", "--test=introspection"]
@@ -254,7 +254,7 @@ def pattern(name):
 
 def skips(file):
     names = [*SLOW]
-    if not file.startswith(("src/verification/revocation", "src/cache.rs")):
+    if not file.startswith(("core/src/revocation", "core/src/cache.rs")):
         names.append(SLOW_REPLICA)
     return [f"--skip={name}" for name in names]
 
@@ -273,7 +273,7 @@ def work(tree, file, names):
 
 def rank(file):
     place = next((i for i, start in enumerate(ORDER) if file.startswith(start)), len(ORDER))
-    return (place + file.startswith("src/verification/revocation"), file)
+    return (place + file.startswith("core/src/revocation"), file)
 
 
 def shards(known, by_file):

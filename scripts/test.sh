@@ -6,8 +6,8 @@ cd "$(dirname "$0")/.."
 
 ENVOY_BIN=$(scripts/envoy.sh)
 PORTCULLIS_WASM=$PWD/target/wasm32-wasip1/release/portcullis.wasm
-PORTCULLIS_PROVING_WASM=$PWD/target/proving/wasm32-wasip1/release/portcullis.wasm
-export ENVOY_BIN PORTCULLIS_WASM PORTCULLIS_PROVING_WASM
+PORTCULLIS_TEST_HOOKS_WASM=$PWD/target/test-hooks/wasm32-wasip1/release/portcullis.wasm
+export ENVOY_BIN PORTCULLIS_WASM PORTCULLIS_TEST_HOOKS_WASM
 
 failed=
 cargo test --workspace --no-fail-fast || failed="cargo test"

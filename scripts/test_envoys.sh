@@ -7,8 +7,8 @@ cd "$(dirname "$0")/.."
 
 : "${ENVOYS:=1.36.2 1.37.0 1.38.2 1.39.3 1.40.0}"
 PORTCULLIS_WASM=$PWD/target/wasm32-wasip1/release/portcullis.wasm
-PORTCULLIS_PROVING_WASM=$PWD/target/proving/wasm32-wasip1/release/portcullis.wasm
-export PORTCULLIS_WASM PORTCULLIS_PROVING_WASM
+PORTCULLIS_TEST_HOOKS_WASM=$PWD/target/test-hooks/wasm32-wasip1/release/portcullis.wasm
+export PORTCULLIS_WASM PORTCULLIS_TEST_HOOKS_WASM
 
 # All of them before the first run, so that a wrong version shows at once. One without V8 knows the runtime's name as
 # well, but not V8's compiler: the wheel of 1.38.3 is such a build.

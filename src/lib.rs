@@ -1,49 +1,17 @@
-//! Portcullis: an authorization filter for Envoy.
-//!
-//! The core does no I/O and reads no clock: bytes, configuration and time go in, a step comes
-//! out. The modules stand in the order in which a request meets them; each uses only those above
-//! it, and its own children.
-//!
-//! ```text
-//! config ─compile▶ policy ┐        ┌─ Await(Waiting, Callout) ◀── shell ──▶ Reply ─┐
-//! host bytes ──▶ request ─┴▶ credential ▶ verification ▶ authorization ▶ decision ▶ effects
-//! ```
+#![cfg(target_arch = "wasm32")]
+//! The thin part around the core: Envoy's callbacks in, host calls out, and no `if` about who
+//! may pass.
 
-// A blank line between them keeps the order, which the import law reads.
-
-pub mod limits;
-
-pub mod json;
-
-pub mod time;
-
-pub mod secret;
-
-pub mod cache;
-
-pub mod ledger;
-
-pub mod scope;
-
-pub mod keys;
-
-pub mod request;
-
-pub mod config;
-
-pub mod policy;
-
-pub mod credential;
-
-pub mod verification;
-
-pub mod authorization;
-
-pub mod decision;
-
-pub mod exchange;
-
-pub mod effects;
-
-#[cfg(target_arch = "wasm32")]
-mod shell;
+mod abi;
+mod call;
+mod deadline;
+mod flights;
+mod host;
+mod list;
+mod root;
+mod shared;
+mod source;
+mod telemetry;
+#[cfg(feature = "test-hooks")]
+mod test_hooks;
+mod worker;

@@ -19,7 +19,7 @@ mod config {
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use portcullis::policy::{Compiled, InvalidPolicy, compile};
+use portcullis_core::policy::{Compiled, InvalidPolicy, compile};
 use serde_json::Value;
 
 /// What the VM's environment holds in these tests.

@@ -25,7 +25,7 @@ const TARGETS: [(&str, Target); 12] = [
     ("inflate", targets::inflate),
     ("introspection", targets::introspection),
     ("jwks", targets::jwks),
-    ("ledger", targets::ledger),
+    ("fetch_lease", targets::fetch_lease),
     ("replica", targets::replica),
     ("request", targets::request),
     ("revocation", targets::revocation),

@@ -11,15 +11,15 @@
 use std::path::PathBuf;
 use std::rc::Rc;
 
-use portcullis::decision::Verdict;
-use portcullis::exchange::{self, Step};
-use portcullis::policy::{self, Policy};
-use portcullis::request::Request;
-use portcullis::secret::FingerprintKey;
-use portcullis::time::UnixTime;
-use portcullis::verification::callout::{Call, CallFault, Callout, Question};
-use portcullis::verification::signature::Verifier;
-use portcullis::verification::{Provenance, State};
+use portcullis_core::decision::Verdict;
+use portcullis_core::evaluation::{self, Step};
+use portcullis_core::policy::{self, Policy};
+use portcullis_core::request::Request;
+use portcullis_core::secret::FingerprintKey;
+use portcullis_core::time::UnixTime;
+use portcullis_core::verification::callout::{Call, CallFault, Callout, Question};
+use portcullis_core::verification::signature::Verifier;
+use portcullis_core::verification::{Provenance, State};
 use serde_json::{Value, json};
 
 const ISSUER: &str = "https://server.example.com/";
@@ -59,7 +59,7 @@ impl Worker {
         });
         let compiled = policy::compile(config.to_string().as_bytes(), &|_| None);
         let policy = Rc::new(compiled.unwrap_or_else(|e| panic!("{e}")).policy);
-        let state = State::new(&policy, Verifier::pure(), FingerprintKey::new([7; 16]));
+        let state = State::new(&policy, Verifier::software(), FingerprintKey::new([7; 16]));
         Worker {
             policy,
             state,
@@ -88,7 +88,7 @@ impl Worker {
         ];
         let request = Request::from_headers(&headers);
         let now = UnixTime::from_secs(now);
-        let mut step = exchange::begin(&self.policy, &mut self.state, &request, now);
+        let mut step = evaluation::begin(&self.policy, &mut self.state, &request, now);
         loop {
             let (waiting, reply) = match step {
                 Step::Decided(decision) => {
@@ -107,7 +107,7 @@ impl Worker {
                     (waiting, reply)
                 }
                 Step::Await(waiting, Callout::ClientCertificate) => {
-                    use portcullis::verification::callout::Reply;
+                    use portcullis_core::verification::callout::Reply;
                     (waiting, Reply::ClientCertificate(None))
                 }
                 Step::Await(_, other) => panic!("{other:?}"),
@@ -127,7 +127,7 @@ impl Worker {
         ];
         let request = Request::from_headers(&headers);
         let now = UnixTime::from_secs(NOW);
-        match exchange::begin(&self.policy, &mut self.state, &request, now) {
+        match evaluation::begin(&self.policy, &mut self.state, &request, now) {
             Step::Await(_, Callout::Ask(question, call)) => (question, call),
             _ => panic!("nothing is asked about {token}"),
         }

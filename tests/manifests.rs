@@ -16,7 +16,7 @@ mod manifests {
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use portcullis::policy::compile;
+use portcullis_core::policy::compile;
 use serde_json::{Value, json};
 
 use self::manifests::crd::{self, Definitions};

@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use portcullis::limits::INTROSPECTIONS_IN_FLIGHT;
+use portcullis_core::limits::INTROSPECTIONS_IN_FLIGHT;
 use serde_json::{Value, json};
 
 /// Sections without threats: they name commands and not tests.

@@ -3,20 +3,20 @@
 use std::hint::black_box;
 use std::rc::Rc;
 
-use portcullis::authorization;
-use portcullis::credential;
-use portcullis::effects;
-use portcullis::exchange::{self, Step};
-use portcullis::json;
-use portcullis::policy::{Policy, ProviderId, compile};
-use portcullis::request::{Request, Target};
-use portcullis::secret::FingerprintKey;
-use portcullis::time::UnixTime;
-use portcullis::verification::callout::Replies;
-use portcullis::verification::claims::{self, Statement};
-use portcullis::verification::signature::Verifier;
-use portcullis::verification::token::Form;
-use portcullis::verification::{self, State};
+use portcullis_core::authorization;
+use portcullis_core::credential;
+use portcullis_core::effects;
+use portcullis_core::evaluation::{self, Step};
+use portcullis_core::json;
+use portcullis_core::policy::{Policy, ProviderId, compile};
+use portcullis_core::request::{Request, RequestTarget};
+use portcullis_core::secret::FingerprintKey;
+use portcullis_core::time::UnixTime;
+use portcullis_core::verification::callout::Replies;
+use portcullis_core::verification::claims::{self, ClaimsSource};
+use portcullis_core::verification::signature::Verifier;
+use portcullis_core::verification::token::Form;
+use portcullis_core::verification::{self, State};
 use serde_json::{Value, json};
 
 use bench::Result;
@@ -58,7 +58,7 @@ pub fn all() -> Result<Vec<Measurable>> {
     let segments = leak(segments);
     let text: &'static [u8] = leak(segments.claims().map_err(|_| "no claims")?);
     let object = leak(json::parse_object(text).map_err(|_| "no JSON")?);
-    let target = leak(Target::read(&request).map_err(|_| "an ambiguous request")?);
+    let target = leak(RequestTarget::read(&request).map_err(|_| "an ambiguous request")?);
     let matched = policy.routes.find(target).map_err(|_| "ambiguous")?;
     let rule = matched.and_then(|index| policy.rules.get(index));
     let rule = rule.ok_or("no rule matches")?;
@@ -68,7 +68,7 @@ pub fn all() -> Result<Vec<Measurable>> {
     let replies = Replies::default();
     let verified = verification::verify(policy, &mut state, &rule.accepts, found, &replies, now);
     let verified = leak(verified.map_err(|_| "not verified")?);
-    let Step::Decided(decision) = exchange::begin(policy, &mut state, &request, now) else {
+    let Step::Decided(decision) = evaluation::begin(policy, &mut state, &request, now) else {
         return Err("a decision waits".into());
     };
     let decision = leak(decision);
@@ -76,7 +76,9 @@ pub fn all() -> Result<Vec<Measurable>> {
     let id = ProviderId(0);
     Ok(vec![
         step("read the headers", move || Request::from_headers(headers)),
-        step("read method, host and path", move || Target::read(&request)),
+        step("read method, host and path", move || {
+            RequestTarget::read(&request)
+        }),
         step("match one of 1,000 rules", move || {
             policy.routes.find(target)
         }),
@@ -90,7 +92,7 @@ pub fn all() -> Result<Vec<Measurable>> {
         step("decode the claims", move || segments.claims()),
         step("parse the claims", move || json::parse_object(text)),
         step("judge the claims", move || {
-            claims::judge(policy, id, provider, object, Statement::Token, now)
+            claims::judge(policy, id, provider, object, ClaimsSource::Token, now)
         }),
         step("authorize", move || {
             authorization::authorize(rule, verified)
@@ -137,7 +139,7 @@ fn whole(
     let mut state = state(policy);
     let run = move || {
         let request = Request::from_headers(black_box(headers));
-        if let Step::Decided(decision) = exchange::begin(policy, &mut state, &request, now) {
+        if let Step::Decided(decision) = evaluation::begin(policy, &mut state, &request, now) {
             black_box(effects::of(policy, &request, &decision, now));
         }
     };
@@ -148,7 +150,7 @@ fn whole(
 }
 
 fn state(policy: &Policy) -> State {
-    State::new(policy, Verifier::pure(), FINGERPRINTS)
+    State::new(policy, Verifier::software(), FINGERPRINTS)
 }
 
 fn policy(issuer: &Issuer, remembered_tokens: usize) -> Result<&'static Rc<Policy>> {

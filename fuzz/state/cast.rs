@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ed25519_dalek::{Signer as _, SigningKey};
 
-use portcullis::secret::{Digest, Pepper, Secret};
+use portcullis_core::secret::{Digest, Pepper, Secret};
 
 use crate::targets::NOW;
 
@@ -17,7 +17,7 @@ pub type Seconds = i64;
 // === providers and rules, as `policies/state.json` has them ===
 
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub enum Issuer {
+pub enum CredentialSource {
     /// Remote keys, a revocation list, status lists, and `introspection: always`.
     Corp,
     /// Remote keys and no more.
@@ -32,23 +32,23 @@ pub enum Issuer {
     Stranger,
 }
 
-impl Issuer {
-    pub const CONFIGURED: [Issuer; 5] = [
-        Issuer::Corp,
-        Issuer::Plain,
-        Issuer::Short,
-        Issuer::Trusting,
-        Issuer::Opaque,
+impl CredentialSource {
+    pub const CONFIGURED: [CredentialSource; 5] = [
+        CredentialSource::Corp,
+        CredentialSource::Plain,
+        CredentialSource::Short,
+        CredentialSource::Trusting,
+        CredentialSource::Opaque,
     ];
 
     pub fn name(self) -> &'static str {
         match self {
-            Issuer::Corp => "corp",
-            Issuer::Plain => "plain",
-            Issuer::Short => "short",
-            Issuer::Trusting => "trusting",
-            Issuer::Opaque => "opaque",
-            Issuer::Stranger => "stranger",
+            CredentialSource::Corp => "corp",
+            CredentialSource::Plain => "plain",
+            CredentialSource::Short => "short",
+            CredentialSource::Trusting => "trusting",
+            CredentialSource::Opaque => "opaque",
+            CredentialSource::Stranger => "stranger",
         }
     }
 
@@ -69,14 +69,14 @@ pub enum Access {
 pub struct Rule {
     pub path: &'static str,
     pub access: Access,
-    pub issuers: &'static [Issuer],
+    pub issuers: &'static [CredentialSource],
     pub api_keys: bool,
 }
 
 const fn rule(
     path: &'static str,
     access: Access,
-    issuers: &'static [Issuer],
+    issuers: &'static [CredentialSource],
     api_keys: bool,
 ) -> Rule {
     Rule {
@@ -88,24 +88,53 @@ const fn rule(
 }
 
 pub const RULES: [Rule; 9] = [
-    rule("/corp", Access::Required, &[Issuer::Corp], false),
-    rule("/plain", Access::Required, &[Issuer::Plain], false),
-    rule("/short", Access::Required, &[Issuer::Short], false),
-    rule("/trusting", Access::Required, &[Issuer::Trusting], false),
-    rule("/opaque", Access::Required, &[Issuer::Opaque], false),
+    rule("/corp", Access::Required, &[CredentialSource::Corp], false),
+    rule(
+        "/plain",
+        Access::Required,
+        &[CredentialSource::Plain],
+        false,
+    ),
+    rule(
+        "/short",
+        Access::Required,
+        &[CredentialSource::Short],
+        false,
+    ),
+    rule(
+        "/trusting",
+        Access::Required,
+        &[CredentialSource::Trusting],
+        false,
+    ),
+    rule(
+        "/opaque",
+        Access::Required,
+        &[CredentialSource::Opaque],
+        false,
+    ),
     rule("/keys", Access::Required, &[], true),
     rule("/mixed", Access::Required, MIXED, true),
-    rule("/optional", Access::Optional, &[Issuer::Plain], true),
+    rule(
+        "/optional",
+        Access::Optional,
+        &[CredentialSource::Plain],
+        true,
+    ),
     rule("/open", Access::Anonymous, &[], false),
 ];
 
-const MIXED: &[Issuer] = &[Issuer::Plain, Issuer::Short, Issuer::Opaque];
+const MIXED: &[CredentialSource] = &[
+    CredentialSource::Plain,
+    CredentialSource::Short,
+    CredentialSource::Opaque,
+];
 
 // === what is said of a caller ===
 
 /// What a token or an answer says.
 #[derive(Clone, Copy, Debug)]
-pub struct Facts {
+pub struct RevocationSubject {
     pub sub: Option<&'static str>,
     pub jti: Option<&'static str>,
     pub client_id: Option<&'static str>,
@@ -120,7 +149,7 @@ pub struct Facts {
     pub cnf: Option<usize>,
 }
 
-const NOBODY: Facts = Facts {
+const NOBODY: RevocationSubject = RevocationSubject {
     sub: None,
     jti: None,
     client_id: None,
@@ -134,7 +163,7 @@ const NOBODY: Facts = Facts {
     cnf: None,
 };
 
-const ALICE: Facts = Facts {
+const ALICE: RevocationSubject = RevocationSubject {
     sub: Some("alice"),
     jti: Some("j0"),
     client_id: Some("web"),
@@ -143,7 +172,7 @@ const ALICE: Facts = Facts {
     ..NOBODY
 };
 
-const BOB: Facts = Facts {
+const BOB: RevocationSubject = RevocationSubject {
     sub: Some("bob"),
     jti: Some("j1"),
     client_id: Some("batch"),
@@ -151,7 +180,7 @@ const BOB: Facts = Facts {
     ..NOBODY
 };
 
-impl Facts {
+impl RevocationSubject {
     const fn sub(mut self, sub: &'static str) -> Self {
         self.sub = Some(sub);
         self
@@ -253,7 +282,7 @@ pub enum Key {
     /// Nobody publishes it.
     Forger,
     /// HMAC-SHA-256 with the secret that the configuration shares with this issuer.
-    Shared(Issuer),
+    Shared(CredentialSource),
     /// HMAC-SHA-256 with what anybody can know: the public half of the first key.
     Confused,
 }
@@ -315,17 +344,17 @@ impl Key {
 
 #[derive(Clone, Copy, Debug)]
 pub struct Token {
-    pub issuer: Issuer,
+    pub issuer: CredentialSource,
     pub key: Key,
     pub kid: Option<&'static str>,
     pub audience: &'static str,
-    pub facts: Facts,
+    pub facts: RevocationSubject,
     /// The status list and the place on it.
     pub status: Option<(usize, u64)>,
 }
 
 const CORP: Token = Token {
-    issuer: Issuer::Corp,
+    issuer: CredentialSource::Corp,
     key: Key::One,
     kid: Some("1"),
     audience: "api",
@@ -333,11 +362,13 @@ const CORP: Token = Token {
     status: None,
 };
 
-const PLAIN: Token = CORP.of(Issuer::Plain);
-const SHORT: Token = CORP.of(Issuer::Short).by(Key::Shared(Issuer::Short), None);
+const PLAIN: Token = CORP.of(CredentialSource::Plain);
+const SHORT: Token = CORP
+    .of(CredentialSource::Short)
+    .by(Key::Shared(CredentialSource::Short), None);
 const TRUSTING: Token = CORP
-    .of(Issuer::Trusting)
-    .by(Key::Shared(Issuer::Trusting), None);
+    .of(CredentialSource::Trusting)
+    .by(Key::Shared(CredentialSource::Trusting), None);
 
 pub const TOKENS: [Token; 36] = [
     CORP,
@@ -366,7 +397,7 @@ pub const TOKENS: [Token; 36] = [
     SHORT.says(ALICE.iat(Some(1800)).exp(3500)),
     SHORT.says(BOB.nbf(40)),
     SHORT.says(ALICE.exp(-10)),
-    SHORT.by(Key::Shared(Issuer::Trusting), None),
+    SHORT.by(Key::Shared(CredentialSource::Trusting), None),
     SHORT.says(NOBODY.jti("j3")),
     SHORT.says(ALICE.sub("dave")),
     SHORT.says(ALICE.sub("eve")),
@@ -374,12 +405,12 @@ pub const TOKENS: [Token; 36] = [
     TRUSTING,
     TRUSTING.says(ALICE.cnf(0)),
     TRUSTING.says(BOB),
-    CORP.of(Issuer::Opaque),
-    CORP.of(Issuer::Stranger),
+    CORP.of(CredentialSource::Opaque),
+    CORP.of(CredentialSource::Stranger),
 ];
 
 impl Token {
-    const fn of(mut self, issuer: Issuer) -> Self {
+    const fn of(mut self, issuer: CredentialSource) -> Self {
         self.issuer = issuer;
         self
     }
@@ -395,7 +426,7 @@ impl Token {
         self
     }
 
-    const fn says(mut self, facts: Facts) -> Self {
+    const fn says(mut self, facts: RevocationSubject) -> Self {
         self.facts = facts;
         self
     }
@@ -428,7 +459,7 @@ pub enum Credential {
     Opaque(usize),
     ApiKey(usize),
     Nothing,
-    /// A token of [`Issuer::Plain`] and the first API key.
+    /// A token of [`CredentialSource::Plain`] and the first API key.
     Both,
 }
 
@@ -818,7 +849,7 @@ impl StatusList {
 #[derive(Clone, Debug)]
 pub struct Answer {
     pub says: Says,
-    pub facts: Facts,
+    pub facts: RevocationSubject,
     pub text: String,
 }
 
@@ -837,7 +868,12 @@ pub enum Says {
 impl Answer {
     /// Chosen by how it is said, of whom, with which scopes and at which times. `token` is what
     /// the token says that was asked about, where it says anything.
-    pub fn new(issuer: Issuer, choice: [usize; 4], token: Option<&Facts>, now: Seconds) -> Self {
+    pub fn new(
+        issuer: CredentialSource,
+        choice: [usize; 4],
+        token: Option<&RevocationSubject>,
+        now: Seconds,
+    ) -> Self {
         let [how, who, scopes, times] = choice;
         let mut facts = whom(who % 9, token.unwrap_or(&ALICE));
         facts.scope = match scopes % 7 {
@@ -869,7 +905,7 @@ impl Answer {
     }
 }
 
-fn whom(who: usize, token: &Facts) -> Facts {
+fn whom(who: usize, token: &RevocationSubject) -> RevocationSubject {
     match who {
         0 => *token,
         1 => NOBODY,
@@ -883,7 +919,7 @@ fn whom(who: usize, token: &Facts) -> Facts {
     }
 }
 
-fn say(how: usize, issuer: Issuer, facts: &str) -> (Says, String) {
+fn say(how: usize, issuer: CredentialSource, facts: &str) -> (Says, String) {
     let iss = format!("\"iss\":\"{}\",", issuer.url());
     let active = |says, rest: &str| (says, format!("{{{facts}{rest}\"active\":true}}"));
     let api = "\"aud\":\"api\",";

@@ -2,17 +2,17 @@
 
 use std::time::Duration;
 
-use portcullis::keys::{Algorithm, AlgorithmSet};
-use portcullis::policy::callout::{Fallback, When};
-use portcullis::policy::forward::{ForwardCredential, Identity};
-use portcullis::policy::provider::{Audiences, Endpoint, Keys, Place, Prefix};
-use portcullis::policy::requirement::{Accepted, Access, ClaimPath, Test};
-use portcullis::policy::{
-    Audit, ClaimId, Limits, Mode, PlaceId, Policy, ProviderId, Unmatched, compile_api_keys,
+use portcullis_core::keys::{Algorithm, AlgorithmSet};
+use portcullis_core::policy::callout::{Fallback, When};
+use portcullis_core::policy::forward::{ForwardCredential, Identity};
+use portcullis_core::policy::provider::{Audiences, CredentialLocation, Endpoint, Keys, Prefix};
+use portcullis_core::policy::requirement::{Accepted, Access, ClaimPath, Test};
+use portcullis_core::policy::{
+    Audit, ClaimId, Limits, LocationId, Mode, Policy, ProviderId, Unmatched, compile_api_keys,
 };
-use portcullis::scope::RequiredScopes;
-use portcullis::secret::{Digest, Pepper, Secret};
-use portcullis::time::UnixTime;
+use portcullis_core::scope::RequiredScopes;
+use portcullis_core::secret::{Digest, Pepper, Secret};
+use portcullis_core::time::UnixTime;
 
 use crate::compile_yaml;
 
@@ -23,9 +23,9 @@ fn policy(yaml: &str) -> Policy {
     }
 }
 
-fn header(name: &str, prefix: Prefix) -> Place {
+fn header(name: &str, prefix: Prefix) -> CredentialLocation {
     let name = name.into();
-    Place::Header { name, prefix }
+    CredentialLocation::Header { name, prefix }
 }
 
 fn dotted(path: &str) -> ClaimPath {
@@ -70,7 +70,7 @@ fn what_is_not_written_has_the_default_of_the_reference() {
     assert_eq!(provider.max_lifetime, None);
     assert_eq!(provider.types.names, ["at+jwt".into(), "jwt".into()]);
     assert!(provider.types.absent);
-    assert_eq!(provider.places, [PlaceId(0)]);
+    assert_eq!(provider.places, [LocationId(0)]);
     assert_eq!(provider.scope_claims, [dotted("scope"), dotted("scp")]);
     assert_eq!(
         provider.client_id_claims,
@@ -87,7 +87,7 @@ fn what_is_not_written_has_the_default_of_the_reference() {
     assert_eq!(remote.max_staleness, Duration::from_secs(24 * 3600));
 
     let api_keys = policy.api_keys.unwrap();
-    assert_eq!(api_keys.places, [PlaceId(1)]);
+    assert_eq!(api_keys.places, [LocationId(1)]);
     let key = &api_keys.keys.keys[0];
     assert_eq!((&*key.id, &*key.client), ("k", "k"));
     assert_eq!(&*key.scopes.text(), "");
@@ -143,9 +143,9 @@ fn what_is_written_is_meant() {
         let index = index.unwrap();
         (ProviderId(index), &policy.providers[index])
     };
-    let place = |place: Place| {
+    let place = |place: CredentialLocation| {
         let index = policy.places.iter().position(|p| *p == place);
-        PlaceId(index.unwrap_or_else(|| panic!("{place:?} is not there")))
+        LocationId(index.unwrap_or_else(|| panic!("{place:?} is not there")))
     };
 
     let (corp_id, corp) = named("corp");
@@ -176,10 +176,10 @@ fn what_is_written_is_meant() {
         place(header("authorization", Prefix::Scheme("bearer".into()))),
         place(header("x-token", Prefix::None)),
         place(header("x-custom", Prefix::Literal("jwt:".into()))),
-        place(Place::Query {
+        place(CredentialLocation::Query {
             name: "access_token".into(),
         }),
-        place(Place::Cookie {
+        place(CredentialLocation::Cookie {
             name: "session".into(),
         }),
     ];

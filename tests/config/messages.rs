@@ -1,4 +1,4 @@
-use portcullis::policy::compile;
+use portcullis_core::policy::compile;
 
 use crate::{compile_yaml, environment};
 

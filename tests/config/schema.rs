@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use portcullis::config::reader::Problem;
-use portcullis::policy::compile;
+use portcullis_core::config::reader::Problem;
+use portcullis_core::policy::compile;
 use regex_lite::Regex;
 use serde_json::{Map, Value, json};
 

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::time::{Duration, Instant};
 
-use portcullis::policy::compile;
+use portcullis_core::policy::compile;
 
 use crate::environment;
 

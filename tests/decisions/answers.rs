@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use portcullis::verification::callout::{CallFault, Callout, Question, Reply, Standing};
+use portcullis_core::verification::callout::{CallFault, Callout, Question, Reply, Standing};
 use serde_json::{Value, json};
 
 use super::harness::keys::{Key, amended};

@@ -434,7 +434,7 @@ fn api_keys() -> Vec<(&'static str, &'static str)> {
 }
 
 fn key_sets() -> Vec<(&'static str, &'static str)> {
-    use portcullis::verification::callout::Fetch;
+    use portcullis_core::verification::callout::Fetch;
     use std::time::Duration;
 
     use super::harness::keys::jwks;

@@ -2,8 +2,8 @@
 
 use std::rc::Rc;
 
-use portcullis::time::UnixTime;
-use portcullis::verification::callout::Callout;
+use portcullis_core::time::UnixTime;
+use portcullis_core::verification::callout::Callout;
 use serde_json::{Value, json};
 
 use super::harness::keys::{Key, amended, jwks};

@@ -4,12 +4,12 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use portcullis::decision::Code;
-use portcullis::policy::ProviderId;
-use portcullis::verification::Refusal;
-use portcullis::verification::callout::{Fetch, Introspected, Reply};
-use portcullis::verification::principal::Issuer;
-use portcullis::verification::source::SourceId;
+use portcullis_core::decision::Code;
+use portcullis_core::policy::ProviderId;
+use portcullis_core::verification::Refusal;
+use portcullis_core::verification::callout::{Fetch, Introspected, Reply};
+use portcullis_core::verification::principal::CredentialSource;
+use portcullis_core::verification::source::SourceId;
 use serde_json::json;
 
 use super::harness::keys::{Key, amended, sha256, tampered};
@@ -105,7 +105,7 @@ fn every_code_is_reached() {
         panic!("it has no list to decide with");
     };
     let failed = Reply::Source(
-        SourceId::Revocation(Issuer::Provider(ProviderId(0))),
+        SourceId::Revocation(CredentialSource::Provider(ProviderId(0))),
         Fetch::Failed { retry_after },
     );
     if let Stage::Answered(answer) = filter.resume(waiting, &ask, failed) {

@@ -13,19 +13,19 @@ pub mod policy;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use portcullis::effects::{self, Counter, Edit, LocalReply, Outcome};
-use portcullis::exchange::{self, Step, Waiting};
-use portcullis::keys::{KeySet, Origin};
-use portcullis::policy::{Policy, ProviderId, compile};
-use portcullis::request::Request;
-use portcullis::secret::FingerprintKey;
-use portcullis::time::UnixTime;
-use portcullis::verification::State;
-use portcullis::verification::callout::{Callout, Fetch, Reply};
-use portcullis::verification::principal::Issuer;
-use portcullis::verification::revocation::{Progress, Slot};
-use portcullis::verification::signature::Verifier;
-use portcullis::verification::source::{Document, SourceId};
+use portcullis_core::effects::{self, Counter, HeaderMutation, LocalReply, Outcome};
+use portcullis_core::evaluation::{self, Step, Waiting};
+use portcullis_core::keys::{KeySet, Origin};
+use portcullis_core::policy::{Policy, ProviderId, compile};
+use portcullis_core::request::Request;
+use portcullis_core::revocation::{Progress, SharedKey};
+use portcullis_core::secret::FingerprintKey;
+use portcullis_core::time::UnixTime;
+use portcullis_core::verification::State;
+use portcullis_core::verification::callout::{Callout, Fetch, Reply};
+use portcullis_core::verification::principal::CredentialSource;
+use portcullis_core::verification::signature::Verifier;
+use portcullis_core::verification::source::{Document, SourceId};
 use serde_json::Value;
 
 pub const NOW: i64 = 1_700_000_000;
@@ -121,7 +121,7 @@ impl Filter {
         let environment = |name: &str| (name == "PEPPER").then(|| PEPPER.to_owned());
         let compiled = compile(text.as_bytes(), &environment).map_err(|e| e.to_string())?;
         let fingerprints = FingerprintKey::new(*b"the same always.");
-        let state = State::new(&compiled.policy, Verifier::pure(), fingerprints);
+        let state = State::new(&compiled.policy, Verifier::software(), fingerprints);
         Ok(Filter {
             policy: Rc::new(compiled.policy),
             state,
@@ -147,7 +147,7 @@ impl Filter {
 
     /// The first provider's revocation list, fetched just now.
     pub fn revoke(&mut self, page: &str) {
-        let issuer = Issuer::Provider(ProviderId(0));
+        let issuer = CredentialSource::Provider(ProviderId(0));
         let list = self.state.list_mut(issuer).expect("a list");
         let progress = list.poll([7; 16]).take(page.as_bytes(), self.now);
         let Ok(Progress::Complete(update)) = progress else {
@@ -158,7 +158,7 @@ impl Filter {
         let claim = list.publish(update, head, self.writer, self.now, self.now);
         self.list_head = Some(claim.expect("nobody else publishes"));
         while let Some(write) = list.next_write(self.now) {
-            if write.slot == Slot::Head {
+            if write.slot == SharedKey::Head {
                 self.list_head = Some(write.bytes);
             }
         }
@@ -166,7 +166,7 @@ impl Filter {
 
     /// The cursor that the first provider's list is polled with next; none asks for the whole list.
     pub fn next_poll(&mut self) -> Option<String> {
-        let issuer = Issuer::Provider(ProviderId(0));
+        let issuer = CredentialSource::Provider(ProviderId(0));
         let list = self.state.list_mut(issuer).expect("a list");
         list.poll([7; 16]).since()
     }
@@ -174,7 +174,7 @@ impl Filter {
     pub fn begin(&mut self, ask: &Ask) -> Stage {
         let headers = borrowed(ask);
         let request = Request::from_headers(&headers);
-        let step = exchange::begin(&self.policy, &mut self.state, &request, self.now);
+        let step = evaluation::begin(&self.policy, &mut self.state, &request, self.now);
         self.stage(step, ask)
     }
 
@@ -291,14 +291,14 @@ fn borrowed(ask: &Ask) -> Vec<(&[u8], &[u8])> {
 }
 
 /// What a host makes of the edits.
-fn edited(ask: &Ask, edits: &[Edit<'_>]) -> Ask {
+fn edited(ask: &Ask, edits: &[HeaderMutation<'_>]) -> Ask {
     let mut headers = ask.0.clone();
     let text = |name: &[u8]| String::from_utf8(name.to_vec()).unwrap();
     for edit in edits {
         match edit {
-            Edit::Add(name, value) => headers.push((text(name), value.to_vec())),
-            Edit::Remove(name) => headers.retain(|(n, _)| n.as_bytes() != *name),
-            Edit::Set(name, value) => {
+            HeaderMutation::Add(name, value) => headers.push((text(name), value.to_vec())),
+            HeaderMutation::Remove(name) => headers.retain(|(n, _)| n.as_bytes() != *name),
+            HeaderMutation::Set(name, value) => {
                 headers.retain(|(n, _)| n.as_bytes() != *name);
                 headers.push((text(name), value.to_vec()));
             }

@@ -1,6 +1,6 @@
 //! What upstreams learn about the caller, and from nobody else.
 
-use portcullis::effects;
+use portcullis_core::effects;
 use serde_json::{Value, json};
 
 use super::harness::keys::{Key, amended, claims, decode, sha256};

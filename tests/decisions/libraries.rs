@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use portcullis::keys::{KeySet, Origin};
+use portcullis_core::keys::{KeySet, Origin};
 
 use super::harness::keys::{Key, amended, decode, encode, jwks};
 use super::harness::policy::{ISSUER, only, provider};

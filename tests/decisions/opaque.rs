@@ -1,7 +1,7 @@
 //! Tokens that somebody has to be asked about: whose answer counts for whom, and who may have a call made.
 
-use portcullis::limits::{INTROSPECTIONS_IN_FLIGHT, INTROSPECTIONS_KEPT, LATELY};
-use portcullis::verification::callout::{Call, Callout, Question, Standing};
+use portcullis_core::limits::{INTROSPECTIONS_IN_FLIGHT, INTROSPECTIONS_KEPT, LATELY};
+use portcullis_core::verification::callout::{Call, Callout, Question, Standing};
 use serde_json::{Value, json};
 
 use super::harness::keys::{Key, amended};

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use portcullis::policy::ProviderId;
-use portcullis::verification::callout::{Callout, Fetch, Reply};
-use portcullis::verification::source::SourceId;
+use portcullis_core::policy::ProviderId;
+use portcullis_core::verification::callout::{Callout, Fetch, Reply};
+use portcullis_core::verification::source::SourceId;
 use serde_json::{Value, json};
 
 use super::harness::keys::{Key, amended, jwks, tampered};

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use portcullis::exchange::Waiting;
-use portcullis::policy::{ProviderId, compile_api_keys};
-use portcullis::verification::callout::{Callout, Fetch, Reply, Service};
-use portcullis::verification::principal::Issuer;
-use portcullis::verification::revocation::{Progress, Slot};
-use portcullis::verification::source::{Document, SourceId};
+use portcullis_core::evaluation::Waiting;
+use portcullis_core::policy::{ProviderId, compile_api_keys};
+use portcullis_core::revocation::{Progress, SharedKey};
+use portcullis_core::verification::callout::{Callout, Fetch, Reply, Service};
+use portcullis_core::verification::principal::CredentialSource;
+use portcullis_core::verification::source::{Document, SourceId};
 use serde_json::{Value, json};
 
 use super::harness::keys::{Key, amended, sha256};
@@ -161,7 +161,7 @@ fn waits_for_list(filter: &mut Filter, ask: &Ask) -> Waiting {
 fn a_list_that_cannot_be_had() {
     let key = Key::new("ES256", "k");
     let ask = get("/").bearer(key.token(json!({ "exp": NOW + HOUR })));
-    let issuer = Issuer::Provider(ProviderId(0));
+    let issuer = CredentialSource::Provider(ProviderId(0));
     let seconds = Duration::from_secs;
     for (on_stale, fetch, expected, retry_after) in [
         (
@@ -265,7 +265,7 @@ struct Keys {
 }
 
 impl Keys {
-    const ISSUER: Issuer = Issuer::ApiKeys;
+    const ISSUER: CredentialSource = CredentialSource::ApiKeys;
 
     fn new(changes: Value) -> Self {
         let list = amended(
@@ -295,7 +295,7 @@ impl Keys {
         let claim = list.publish(update, head, self.writer, now, now);
         self.head = Some(claim.unwrap());
         while let Some(write) = list.next_write(now) {
-            if write.slot == Slot::Head {
+            if write.slot == SharedKey::Head {
                 self.head = Some(write.bytes);
             }
         }

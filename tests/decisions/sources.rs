@@ -3,11 +3,11 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use portcullis::limits;
-use portcullis::policy::ProviderId;
-use portcullis::verification::callout::Service;
-use portcullis::verification::principal::Issuer;
-use portcullis::verification::source::{SourceId, sources};
+use portcullis_core::limits;
+use portcullis_core::policy::ProviderId;
+use portcullis_core::verification::callout::Service;
+use portcullis_core::verification::principal::CredentialSource;
+use portcullis_core::verification::source::{SourceId, sources};
 use serde_json::json;
 
 use super::harness::Filter;
@@ -48,13 +48,13 @@ fn every_source_is_fetched_as_often_as_it_is_written() {
             (seconds(20), seconds(1)),
         ),
         (
-            SourceId::Revocation(Issuer::Provider(ProviderId(1))),
+            SourceId::Revocation(CredentialSource::Provider(ProviderId(1))),
             "providers.other.revocation.list",
             "/tokens",
             (seconds(5), seconds(1)),
         ),
         (
-            SourceId::Revocation(Issuer::ApiKeys),
+            SourceId::Revocation(CredentialSource::ApiKeys),
             "api_keys.revocation.list",
             "/keys/revoked",
             (Duration::from_millis(500), Duration::from_millis(500)),
@@ -77,8 +77,8 @@ fn every_source_is_fetched_as_often_as_it_is_written() {
 
 #[test]
 fn a_source_is_known_by_its_kind() {
-    let tokens = SourceId::Revocation(Issuer::Provider(ProviderId(0)));
-    let api_keys = SourceId::Revocation(Issuer::ApiKeys);
+    let tokens = SourceId::Revocation(CredentialSource::Provider(ProviderId(0)));
+    let api_keys = SourceId::Revocation(CredentialSource::ApiKeys);
     for (source, name, service, bytes) in [
         (
             SourceId::Keys(ProviderId(0)),

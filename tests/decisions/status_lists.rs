@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use flate2::Compression;
 use flate2::write::ZlibEncoder;
-use portcullis::verification::callout::{Callout, Fetch, Reply};
+use portcullis_core::verification::callout::{Callout, Fetch, Reply};
 use serde_json::{Value, json};
 
 use super::harness::keys::{Key, amended, encode, jwks};

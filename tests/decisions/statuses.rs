@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use flate2::Compression;
 use flate2::write::ZlibEncoder;
-use portcullis::verification::callout::{
+use portcullis_core::verification::callout::{
     Call, CallFault, Callout, Fetch, Question, Reply, Service,
 };
 use serde_json::{Value, json};

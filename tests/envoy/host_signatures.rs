@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::thread;
 
-use portcullis::keys::Algorithm;
+use portcullis_core::keys::Algorithm;
 
 use crate::harness::client::{Connection, Request, get};
 use crate::harness::gateway::Setup;
@@ -44,7 +44,7 @@ fn the_host_agrees_on_every_vector() {
     println!("skipped, as no header is that long: {skipped}");
 
     let gateway = Setup::of(only(provider([&Key::new("ES256", "unused")])))
-        .proving()
+        .with_test_hooks()
         .workers(2)
         .start();
     let port = gateway.port();
@@ -135,7 +135,7 @@ fn judge(port: u16, vectors: &[Vector]) -> Vec<Result<(bool, bool), String>> {
             connection = None;
             error.to_string()
         })?;
-        let by_host = match answer.header("x-prove-verified-by").as_deref() {
+        let by_host = match answer.header("x-test-hook-verified-by").as_deref() {
             Some("host") => true,
             Some("rust") => false,
             other => return Err(format!("{} by {other:?}", answer.status)),
@@ -151,9 +151,9 @@ fn judge(port: u16, vectors: &[Vector]) -> Vec<Result<(bool, bool), String>> {
 
 fn question(vector: &Vector) -> Request {
     get("/")
-        .header("x-prove", "signature")
-        .header("x-prove-algorithm", vector.algorithm.name())
-        .header("x-prove-jwks", encode(vector.jwks()))
-        .header("x-prove-message", encode(&vector.message))
-        .header("x-prove-signature", encode(&vector.signature))
+        .header("x-test-hook", "signature")
+        .header("x-test-hook-algorithm", vector.algorithm.name())
+        .header("x-test-hook-jwks", encode(vector.jwks()))
+        .header("x-test-hook-message", encode(&vector.message))
+        .header("x-test-hook-signature", encode(&vector.signature))
 }

@@ -2,7 +2,7 @@
 //! client gets back, what the upstream receives, and what the other services are asked.
 //!
 //! `PORTCULLIS_WASM` names the module (default: `target/wasm32-wasip1/release/portcullis.wasm`),
-//! `PORTCULLIS_PROVING_WASM` the one built with the feature `proving` (default: the same below `target/proving`),
+//! `PORTCULLIS_TEST_HOOKS_WASM` the one built with the feature `test-hooks` (default: the same below `target/test-hooks`),
 //! `ENVOY_BIN` the Envoy (default: `.cache/envoy/envoy`, then the PATH). `make test` provides them all.
 //! `PORTCULLIS_TEST_STOP_ITERATION=1` has every gateway run with `allow_on_headers_stop_iteration` (Envoy 1.35 and later);
 //! `make test-envoys` runs the cases on several Envoys, with it and without.

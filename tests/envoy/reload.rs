@@ -14,15 +14,15 @@ use crate::harness::service::{Reply, Service};
 use crate::harness::{PATIENCE, poll};
 
 fn trap() -> Request {
-    get("/").header("x-prove", "trap")
+    get("/").header("x-test-hook", "trap")
 }
 
 /// The name of the VM that serves this connection; `None` while it has none.
 fn vm(connection: &mut Connection) -> Option<String> {
-    let request = get("/").header("x-prove", "vm");
+    let request = get("/").header("x-test-hook", "vm");
     let answer = connection.send(&request).expect("an answer");
     match answer.status {
-        200 => Some(answer.header("x-prove-vm").expect("a VM has a name")),
+        200 => Some(answer.header("x-test-hook-vm").expect("a VM has a name")),
         503 => {
             assert_bare(&answer);
             None
@@ -76,7 +76,7 @@ fn the_released_module_has_no_such_switch() {
     let key = Key::new("ES256", "k");
     Gateway::start(only(provider([&key]))).table(|rows| {
         for switch in ["trap", "signature", "vm"] {
-            let request = get("/").header("x-prove", switch);
+            let request = get("/").header("x-test-hook", switch);
             rows.refuses(switch, request.clone(), "MISSING_TOKEN");
             rows.passes(switch, request.bearer(key.token(json!({}))));
         }
@@ -86,7 +86,7 @@ fn the_released_module_has_no_such_switch() {
 #[test]
 fn a_worker_judges_again_after_each_trap() {
     let key = Key::new("ES256", "k");
-    let gateway = Setup::of(only(provider([&key]))).proving().start();
+    let gateway = Setup::of(only(provider([&key]))).with_test_hooks().start();
     assert_judges(&gateway, &key);
     for round in 1..=3 {
         assert_bare(&gateway.send(&trap()));
@@ -102,7 +102,7 @@ fn nobody_gets_in_while_vms_trap_and_return() {
     const ROUNDS: usize = 10;
     let key = Key::new("RS256", "k");
     let gateway = Setup::of(only(provider([&key])))
-        .proving()
+        .with_test_hooks()
         .workers(2)
         .start();
     let is_over = AtomicBool::new(false);
@@ -149,7 +149,7 @@ fn nobody_gets_in_while_vms_trap_and_return() {
 fn the_other_worker_keeps_its_vm() {
     let key = Key::new("ES256", "k");
     let gateway = Setup::of(only(provider([&key])))
-        .proving()
+        .with_test_hooks()
         .workers(2)
         .start();
     let open = || Connection::open(gateway.port()).expect("a connection");
@@ -196,7 +196,7 @@ fn keys_that_a_trapped_worker_was_fetching_come_all_the_same() {
         json!({ "timeout": "5s", "min_refetch_interval": "1s" }),
     );
     let gateway = Setup::of(only(provider))
-        .proving()
+        .with_test_hooks()
         .cluster("idp", idp.port())
         .start();
     gateway.await_status(&get("/").bearer(old.token(json!({}))), 200);
@@ -244,7 +244,7 @@ fn what_was_fetched_survives_a_trap_and_is_not_fetched_again() {
         json!({ "revocation": { "list": list } }),
     );
     let gateway = Setup::of(only(provider))
-        .proving()
+        .with_test_hooks()
         .workers(2)
         .cluster("idp", authority.port())
         .start();

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::harness::client::{Answer, get};
-use crate::harness::envoy::{Envoy, proving_module};
+use crate::harness::envoy::{Envoy, module_with_test_hooks};
 use crate::harness::{PATIENCE, poll};
 
 /// Longer than any connection here lives: Envoy ends the connections of a configuration that is gone for so long.
@@ -97,7 +97,7 @@ impl Gateway {
 
     /// Makes the VM of one worker trap.
     pub fn trap(&self) -> Answer {
-        let request = get("/").header("x-prove", "trap");
+        let request = get("/").header("x-test-hook", "trap");
         request
             .send(self.port)
             .unwrap_or_else(|error| panic!("{error}:\n{}", self.envoy.log_tail()))
@@ -174,7 +174,7 @@ fn trailers_upstream() -> Value {
 fn shipped(ports: &Ports) -> Value {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/envoy/envoy.yaml");
     let mut text = fs::read_to_string(path).expect("the tour has an Envoy configuration");
-    let module = proving_module().display().to_string();
+    let module = module_with_test_hooks().display().to_string();
     let values = [
         ("LISTEN_ADDRESS", "127.0.0.1".to_owned()),
         ("LISTEN_PORT", "0".to_owned()),

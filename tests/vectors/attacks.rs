@@ -1,6 +1,6 @@
 //! The attack catalogue, as far as signatures decide.
 
-use portcullis::keys::Algorithm;
+use portcullis_core::keys::Algorithm;
 use serde_json::Value;
 
 use super::vector::{Vector, corpus, decode};

@@ -1,6 +1,6 @@
 //! The JOSE cookbook (RFC 7520 and its successors), and the tokens in other libraries' tests.
 
-use portcullis::keys::Algorithm;
+use portcullis_core::keys::Algorithm;
 use serde_json::Value;
 
 use super::vector::{Vector, corpus};

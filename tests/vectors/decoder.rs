@@ -5,8 +5,8 @@
 
 use p256::ecdsa::signature::Verifier as _;
 use p256::pkcs8::DecodePublicKey as _;
-use portcullis::keys::Algorithm;
-use portcullis::verification::signature::Verifier;
+use portcullis_core::keys::Algorithm;
+use portcullis_core::verification::signature::Verifier;
 use rsa::pkcs1v15;
 use rsa::sha2::{Sha256, Sha384, Sha512};
 

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::thread;
 
-use portcullis::keys::{Algorithm, Key, KeySet, Origin};
-use portcullis::verification::signature::Verifier;
+use portcullis_core::keys::{Algorithm, Key, KeySet, Origin};
+use portcullis_core::verification::signature::Verifier;
 
 use super::decoder;
 use crate::lists;
@@ -52,7 +52,7 @@ fn key(vector: &Vector) -> Option<Key> {
 /// Holds the vectors against Rust alone and against Rust behind the host's interface.
 pub fn hold_all(vectors: &[Vector]) {
     for (name, verifier) in [
-        ("pure Rust", Verifier::pure()),
+        ("pure Rust", Verifier::software()),
         ("the host's path", decoder::verifier()),
     ] {
         hold(name, vectors, |algorithm, key, message, signature| {

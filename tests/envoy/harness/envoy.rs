@@ -16,8 +16,8 @@ pub fn module() -> PathBuf {
 }
 
 /// The same with switches that a test breaks it by.
-pub fn proving_module() -> PathBuf {
-    built("PORTCULLIS_PROVING_WASM", "target/proving")
+pub fn module_with_test_hooks() -> PathBuf {
+    built("PORTCULLIS_TEST_HOOKS_WASM", "target/test-hooks")
 }
 
 /// The module that this variable names, or else the one in this target folder.

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Map, Value, json};
 
 use super::client::{Answer, Request};
-use super::envoy::{Envoy, Refused, module, proving_module};
+use super::envoy::{Envoy, Refused, module, module_with_test_hooks};
 use super::refusal::{self, Challenge};
 use super::service::Service;
 use super::table::Rows;
@@ -154,9 +154,9 @@ impl Setup {
         self
     }
 
-    /// The module that obeys the header `x-prove`.
-    pub fn proving(mut self) -> Self {
-        self.module = proving_module;
+    /// The module that obeys the header `x-test-hook`.
+    pub fn with_test_hooks(mut self) -> Self {
+        self.module = module_with_test_hooks;
         self
     }
 
@@ -346,7 +346,7 @@ impl Setup {
             },
         });
         if self.stop_iteration {
-            // Written only where it is on: Envoys before 1.35 refuse a bootstrap with it.
+            // DisplayDuration only where it is on: Envoys before 1.35 refuse a bootstrap with it.
             filter["config"]["allow_on_headers_stop_iteration"] = json!(true);
         }
         filter

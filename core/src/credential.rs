@@ -1,0 +1,303 @@
+//! Exactly one credential, or none, or a refusal.
+//!
+//! Whoever reads a request's second credential where we read the first is an attacker's
+//! opportunity, so a request that could be read in two ways is not read at all.
+
+use std::borrow::Cow;
+
+use crate::policy::provider::{CredentialLocation, Prefix};
+use crate::policy::requirement::{Access, Rule};
+use crate::policy::{LocationId, Policy};
+use crate::request::Request;
+
+/// What a request carries in one place.
+#[derive(Clone, Debug)]
+pub struct Credential<'a> {
+    pub place: LocationId,
+    pub value: Cow<'a, [u8]>,
+}
+
+/// More than one credential, or one that intermediaries may read in several ways.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct AmbiguousCredentials;
+
+/// Takes a credential from the places of those that `rule` accepts, and from nowhere else. What is
+/// ambiguous by itself is refused in every place: the upstream may read it.
+pub fn find<'a>(
+    policy: &Policy,
+    rule: &Rule,
+    request: &Request<'a>,
+) -> Result<Option<Credential<'a>>, AmbiguousCredentials> {
+    let mut found = None;
+    for (index, place) in policy.places.iter().enumerate() {
+        let id = LocationId(index);
+        let value = read(policy, place, request)?;
+        let looks = rule.access != Access::Anonymous && rule.places.contains(&id);
+        if let Some(value) = value.filter(|_| looks) {
+            if found.is_some() {
+                return Err(AmbiguousCredentials);
+            }
+            found = Some(Credential { place: id, value });
+        }
+    }
+    Ok(found)
+}
+
+/// Refuses duplicate and hidden values in any place: the upstream may read the other one.
+pub fn refuse_ambiguous(
+    policy: &Policy,
+    request: &Request<'_>,
+) -> Result<(), AmbiguousCredentials> {
+    let mut places = policy.places.iter();
+    places.try_for_each(|place| read(policy, place, request).map(drop))
+}
+
+/// What one place holds.
+fn read<'a>(
+    policy: &Policy,
+    place: &CredentialLocation,
+    request: &Request<'a>,
+) -> Result<Option<Cow<'a, [u8]>>, AmbiguousCredentials> {
+    match place {
+        CredentialLocation::Header { name, prefix } => {
+            let Some(value) = only(request.values(name))? else {
+                return Ok(None);
+            };
+            if holds_hidden_element(policy, name, value) {
+                return Err(AmbiguousCredentials);
+            }
+            Ok(prefix.strip(value).map(Cow::Borrowed))
+        }
+        CredentialLocation::Query { name } => {
+            let query = request.query().unwrap_or_default();
+            let is_named = |n: &[u8]| form_decode(n).as_ref() == name.as_bytes();
+            if hidden_parameters(query).any(|(n, _)| is_named(n)) {
+                return Err(AmbiguousCredentials);
+            }
+            only(
+                pairs(query, b'&')
+                    .filter(|(n, _)| is_named(n))
+                    .map(|(_, value)| form_decode(value)),
+            )
+        }
+        CredentialLocation::Cookie { name } => only(
+            cookies(request)
+                .filter(|(n, _)| *n == name.as_bytes())
+                .map(|(_, value)| Cow::Borrowed(value)),
+        ),
+    }
+}
+
+fn only<T>(mut values: impl Iterator<Item = T>) -> Result<Option<T>, AmbiguousCredentials> {
+    let first = values.next();
+    match values.next() {
+        None => Ok(first),
+        Some(_) => Err(AmbiguousCredentials),
+    }
+}
+
+/// Envoy joins doubled `Authorization` headers with a comma, and so may the client's proxies:
+/// where an element of such a list begins with a scheme that anybody looks for under this name,
+/// the list holds several values and one of them is a credential.
+fn holds_hidden_element(policy: &Policy, name: &str, value: &[u8]) -> bool {
+    let schemes = || {
+        policy.places.iter().filter_map(|place| match place {
+            CredentialLocation::Header {
+                name: n,
+                prefix: prefix @ Prefix::Scheme(_),
+            } if n.as_ref() == name => Some(prefix),
+            _ => None,
+        })
+    };
+    value.contains(&b',')
+        && value
+            .split(|&b| b == b',')
+            .map(<[u8]>::trim_ascii)
+            .any(|element| schemes().any(|scheme| scheme.strip(element).is_some()))
+}
+
+// === impl Prefix ===
+
+impl Prefix {
+    /// What stands behind the prefix; `None` where the value does not begin with it.
+    fn strip<'a>(&self, value: &'a [u8]) -> Option<&'a [u8]> {
+        match self {
+            Prefix::None => Some(value),
+            Prefix::Literal(literal) => value.strip_prefix(literal.as_bytes()),
+            Prefix::Scheme(scheme) => {
+                let start = value.iter().position(|b| !may_be_space(*b))?;
+                let (before, value) = value.split_at_checked(start)?;
+                let (head, rest) = value.split_at_checked(scheme.len())?;
+                if !head.eq_ignore_ascii_case(scheme.as_bytes()) {
+                    return None;
+                }
+                match rest {
+                    // RFC 9110 §11.4: one or more spaces, or nothing at all behind the scheme.
+                    [] | [b' ', ..] if before.is_empty() => {
+                        let spaces = rest.iter().take_while(|&&b| b == b' ').count();
+                        rest.get(spaces..)
+                    }
+                    // Whoever splits at any white space reads a credential here. To us it is one,
+                    // and as malformed as an empty one.
+                    [] => Some(&[]),
+                    [b, ..] if may_be_space(*b) => Some(&[]),
+                    _ => None,
+                }
+            }
+        }
+    }
+}
+
+/// What some parser takes for white space: a tab, a control character, or a byte beyond ASCII, for
+/// there are no-break and other spaces in every encoding.
+fn may_be_space(b: u8) -> bool {
+    !b.is_ascii_graphic()
+}
+
+// === stripping ===
+
+/// The change to a request that takes every credential out of it, used or not.
+#[derive(Debug, Default, Eq, PartialEq)]
+pub struct Stripped<'a> {
+    /// Header names whose values go.
+    pub headers: Vec<&'a str>,
+    /// `:path` without the query parameters.
+    pub path: Option<Vec<u8>>,
+    /// The `cookie` headers that remain, in order, where a cookie goes.
+    pub cookies: Option<Vec<Vec<u8>>>,
+}
+
+/// Takes out what any place would yield: of a query or a cookie header that parameter or cookie
+/// alone, the rest byte for byte.
+pub fn strip<'p>(policy: &'p Policy, request: &Request<'_>) -> Stripped<'p> {
+    let mut stripped = Stripped::default();
+    for place in &policy.places {
+        if let CredentialLocation::Header { name, prefix } = place
+            && !stripped.headers.contains(&name.as_ref())
+            && request.values(name).any(|value| {
+                prefix.strip(value).is_some() || holds_hidden_element(policy, name, value)
+            })
+        {
+            stripped.headers.push(name);
+        }
+    }
+    stripped.path = strip_query(policy, request);
+    stripped.cookies = strip_cookies(policy, request);
+    stripped
+}
+
+fn strip_query(policy: &Policy, request: &Request<'_>) -> Option<Vec<u8>> {
+    let names = || {
+        policy.places.iter().filter_map(|place| match place {
+            CredentialLocation::Query { name } => Some(name.as_bytes()),
+            _ => None,
+        })
+    };
+    names().next()?;
+    let query = request.query()?;
+    let goes = |pair: &&[u8]| {
+        let (name, _) = split_pair(pair);
+        names().any(|n| form_decode(name).as_ref() == n)
+    };
+    if !query.split(|&b| b == b'&').any(|pair| goes(&pair)) {
+        return None;
+    }
+    let kept: Vec<&[u8]> = query
+        .split(|&b| b == b'&')
+        .filter(|pair| !goes(pair))
+        .collect();
+    let mut path = request.raw_path().to_vec();
+    if !kept.is_empty() {
+        path.push(b'?');
+        path.extend(kept.join(&b'&'));
+    }
+    Some(path)
+}
+
+fn strip_cookies(policy: &Policy, request: &Request<'_>) -> Option<Vec<Vec<u8>>> {
+    let names = || {
+        policy.places.iter().filter_map(|place| match place {
+            CredentialLocation::Cookie { name } => Some(name.as_bytes()),
+            _ => None,
+        })
+    };
+    names().next()?;
+    let goes = |crumb: &&[u8]| {
+        let (name, _) = split_cookie(crumb);
+        names().any(|n| n == name)
+    };
+    if !cookies(request).any(|(name, _)| names().any(|n| n == name)) {
+        return None;
+    }
+    let mut kept = Vec::new();
+    for header in request.values("cookie") {
+        let crumbs: Vec<&[u8]> = header.split(|&b| b == b';').filter(|c| !goes(c)).collect();
+        // The white space before the first crumb separated it from one that is gone.
+        let rest = crumbs.join(&b';');
+        let rest = rest.trim_ascii_start();
+        if !rest.is_empty() {
+            kept.push(rest.to_vec());
+        }
+    }
+    Some(kept)
+}
+
+// === pairs ===
+
+/// Every cookie of every `cookie` header (RFC 6265 §4.2.1; HTTP/2 may send several).
+fn cookies<'a>(request: &Request<'a>) -> impl Iterator<Item = (&'a [u8], &'a [u8])> {
+    request
+        .values("cookie")
+        .flat_map(|header| header.split(|&b| b == b';'))
+        .map(split_cookie)
+}
+
+/// White space around a name is not a part of it (RFC 6265 §5.2).
+fn split_cookie(crumb: &[u8]) -> (&[u8], &[u8]) {
+    let (name, value) = split_pair(crumb.trim_ascii());
+    (name.trim_ascii_end(), value)
+}
+
+/// What parsers find in a query that take `;` for a separator, too.
+fn hidden_parameters(query: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    let pairs = query.split(|&b| b == b'&');
+    pairs.flat_map(|pair| self::pairs(pair, b';').skip(1))
+}
+
+fn pairs(text: &[u8], separator: u8) -> impl Iterator<Item = (&[u8], &[u8])> {
+    text.split(move |&b| b == separator).map(split_pair)
+}
+
+fn split_pair(pair: &[u8]) -> (&[u8], &[u8]) {
+    let mut halves = pair.splitn(2, |&b| b == b'=');
+    let name = halves.next().unwrap_or_default();
+    (name, halves.next().unwrap_or_default())
+}
+
+/// `application/x-www-form-urlencoded`, as upstreams read a query: an escaped name is the same
+/// name. A malformed escape stays as it is.
+fn form_decode(text: &[u8]) -> Cow<'_, [u8]> {
+    if !text.iter().any(|b| matches!(b, b'%' | b'+')) {
+        return Cow::Borrowed(text);
+    }
+    let mut decoded = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let [byte, tail @ ..] = rest {
+        let (byte, tail) = match (byte, tail) {
+            (b'+', _) => (b' ', tail),
+            (b'%', [high, low, after @ ..]) => match hex_pair(*high, *low) {
+                Some(byte) => (byte, after),
+                None => (b'%', tail),
+            },
+            _ => (*byte, tail),
+        };
+        decoded.push(byte);
+        rest = tail;
+    }
+    Cow::Owned(decoded)
+}
+
+fn hex_pair(high: u8, low: u8) -> Option<u8> {
+    let digit = |b: u8| char::from(b).to_digit(16);
+    u8::try_from((digit(high)? << 4) | digit(low)?).ok()
+}

@@ -1,0 +1,422 @@
+//! What a decision does to a request: plain data, which the shell applies.
+
+use std::borrow::Cow;
+use std::fmt::{self, Write as _};
+
+use crate::credential;
+use crate::decision::{Class, Code, Decision, Denial, Verdict};
+use crate::json::{Quoted, quotable_prefix};
+use crate::limits::AUDIT_FIELD_BYTES;
+use crate::policy::forward::ForwardCredential;
+use crate::policy::provider::CredentialLocation;
+use crate::policy::requirement::Rule;
+use crate::policy::{Audit, Mode, Policy};
+use crate::request::Request;
+use crate::request::path::with_upper_case_escapes;
+use crate::time::UnixTime;
+use crate::verification::{Provenance, Verified};
+
+pub struct Effects<'a> {
+    pub outcome: Outcome<'a>,
+    pub counter: Counter,
+    /// Properties `portcullis.<name>` for later filters and access logs.
+    pub filter_state: Vec<(&'static str, &'a str)>,
+    pub audit: Option<AuditRecord<'a>>,
+}
+
+#[derive(Debug)]
+pub enum Outcome<'a> {
+    /// The request goes on, changed in this order.
+    Continue(Vec<HeaderMutation<'a>>),
+    /// The edits take out what no log should show.
+    Refuse {
+        edits: Vec<HeaderMutation<'a>>,
+        reply: LocalReply,
+    },
+}
+
+#[derive(Debug, Eq, PartialEq)]
+pub enum HeaderMutation<'a> {
+    Add(&'a [u8], Cow<'a, [u8]>),
+    Remove(&'a [u8]),
+    /// Replaces every header of that name.
+    Set(&'a [u8], Cow<'a, [u8]>),
+}
+
+#[derive(Debug, Eq, PartialEq)]
+pub struct LocalReply {
+    pub status: u16,
+    pub headers: Vec<(&'static str, String)>,
+    pub body: String,
+    /// Where the request is gRPC; Envoy's own mapping knows no 3 for a 400.
+    pub grpc_status: Option<u32>,
+    /// What access logs show as `%RESPONSE_CODE_DETAILS%`.
+    pub details: String,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Counter {
+    Allowed,
+    Denied(Code),
+    ShadowDenied(Code),
+}
+
+/// What is logged about a decision; written only where there is room for it in the log.
+pub struct AuditRecord<'a> {
+    record: Record<'a>,
+    policy: &'a Policy,
+    request: Request<'a>,
+    now: UnixTime,
+}
+
+/// What a decision does.
+pub fn of<'a>(
+    policy: &'a Policy,
+    request: &Request<'a>,
+    decision: &'a Decision,
+    now: UnixTime,
+) -> Effects<'a> {
+    let rule = decision.rule.and_then(|index| policy.rules.get(index));
+    let (outcome, counter, word) = match (&decision.verdict, policy.mode) {
+        (Verdict::Allow(permit), mode) => {
+            let mut edits = remove_identity(policy, request);
+            if let Some(caller) = permit.caller() {
+                add_identity(policy, caller, &mut edits);
+            }
+            // Last: to remove a header, Envoy first makes an index of all of them, which it would
+            // then have to keep with each that is added. No header is both, see
+            // `policy::compile::forward`.
+            if mode == Mode::Enforce {
+                strip_credentials(policy, request, &mut edits);
+                spell_path(request, &mut edits);
+            }
+            (Outcome::Continue(edits), Counter::Allowed, "allow")
+        }
+        (Verdict::Deny(denial), Mode::Enforce) => (
+            Outcome::Refuse {
+                edits: remove_identity(policy, request),
+                reply: refuse(policy, request, rule, denial),
+            },
+            Counter::Denied(denial.code),
+            "deny",
+        ),
+        (Verdict::Deny(denial), Mode::Shadow) => (
+            Outcome::Continue(remove_identity(policy, request)),
+            Counter::ShadowDenied(denial.code),
+            "shadow_deny",
+        ),
+    };
+    let (caller, code) = match &decision.verdict {
+        Verdict::Allow(permit) => (permit.caller(), None),
+        Verdict::Deny(denial) => (denial.caller.as_ref(), Some(denial.code)),
+    };
+    let record = Record {
+        decision: word,
+        code,
+        rule: rule.map(|rule| rule.label.as_ref()),
+        caller,
+    };
+    let wanted = match policy.audit {
+        Audit::All => true,
+        Audit::Denied => code.is_some(),
+        Audit::None => false,
+    };
+    Effects {
+        outcome,
+        counter,
+        filter_state: record.filter_state(),
+        audit: wanted.then_some(AuditRecord {
+            record,
+            policy,
+            request: *request,
+            now,
+        }),
+    }
+}
+
+/// The names of the trailers that go: there are upstreams that take trailers for headers.
+pub fn removed_trailers<'a>(
+    policy: &'a Policy,
+    trailers: &'a [(&'a [u8], &'a [u8])],
+) -> impl Iterator<Item = &'a [u8]> {
+    // RFC 9110 §6.5.1: no credential is sent in a trailer, so all that is called like one goes; also
+    // where credentials are kept, for this one nobody has judged.
+    let is_credential = move |name: &[u8]| {
+        policy.mode == Mode::Enforce
+            && policy.places.iter().any(|place| match place {
+                CredentialLocation::Header { name: n, .. } => n.as_bytes() == name,
+                CredentialLocation::Cookie { .. } => name == b"cookie",
+                CredentialLocation::Query { .. } => false,
+            })
+    };
+    let names = trailers.iter().map(|(name, _)| *name);
+    names.filter(move |name| policy.forward.is_identity(name) || is_credential(name))
+}
+
+// === the request that goes on ===
+
+/// A client's own copies of identity headers, on every rule: also where nobody sets them,
+/// an upstream that trusts them would be deceived.
+pub fn remove_identity<'a>(policy: &'a Policy, request: &Request<'a>) -> Vec<HeaderMutation<'a>> {
+    request
+        .headers
+        .iter()
+        .filter(|(name, _)| policy.forward.is_identity(name))
+        .map(|(name, _)| HeaderMutation::Remove(name))
+        .collect()
+}
+
+fn strip_credentials<'a>(
+    policy: &'a Policy,
+    request: &Request<'a>,
+    edits: &mut Vec<HeaderMutation<'a>>,
+) {
+    if policy.forward.credential == ForwardCredential::Keep {
+        return;
+    }
+    let stripped = credential::strip(policy, request);
+    edits.extend(
+        stripped
+            .headers
+            .into_iter()
+            .map(|name| HeaderMutation::Remove(name.as_bytes())),
+    );
+    if let Some(path) = stripped.path {
+        edits.push(HeaderMutation::Set(b":path", path.into()));
+    }
+    if let Some(cookies) = stripped.cookies {
+        edits.push(HeaderMutation::Remove(b"cookie"));
+        edits.extend(
+            cookies
+                .into_iter()
+                .map(|cookie| HeaderMutation::Add(b"cookie", cookie.into())),
+        );
+    }
+}
+
+/// Envoy's router is to read the path that was judged.
+fn spell_path<'a>(request: &Request<'a>, edits: &mut Vec<HeaderMutation<'a>>) {
+    let Some(path) = with_upper_case_escapes(request.raw_path()) else {
+        return;
+    };
+    let is_path = |edit: &&mut HeaderMutation<'_>| matches!(edit, HeaderMutation::Set(b":path", _));
+    match edits.iter_mut().find(is_path) {
+        // Of the same length: only case differs.
+        Some(HeaderMutation::Set(_, stripped)) => {
+            for (to, from) in stripped.to_mut().iter_mut().zip(path) {
+                *to = from;
+            }
+        }
+        _ => {
+            let query = request.path.get(path.len()..).unwrap_or_default();
+            edits.push(HeaderMutation::Set(
+                b":path",
+                [&path, query].concat().into(),
+            ));
+        }
+    }
+}
+
+/// The client's own copies are gone by now, so to add is to set; and to add spares Envoy the search
+/// for what it would replace, for which it first makes an index of all headers.
+fn add_identity<'a>(policy: &'a Policy, caller: &'a Verified, edits: &mut Vec<HeaderMutation<'a>>) {
+    let principal = caller.principal();
+    let names = policy.forward.headers.iter().map(|(name, _)| name);
+    for (name, value) in names.zip(&principal.outgoing.headers) {
+        if let Some(value) = value {
+            edits.push(HeaderMutation::Add(
+                name.as_bytes(),
+                value.as_bytes().into(),
+            ));
+        }
+    }
+    if let (Some(name), Some(payload)) = (&policy.forward.payload_header, caller.payload()) {
+        edits.push(HeaderMutation::Add(
+            name.as_bytes(),
+            payload.as_bytes().into(),
+        ));
+    }
+}
+
+// === the refusal ===
+
+fn refuse(
+    policy: &Policy,
+    request: &Request<'_>,
+    rule: Option<&Rule>,
+    denial: &Denial,
+) -> LocalReply {
+    let code = denial.code;
+    let class = code.class();
+    let details = format!("portcullis_{}", code.name().to_ascii_lowercase());
+    let mut headers = vec![("cache-control", "no-store".to_owned())];
+    if let (Some(rule), Class::InvalidToken | Class::Unauthorized | Class::InsufficientScope) =
+        (rule, class)
+    {
+        headers.push(("www-authenticate", challenge(policy, rule, code)));
+    }
+    if let Some(retry_after) = denial.retry_after {
+        let seconds = retry_after.as_secs().saturating_add(1);
+        headers.push(("retry-after", seconds.to_string()));
+    }
+    if request.is_grpc() {
+        headers.push(("x-portcullis-code", code.name().to_owned()));
+        return LocalReply {
+            status: class.status(),
+            headers,
+            // Envoy sends the body as grpc-message.
+            body: code.description().to_owned(),
+            grpc_status: Some(class.grpc_status()),
+            details,
+        };
+    }
+    headers.push(("content-type", "application/json".to_owned()));
+    LocalReply {
+        status: class.status(),
+        headers,
+        body: format!(
+            r#"{{"error":{},"error_description":{},"code":{}}}"#,
+            Quoted(class.error()),
+            Quoted(code.description()),
+            Quoted(code.name()),
+        ),
+        grpc_status: None,
+        details,
+    }
+}
+
+/// RFC 6750 §3. Nothing in it needs escaping: the realm was checked at load, scope-tokens hold
+/// neither quotes nor backslashes, and descriptions are ours.
+fn challenge(policy: &Policy, rule: &Rule, code: Code) -> String {
+    let realm = &policy.realm;
+    if rule.accepts.providers.is_empty() {
+        return format!("ApiKey realm=\"{realm}\"");
+    }
+    let mut challenge = format!("Bearer realm=\"{realm}\"");
+    let class = code.class();
+    // RFC 6750 §3.1: no error code for a request without any authentication.
+    if class != Class::Unauthorized {
+        let (error, description) = (class.error(), code.description());
+        // Writing to a string cannot fail.
+        let _ = write!(
+            challenge,
+            ", error=\"{error}\", error_description=\"{description}\""
+        );
+    }
+    if !rule.scopes.is_empty() {
+        let _ = write!(challenge, ", scope=\"{}\"", rule.scopes);
+    }
+    challenge
+}
+
+// === the record ===
+
+struct Record<'a> {
+    decision: &'static str,
+    code: Option<Code>,
+    rule: Option<&'a str>,
+    caller: Option<&'a Verified>,
+}
+
+impl<'a> Record<'a> {
+    fn filter_state(&self) -> Vec<(&'static str, &'a str)> {
+        let mut state = Vec::with_capacity(7);
+        let mut put = |name, value: Option<&'a str>| state.extend(value.map(|v| (name, v)));
+        if let Some(caller) = self.caller {
+            let recorded = &caller.principal().outgoing.recorded;
+            put("portcullis.subject", recorded.subject.as_deref());
+            put("portcullis.client_id", recorded.client_id.as_deref());
+            put("portcullis.tenant", recorded.tenant.as_deref());
+            put("portcullis.scopes", recorded.scopes.as_deref());
+        }
+        put("portcullis.rule", self.rule);
+        put("portcullis.decision", Some(self.decision));
+        put("portcullis.code", self.code.map(Code::name));
+        state
+    }
+}
+
+// === impl AuditRecord ===
+
+impl AuditRecord<'_> {
+    pub fn is_denial(&self) -> bool {
+        self.record.code.is_some()
+    }
+
+    /// One JSON object on one line. `address`: the client's, where the host knows it.
+    pub fn line(&self, address: Option<&[u8]>) -> String {
+        let AuditRecord {
+            record,
+            policy,
+            request,
+            now,
+        } = self;
+        let principal = record.caller.map(Verified::principal);
+        let (source, age) = match record.caller.map(Verified::provenance) {
+            None => (None, None),
+            Some(Provenance::Local) => (Some("local"), None),
+            Some(Provenance::Cache { age }) => (Some("cache"), Some(age.as_millis())),
+            Some(Provenance::Callout { age }) => (Some("callout"), Some(age.as_millis())),
+        };
+        let mut line = AuditLine::begin();
+        line.text("time", Some(&now.to_string()));
+        line.text("decision", Some(record.decision));
+        line.text("code", record.code.map(Code::name));
+        line.text("rule", record.rule);
+        line.text("provider", principal.map(|p| p.provider(policy)));
+        line.text("subject", principal.and_then(|p| p.subject.as_deref()));
+        line.text("client_id", principal.and_then(|p| p.client_id.as_deref()));
+        line.text("key_id", principal.and_then(|p| p.key_id.as_deref()));
+        line.text("source", source);
+        line.number("age_ms", age);
+        line.bytes("address", address);
+        line.bytes("method", Some(request.method));
+        line.bytes("path", Some(request.raw_path()));
+        line.bytes("request_id", request.header("x-request-id"));
+        line.end()
+    }
+}
+
+// === impl AuditLine ===
+
+/// A JSON object in the making, whose members are cut where they are long: much of it is a
+/// client's choice.
+struct AuditLine(String);
+
+impl AuditLine {
+    fn begin() -> Self {
+        let mut line = String::with_capacity(512);
+        line.push('{');
+        AuditLine(line)
+    }
+
+    fn bytes(&mut self, name: &str, value: Option<&[u8]>) {
+        let cut = value.map(|value| value.get(..AUDIT_FIELD_BYTES).unwrap_or(value));
+        self.text(name, cut.map(String::from_utf8_lossy).as_deref());
+    }
+
+    fn text(&mut self, name: &str, value: Option<&str>) {
+        match value.map(|value| quotable_prefix(value, AUDIT_FIELD_BYTES)) {
+            Some(value) => self.member(name, Quoted(value)),
+            None => self.member(name, "null"),
+        }
+    }
+
+    fn number(&mut self, name: &str, value: Option<u128>) {
+        match value {
+            Some(value) => self.member(name, value),
+            None => self.member(name, "null"),
+        }
+    }
+
+    fn member(&mut self, name: &str, value: impl fmt::Display) {
+        let separator = if self.0.len() == 1 { "" } else { "," };
+        // Writing to a string cannot fail.
+        let _ = write!(self.0, "{separator}\"{name}\":{value}");
+    }
+
+    fn end(mut self) -> String {
+        self.0.push('}');
+        self.0
+    }
+}

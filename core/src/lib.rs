@@ -1,0 +1,50 @@
+//! The decisions of Portcullis, an authorization filter for Envoy.
+//!
+//! The core does no I/O and reads no clock: bytes, configuration and time go in, a step comes
+//! out. The modules stand in the order in which a request meets them; each uses only those above
+//! it, and its own children.
+//!
+//! ```text
+//! config ─compile▶ policy ┐        ┌─ Await(Waiting, Callout) ◀── shell ──▶ Reply ─┐
+//! host bytes ──▶ request ─┴▶ credential ▶ verification ▶ authorization ▶ decision ▶ effects
+//! ```
+
+#![forbid(unsafe_code)]
+
+// A blank line between them keeps the order, which the import law reads.
+
+pub mod limits;
+
+pub mod json;
+
+pub mod time;
+
+pub mod secret;
+
+pub mod cache;
+
+pub mod fetch_lease;
+
+pub mod revocation;
+
+pub mod scope;
+
+pub mod keys;
+
+pub mod request;
+
+pub mod config;
+
+pub mod policy;
+
+pub mod credential;
+
+pub mod verification;
+
+pub mod authorization;
+
+pub mod decision;
+
+pub mod evaluation;
+
+pub mod effects;

@@ -1,0 +1,275 @@
+//! What a rule says about paths, parsed to what the index needs.
+
+use std::collections::HashSet;
+use std::fmt;
+
+use regex_lite::RegexBuilder;
+
+use crate::policy::route::InvalidMatch;
+use crate::request::path::{CanonicalPath, PathFault, PathQuirks};
+
+/// An expression may cost time in proportion to its size for each byte of a path, of which there are
+/// [`crate::limits::REGEX_PATH_BYTES`] at the most. This is room for some thousand characters.
+const REGEX_BYTES: usize = 32 * 1024;
+
+/// Segments that lead to a rule, and what may follow them. The default matches every path.
+#[derive(Clone, Debug, Default)]
+pub struct PathMatch {
+    pub(super) segments: Vec<Segment>,
+    pub(super) end: End,
+    oddities: PathQuirks,
+}
+
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) enum Segment {
+    Literal(Box<str>),
+    /// Any that is not empty.
+    One,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(super) enum End {
+    #[default]
+    Anything,
+    Nothing,
+    /// Anything, if the path as a whole matches.
+    Regex(Regex),
+}
+
+/// Of a whole path.
+#[derive(Clone, Debug)]
+pub(super) struct Regex(regex_lite::Regex);
+
+/// What is wrong with a path of a rule.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum InvalidPath {
+    /// It could match nothing, as such paths are refused before any rule.
+    Ambiguous(PathFault),
+    /// `*`, `{` or `}` where they are no more than characters.
+    Pattern,
+    Regex(regex_lite::Error),
+    RegexNotAbsolute,
+    RegexNotCanonical,
+    TemplateRepeats,
+    TemplateRest,
+    TemplateSegment,
+}
+
+// === impl PathMatch ===
+
+impl PathMatch {
+    /// The one path.
+    pub fn exact(text: &str) -> Result<Self, InvalidMatch> {
+        literal(text, End::Nothing).map_err(|fault| invalid(text, fault))
+    }
+
+    /// The path and all below it, by whole segments; a slash at its end changes nothing.
+    pub fn prefix(text: &str) -> Result<Self, InvalidMatch> {
+        let mut prefix = literal(text, End::Anything).map_err(|fault| invalid(text, fault))?;
+        if prefix.segments.last() == Some(&Segment::Literal("".into())) {
+            prefix.segments.pop();
+        }
+        Ok(prefix)
+    }
+
+    /// `{name}` or `*` stands for one segment, `**` at the end for any number of them.
+    pub fn template(text: &str) -> Result<Self, InvalidMatch> {
+        template(text).map_err(|fault| invalid(text, fault))
+    }
+
+    /// An expression that the whole canonical path has to match.
+    pub fn regex(text: &str) -> Result<Self, InvalidMatch> {
+        regex(text).map_err(|fault| invalid(text, fault))
+    }
+
+    /// What it can match only where its rule allows it.
+    pub fn oddities(&self) -> PathQuirks {
+        self.oddities
+    }
+
+    pub(super) fn into_regex(self) -> Option<Regex> {
+        match self.end {
+            End::Regex(regex) => Some(regex),
+            End::Anything | End::Nothing => None,
+        }
+    }
+}
+
+fn invalid(text: &str, fault: InvalidPath) -> InvalidMatch {
+    InvalidMatch::Path {
+        found: text.into(),
+        fault,
+    }
+}
+
+/// The segments of a path that begins with a slash; `/` has one, which is empty.
+fn segments(path: &str) -> impl Iterator<Item = &str> {
+    path.strip_prefix('/').unwrap_or(path).split('/')
+}
+
+fn canonical(text: &str) -> Result<CanonicalPath<'_>, InvalidPath> {
+    CanonicalPath::read(text.as_bytes()).map_err(InvalidPath::Ambiguous)
+}
+
+fn literal(text: &str, end: End) -> Result<PathMatch, InvalidPath> {
+    let path = canonical(text)?;
+    // Taken as characters they would make a rule that matches nothing: of a rule that denies,
+    // nobody would notice.
+    if text.contains(['*', '{', '}']) {
+        return Err(InvalidPath::Pattern);
+    }
+    Ok(PathMatch {
+        segments: segments(path.as_str())
+            .map(|s| Segment::Literal(s.into()))
+            .collect(),
+        end,
+        oddities: path.oddities(),
+    })
+}
+
+fn template(text: &str) -> Result<PathMatch, InvalidPath> {
+    let path = canonical(text)?;
+    let mut names = HashSet::new();
+    let mut parsed = Vec::new();
+    let mut end = End::Nothing;
+    for segment in segments(path.as_str()) {
+        // Something follows `**`: where that began would have to be guessed.
+        if matches!(end, End::Anything) {
+            return Err(InvalidPath::TemplateRest);
+        }
+        if segment == "**" {
+            end = End::Anything;
+        } else if segment == "*" {
+            parsed.push(Segment::One);
+        } else if let Some(name) = variable(segment) {
+            if !names.insert(name) {
+                return Err(InvalidPath::TemplateRepeats);
+            }
+            parsed.push(Segment::One);
+        } else if segment.contains(['*', '{', '}']) {
+            return Err(InvalidPath::TemplateSegment);
+        } else {
+            parsed.push(Segment::Literal(segment.into()));
+        }
+    }
+    Ok(PathMatch {
+        segments: parsed,
+        end,
+        oddities: path.oddities(),
+    })
+}
+
+/// The name in `{name}`.
+fn variable(segment: &str) -> Option<&str> {
+    let name = segment.strip_prefix('{')?.strip_suffix('}')?;
+    let legal = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
+    (!name.is_empty() && name.bytes().all(legal)).then_some(name)
+}
+
+fn regex(text: &str) -> Result<PathMatch, InvalidPath> {
+    if !is_canonical(text) {
+        return Err(InvalidPath::RegexNotCanonical);
+    }
+    let build = |pattern: &str| {
+        RegexBuilder::new(pattern)
+            .size_limit(REGEX_BYTES)
+            .build()
+            .map_err(InvalidPath::Regex)
+    };
+    // First alone, or `/a)|(/b` would break out of the anchors.
+    build(text)?;
+    let whole = build(&format!("^(?:{text})$"))?;
+    let prefix = literal_prefix(text);
+    if !prefix.is_empty() && !prefix.starts_with('/') {
+        return Err(InvalidPath::RegexNotAbsolute);
+    }
+    // Whole segments that every match begins with lead to the rule.
+    let leading = prefix.rsplit_once('/').map_or("", |(leading, _)| leading);
+    let segments = match leading {
+        "" => Vec::new(),
+        leading => segments(leading)
+            .map(|s| Segment::Literal(s.into()))
+            .collect(),
+    };
+    Ok(PathMatch {
+        segments,
+        end: End::Regex(Regex(whole)),
+        oddities: PathQuirks::NONE,
+    })
+}
+
+/// Whether an expression spells its escapes as canonical paths do: others match nothing, and
+/// so do characters outside ASCII.
+fn is_canonical(pattern: &str) -> bool {
+    let escapes = pattern.as_bytes().windows(3).all(|window| match window {
+        [b'%', high, low] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
+            let path = [b'/', b'x', b'%', *high, *low];
+            CanonicalPath::read(&path).is_ok_and(|p| p.as_str().as_bytes() == path)
+        }
+        _ => true,
+    });
+    pattern.is_ascii() && escapes
+}
+
+/// Text that every match begins with. Alternatives may hide anywhere, so an expression with a
+/// `|` has none.
+fn literal_prefix(pattern: &str) -> &str {
+    let pattern = pattern.strip_prefix('^').unwrap_or(pattern);
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '_' | '-' | '~' | '%');
+    if pattern.contains('|') {
+        return "";
+    }
+    let Some(end) = pattern.find(|c| !plain(c)) else {
+        return pattern;
+    };
+    let (prefix, rest) = pattern.split_at(end);
+    // What is repeated may be there no times.
+    match rest.starts_with(['?', '*', '+', '{']) {
+        true => prefix.split_at(prefix.len().saturating_sub(1)).0,
+        false => prefix,
+    }
+}
+
+// === impl Regex ===
+
+impl Regex {
+    pub(super) fn is_match(&self, path: &str) -> bool {
+        self.0.is_match(path)
+    }
+}
+
+// === impl InvalidPath ===
+
+impl fmt::Display for InvalidPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            InvalidPath::Ambiguous(fault) => write!(
+                f,
+                "has {fault}; expected a path that a request could have, without query"
+            ),
+            InvalidPath::Pattern => f.write_str(
+                "has `*`, `{` or `}`, which mean nothing here; expected a plain path, or `template`",
+            ),
+            InvalidPath::Regex(error) => write!(f, "is no regular expression: {error}"),
+            InvalidPath::RegexNotAbsolute => {
+                f.write_str("matches no path; expected an expression that begins with `/`")
+            }
+            InvalidPath::RegexNotCanonical => f.write_str(
+                "matches no path as it is spelled; expected unreserved characters as they are \
+                 and all others as escapes with upper-case digits",
+            ),
+            InvalidPath::TemplateRepeats => {
+                f.write_str("has one name twice; expected another name for each segment")
+            }
+            InvalidPath::TemplateRest => {
+                f.write_str("has segments after `**`; expected it at the end")
+            }
+            InvalidPath::TemplateSegment => f.write_str(
+                "mixes text and wildcards in one segment; expected `{name}`, `*`, `**` or plain text",
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

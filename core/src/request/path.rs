@@ -1,0 +1,354 @@
+//! Paths that everybody reads alike.
+//!
+//! A rule protects what it matches only if the upstream takes the path for the same one. So a
+//! path gets one spelling, and whatever proxies and servers are known to read in two ways is
+//! refused: CVE-2019-9901 and CVE-2021-31920 (dot segments, `//`), CVE-2021-29492 (escaped
+//! slashes, backslashes), CVE-2008-2938 (overlong UTF-8), and `..;/` of servlet containers.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::ops::BitOr;
+
+/// Escapes of unreserved characters decoded, the digits of all others in upper case
+/// (RFC 3986 §6.2.2). Nothing else is rewritten, so that what the upstream gets is what was
+/// matched, byte for byte up to that equivalence.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct CanonicalPath<'a> {
+    text: Cow<'a, str>,
+    oddities: PathQuirks,
+}
+
+/// What a path is refused for unless its rule allows it.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct PathQuirks(u8);
+
+/// Why a path has more than one reading.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum PathFault {
+    Backslash,
+    Control,
+    DotSegment,
+    DoubleEscape,
+    Escape,
+    Fragment,
+    NonAscii,
+    NotAbsolute,
+    Overlong,
+    Query,
+}
+
+// === impl CanonicalPath ===
+
+impl<'a> CanonicalPath<'a> {
+    /// Reads a path without query. Borrows it where it is canonical already.
+    pub fn read(raw: &'a [u8]) -> Result<Self, PathFault> {
+        let [b'/', tail @ ..] = raw else {
+            return Err(PathFault::NotAbsolute);
+        };
+        let text = std::str::from_utf8(raw).map_err(|_| PathFault::NonAscii)?;
+        let mut rewrite = Rewrite {
+            text,
+            kept: 0,
+            out: String::new(),
+        };
+        let mut segment = Segment::default();
+        let mut oddities = PathQuirks::NONE;
+        let mut rest = tail;
+        while let [byte, tail @ ..] = rest {
+            let start = raw.len().saturating_sub(rest.len());
+            rest = tail;
+            match byte {
+                b'/' => segment.end(&mut oddities)?,
+                b'.' => segment.dot(),
+                b';' => {
+                    segment.parameters();
+                    oddities = oddities | PathQuirks::SEMICOLON;
+                }
+                b'%' => {
+                    let (value, tail) = escape(byte, rest).ok_or(PathFault::Escape)?;
+                    rest = tail;
+                    match value {
+                        b'.' => segment.dot(),
+                        b'/' => {
+                            segment.end(&mut oddities)?;
+                            oddities = oddities | PathQuirks::ENCODED_SLASH;
+                        }
+                        // Proxies that decode once pass on a bare `;`, which the next server
+                        // takes for the start of parameters.
+                        b';' => {
+                            segment.parameters();
+                            oddities = oddities | PathQuirks::SEMICOLON;
+                        }
+                        b'\\' => return Err(PathFault::Backslash),
+                        b'%' if spells_escape(rest) => return Err(PathFault::DoubleEscape),
+                        0..=0x1f | 0x7f => return Err(PathFault::Control),
+                        lead if is_overlong(lead, rest) => return Err(PathFault::Overlong),
+                        _ => segment.name(),
+                    }
+                    rewrite.escape(start, value);
+                }
+                b'\\' => return Err(PathFault::Backslash),
+                b'?' => return Err(PathFault::Query),
+                b'#' => return Err(PathFault::Fragment),
+                0..=0x20 | 0x7f => return Err(PathFault::Control),
+                // URIs are ASCII (RFC 3986 §2): some servers escape such a byte, some decode
+                // it, as UTF-8 or as Latin-1.
+                0x80.. => return Err(PathFault::NonAscii),
+                _ => segment.name(),
+            }
+        }
+        segment.end_path()?;
+        Ok(CanonicalPath {
+            text: rewrite.finish(),
+            oddities,
+        })
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    pub fn oddities(&self) -> PathQuirks {
+        self.oddities
+    }
+
+    pub fn borrowed(&self) -> CanonicalPath<'_> {
+        CanonicalPath {
+            text: Cow::Borrowed(&self.text),
+            oddities: self.oddities,
+        }
+    }
+}
+
+/// The same path with the digits of its escapes in upper case, where some are not: Envoy's router
+/// compares text, and knows no other spelling of `%C3` than the one of its route. Unreserved
+/// characters stay as they are; with `normalize_path` none is escaped.
+pub fn with_upper_case_escapes(path: &[u8]) -> Option<Vec<u8>> {
+    if !path.contains(&b'%') {
+        return None;
+    }
+    let mut out = Vec::with_capacity(path.len());
+    let mut rest = path;
+    while let [byte, tail @ ..] = rest {
+        let end = match escape(byte, tail) {
+            Some((value, after)) if !is_unreserved(value) => {
+                let spelled = rest.len().saturating_sub(after.len());
+                let spelled = rest.get(..spelled).unwrap_or_default();
+                out.extend(spelled.iter().map(u8::to_ascii_uppercase));
+                after
+            }
+            _ => {
+                out.push(*byte);
+                tail
+            }
+        };
+        rest = end;
+    }
+    (out != path).then_some(out)
+}
+
+fn is_unreserved(value: u8) -> bool {
+    value.is_ascii_alphanumeric() || b"-._~".contains(&value)
+}
+
+/// The value of the escape that `percent` and the bytes after it spell, and what follows it.
+fn escape<'a>(percent: &u8, rest: &'a [u8]) -> Option<(u8, &'a [u8])> {
+    let (b'%', [high, low, rest @ ..]) = (percent, rest) else {
+        return None;
+    };
+    let digit = |b: &u8| {
+        char::from(*b)
+            .to_digit(16)
+            .and_then(|d| u8::try_from(d).ok())
+    };
+    Some((digit(high)? << 4 | digit(low)?, rest))
+}
+
+/// Whether `%25` before these bytes makes an escape for whoever decodes twice, be its digits
+/// escaped in turn: `2e`, `%32e`.
+fn spells_escape(rest: &[u8]) -> bool {
+    after_hex_digit(rest).and_then(after_hex_digit).is_some()
+}
+
+fn after_hex_digit(rest: &[u8]) -> Option<&[u8]> {
+    let (first, tail) = rest.split_first()?;
+    let (value, tail) = escape(first, tail).unwrap_or((*first, tail));
+    value.is_ascii_hexdigit().then_some(tail)
+}
+
+/// Escapes that write an ASCII character in more bytes than one: lax decoders read `%C0%AF`
+/// and `%E0%80%AF` as a slash. C0 and C1 have no other use in UTF-8 (RFC 3629 §3).
+fn is_overlong(lead: u8, rest: &[u8]) -> bool {
+    let next = || {
+        let (first, tail) = rest.split_first()?;
+        escape(first, tail).map(|(value, _)| value)
+    };
+    match lead {
+        0xc0 | 0xc1 => true,
+        0xe0 => matches!(next(), Some(0x80..=0x9f)),
+        0xf0 => matches!(next(), Some(0x80..=0x8f)),
+        _ => false,
+    }
+}
+
+// === impl Rewrite ===
+
+/// The canonical text, which stays the given one for as long as nothing differs.
+struct Rewrite<'a> {
+    text: &'a str,
+    /// Up to here `out` has it.
+    kept: usize,
+    out: String,
+}
+
+impl<'a> Rewrite<'a> {
+    /// Writes the escape that stands at `start` in its canonical form.
+    fn escape(&mut self, start: usize, value: u8) {
+        let end = start.saturating_add(3);
+        let unreserved = is_unreserved(value);
+        let given = self.text.get(start..end).unwrap_or_default();
+        if !unreserved && !given.bytes().any(|b| b.is_ascii_lowercase()) {
+            return;
+        }
+        self.out
+            .push_str(self.text.get(self.kept..start).unwrap_or_default());
+        if unreserved {
+            self.out.push(char::from(value));
+        } else {
+            self.out
+                .extend(given.chars().map(|c| c.to_ascii_uppercase()));
+        }
+        self.kept = end;
+    }
+
+    fn finish(mut self) -> Cow<'a, str> {
+        if self.kept == 0 {
+            return Cow::Borrowed(self.text);
+        }
+        self.out
+            .push_str(self.text.get(self.kept..).unwrap_or_default());
+        Cow::Owned(self.out)
+    }
+}
+
+// === impl Segment ===
+
+/// What stands between two separators, escaped ones among them, up to its parameters: the
+/// name that the most lenient server is left with.
+#[derive(Default)]
+struct Segment {
+    dots: usize,
+    /// Other characters than dots.
+    named: bool,
+    parameters: bool,
+}
+
+impl Segment {
+    fn dot(&mut self) {
+        if !self.parameters {
+            self.dots = self.dots.saturating_add(1);
+        }
+    }
+
+    fn name(&mut self) {
+        self.named |= !self.parameters;
+    }
+
+    fn parameters(&mut self) {
+        self.parameters = true;
+    }
+
+    /// A separator ends it.
+    fn end(&mut self, oddities: &mut PathQuirks) -> Result<(), PathFault> {
+        self.end_path()?;
+        if !self.named && self.dots == 0 {
+            *oddities = *oddities | PathQuirks::DOUBLE_SLASH;
+        }
+        *self = Segment::default();
+        Ok(())
+    }
+
+    /// The end of the path ends it: a trailing slash is no double one.
+    fn end_path(&self) -> Result<(), PathFault> {
+        if !self.named && matches!(self.dots, 1 | 2) {
+            return Err(PathFault::DotSegment);
+        }
+        Ok(())
+    }
+}
+
+// === impl PathQuirks ===
+
+impl PathQuirks {
+    pub const NONE: Self = PathQuirks(0);
+    /// `%2F`
+    pub const ENCODED_SLASH: Self = PathQuirks(1);
+    /// An empty segment before the last, also one between escaped slashes or before parameters.
+    pub const DOUBLE_SLASH: Self = PathQuirks(2);
+    /// `;` or `%3B`
+    pub const SEMICOLON: Self = PathQuirks(4);
+
+    const NAMES: [(Self, &'static str); 3] = [
+        (Self::ENCODED_SLASH, "encoded_slash"),
+        (Self::DOUBLE_SLASH, "double_slash"),
+        (Self::SEMICOLON, "semicolon"),
+    ];
+
+    /// One oddity, by the name that a configuration gives it.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::NAMES
+            .iter()
+            .find_map(|(oddity, n)| (*n == name).then_some(*oddity))
+    }
+
+    pub fn is_empty(self) -> bool {
+        self == Self::NONE
+    }
+
+    pub fn is_within(self, allowed: Self) -> bool {
+        self.0 & !allowed.0 == 0
+    }
+}
+
+impl BitOr for PathQuirks {
+    type Output = Self;
+
+    fn bitor(self, other: Self) -> Self {
+        PathQuirks(self.0 | other.0)
+    }
+}
+
+/// By their names in a configuration.
+impl fmt::Display for PathQuirks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut names = Self::NAMES
+            .iter()
+            .filter(|(oddity, _)| oddity.is_within(*self));
+        if let Some((_, name)) = names.next() {
+            f.write_str(name)?;
+        }
+        names.try_for_each(|(_, name)| write!(f, ", {name}"))
+    }
+}
+
+// === impl PathFault ===
+
+impl fmt::Display for PathFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            PathFault::Backslash => "a backslash",
+            PathFault::Control => "a space or control character",
+            PathFault::DotSegment => "a segment `.` or `..`",
+            PathFault::DoubleEscape => "an escape of an escape (`%25` and two hex digits)",
+            PathFault::Escape => "a `%` without two hex digits",
+            PathFault::Fragment => "a fragment (`#`)",
+            PathFault::NonAscii => "a character outside ASCII that is not percent-encoded",
+            PathFault::NotAbsolute => "no `/` at its start",
+            PathFault::Overlong => "an overlong UTF-8 form",
+            PathFault::Query => "a query (`?`)",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

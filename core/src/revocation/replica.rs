@@ -1,0 +1,209 @@
+//! A worker's copy of a list, and how it gets to be that of every other.
+//!
+//! Following: after [`ListReplica::refresh`], as long as [`ListReplica::wants`] names a slot, the shell
+//! reads it and [`ListReplica::feed`]s what it found. A worker that is in step reads the head, and
+//! after an update the journal's last slots; one that is new or too far behind reads the chunks.
+//! What it held before serves until all is there.
+//!
+//! Publishing: [`ListReplica::publish`] gives the bytes that must replace the very head that was read
+//! (compare-and-swap); where that succeeds, each [`ListReplica::next_write`] is copied into its slot.
+//! Either may be spread over several ticks.
+
+mod follow;
+mod publish;
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::revocation::page::Kind;
+use crate::revocation::poll::Poll;
+use crate::revocation::slot::{Head, SharedKey};
+use crate::revocation::store::{DigestKey, Entry, Retention, Store};
+use crate::time::UnixTime;
+
+#[derive(Debug)]
+pub struct ListReplica {
+    kind: Kind,
+    retention: Retention,
+    held: Option<Held>,
+    /// What stood in the head's slot when it was last read or written.
+    seen: Option<Box<[u8]>>,
+    /// Where the clock was set back: as of when the list held says it is, and what counts instead.
+    set_back: Option<(UnixTime, UnixTime)>,
+    /// The run of the list that was held then.
+    outdated: Option<u64>,
+    task: Task,
+}
+
+/// Bytes for a slot. Empty ones only free what was there.
+#[derive(Debug)]
+pub struct Write {
+    pub slot: SharedKey,
+    pub bytes: Vec<u8>,
+}
+
+/// Why an update is not published.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Unpublished {
+    /// The shared list is not the one that was polled for any more: follow, and poll again.
+    Superseded,
+    /// More entries than one list may have.
+    TooLong,
+}
+
+/// A list as of a place in its journal.
+#[derive(Debug)]
+struct Held {
+    head: Head,
+    store: Store,
+    /// The place in the journal up to which the store has everything.
+    at: u64,
+    /// The entries of the part in which that place lies.
+    tail: Vec<Entry>,
+}
+
+#[derive(Debug)]
+enum Task {
+    Idle,
+    Follow {
+        step: Step,
+        /// How often it may still start from the head.
+        attempts: u8,
+    },
+    /// Waits for the claim to succeed.
+    Claim {
+        publication: Publication,
+        claim: Box<[u8]>,
+    },
+    Write(Publication),
+}
+
+#[derive(Debug)]
+enum Step {
+    Head,
+    /// Reads chunk after chunk into a list that nobody asks yet.
+    Chunks {
+        new: Box<Held>,
+        shard: usize,
+        /// The least place that all chunks so far cover.
+        covers: u64,
+    },
+    /// The journal may have gone on while the chunks were read.
+    HeadAgain {
+        new: Box<Held>,
+        covers: u64,
+    },
+    /// Reads the journal up to the end that this head knows, into a new list or the one held.
+    Journal {
+        target: Head,
+        new: Option<Box<Held>>,
+    },
+}
+
+#[derive(Debug)]
+struct Publication {
+    head: Head,
+    /// A new list. Otherwise what is new on the one held.
+    store: Option<Store>,
+    new: Vec<Entry>,
+    /// Where the journal of the list held goes on.
+    from: u64,
+    slots: VecDeque<SharedKey>,
+    /// What a reset leaves behind.
+    garbage: Vec<SharedKey>,
+}
+
+// === impl ListReplica ===
+
+impl ListReplica {
+    pub fn new(kind: Kind, retention: Retention) -> Self {
+        ListReplica {
+            kind,
+            retention,
+            held: None,
+            seen: None,
+            set_back: None,
+            outdated: None,
+            task: Task::Idle,
+        }
+    }
+
+    /// The list, where this worker has one.
+    pub fn store(&self) -> Option<&Store> {
+        self.held.as_ref().map(|held| &held.store)
+    }
+
+    /// As of when the list is that this worker has.
+    pub fn as_of(&self) -> Option<UnixTime> {
+        let as_of = self.held.as_ref()?.head.as_of;
+        match self.set_back {
+            Some((of, to)) if of == as_of => Some(as_of.min(to)),
+            _ => Some(as_of),
+        }
+    }
+
+    /// The clock was set back by `step`: the list held is as old as it was. What it has forgotten may
+    /// not have ended yet, so the next poll asks for all of it.
+    pub fn set_back(&mut self, step: Duration) {
+        let as_of = self.as_of();
+        let Some((held, as_of)) = self.held.as_ref().zip(as_of) else {
+            return;
+        };
+        self.set_back = Some((held.head.as_of, as_of.minus(step)));
+        self.outdated = Some(held.head.generation);
+    }
+
+    /// A list that is dated in the future was polled before the clock was set back. Its age is not
+    /// known, so it counts from now.
+    fn bound_age(&mut self, now: UnixTime) {
+        if let (Some(held), Some(as_of)) = (&self.held, self.as_of())
+            && as_of > now
+        {
+            self.set_back = Some((held.head.as_of, now));
+        }
+    }
+
+    /// What tells the list that this worker has from every other one.
+    pub fn version(&self) -> Option<u64> {
+        self.held.as_ref().map(|held| held.head.writer)
+    }
+
+    /// A poll for what is new, or for the whole list where this worker is not in step with the
+    /// others. `random` comes from the system's random source.
+    pub fn poll(&self, random: [u8; 16]) -> Poll {
+        let retention = self.shared_retention();
+        let goes_on = |held: &&Held| self.outdated != Some(held.head.generation);
+        match self.in_step().filter(goes_on) {
+            Some(held) => Poll::new(
+                self.kind,
+                held.head.key.clone(),
+                retention,
+                Some(held.head.cursor.clone()),
+            ),
+            None => Poll::new(self.kind, DigestKey::new(random), retention, None),
+        }
+    }
+
+    /// What is held, where it is all that the shared data has.
+    fn in_step(&self) -> Option<&Held> {
+        let head = self.seen_head()?;
+        self.held
+            .as_ref()
+            .filter(|held| held.head.is_of_one_run(&head) && held.at == head.end)
+    }
+
+    fn seen_head(&self) -> Option<Head> {
+        Head::from_bytes(self.seen.as_deref()?, self.kind)
+    }
+
+    /// Providers that share a list may forget at different times: the longest counts for all.
+    fn shared_retention(&self) -> Retention {
+        match self.seen_head() {
+            Some(head) => self.retention.union(&head.retention),
+            None => self.retention,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,280 @@
+//! From a replica into shared data.
+
+use std::collections::VecDeque;
+use std::mem;
+
+use crate::limits::REVOCATION_ENTRIES;
+use crate::revocation::poll::{Change, Update};
+use crate::revocation::replica::{Held, ListReplica, Publication, Task, Unpublished, Write};
+use crate::revocation::slot::{
+    self, Buffer, Chunk, Head, JournalSegment, RING, SLOT_ENTRIES, SharedKey, last_part, part_of,
+    shard_of_part, start_of,
+};
+use crate::revocation::store::{Entry, SHARDS, Store};
+use crate::time::UnixTime;
+
+impl ListReplica {
+    /// Begins to publish what a poll brought; it counts for this worker too when all is written.
+    ///
+    /// What comes back must replace `head`, which is what stands in that slot now, and nothing
+    /// else: where compare-and-swap fails, [`ListReplica::abandon`] and poll again. Then no two
+    /// workers ever write at once, even where one outlived its lease. `writer` is random;
+    /// `as_of` is when the poll's first request was sent.
+    pub fn publish(
+        &mut self,
+        update: Update,
+        head: Option<&[u8]>,
+        writer: u64,
+        as_of: UnixTime,
+        now: UnixTime,
+    ) -> Result<Vec<u8>, Unpublished> {
+        let seen = self.seen_head();
+        let shared = self.shared_retention();
+        let is_idle = matches!(self.task, Task::Idle);
+        if !is_idle || head != self.seen.as_deref() || !update.retention.covers(&shared) {
+            return Err(Unpublished::Superseded);
+        }
+        let publication = match update.change {
+            Change::More(new) => {
+                let in_step = self.in_step().is_some();
+                let held = self.held.as_mut().filter(|held| {
+                    let cursor = update.since.as_ref();
+                    in_step && cursor == Some(&held.head.cursor) && held.head.key == update.key
+                });
+                let held = held.ok_or(Unpublished::Superseded)?;
+                let new = held.news(new, now)?;
+                let head = Head {
+                    writer,
+                    as_of,
+                    cursor: update.cursor,
+                    ..held.head.clone()
+                };
+                held.continuation(head, new)
+            }
+            Change::Reset(store) => {
+                let old = seen
+                    .clone()
+                    .or_else(|| self.held.as_ref().map(|held| held.head.clone()));
+                let head = Head {
+                    kind: self.kind,
+                    generation: writer,
+                    writer,
+                    bank: old.as_ref().map_or(Buffer::A, |old| old.bank.other()),
+                    key: update.key,
+                    retention: update.retention,
+                    end: 0,
+                    chunks: 0,
+                    as_of,
+                    cursor: update.cursor,
+                };
+                beginning(head, store, old.as_ref())
+            }
+        };
+        let claim = match seen {
+            Some(seen) => Head { writer, ..seen }.to_bytes(),
+            None => slot::claim(writer),
+        };
+        self.task = Task::Claim {
+            publication,
+            claim: claim.clone().into(),
+        };
+        Ok(claim)
+    }
+
+    /// Whether `head`, which is what stands in that slot now, is what this replica put there. To
+    /// be asked before each batch of writes: where it is not, another worker has taken over, and
+    /// what is left is to [`ListReplica::abandon`].
+    pub fn holds_claim(&self, head: Option<&[u8]>) -> bool {
+        let own = match &self.task {
+            Task::Claim { claim, .. } => Some(claim),
+            Task::Write(_) => self.seen.as_ref(),
+            Task::Idle | Task::Follow { .. } => None,
+        };
+        own.is_some() && own.map(AsRef::as_ref) == head
+    }
+
+    /// What to write next. To be called only after the claim succeeded; the last one ends it.
+    pub fn next_write(&mut self, now: UnixTime) -> Option<Write> {
+        let mut publication = match mem::replace(&mut self.task, Task::Idle) {
+            Task::Claim { publication, claim } => {
+                self.seen = Some(claim);
+                self.apply(&publication, now);
+                publication
+            }
+            Task::Write(publication) => publication,
+            other => {
+                self.task = other;
+                return None;
+            }
+        };
+        let write = match publication.slots.pop_front() {
+            Some(slot) => {
+                let bytes = self.bytes_of(slot, &publication);
+                if slot == SharedKey::Head {
+                    self.complete(&mut publication, &bytes);
+                    self.bound_age(now);
+                }
+                Write { slot, bytes }
+            }
+            // Nobody reads the old list any more.
+            None => Write {
+                slot: publication.garbage.pop()?,
+                bytes: Vec::new(),
+            },
+        };
+        self.task = Task::Write(publication);
+        Some(write)
+    }
+
+    /// The claim, or a later write, failed: somebody else is at it, or the host refused.
+    pub fn abandon(&mut self) {
+        let task = mem::replace(&mut self.task, Task::Idle);
+        // The list may have got what the others will never see, and has to be read anew. It
+        // serves until then. Once the head is written, the others see it all.
+        if let Task::Write(publication) = task
+            && !publication.slots.is_empty()
+            && let Some(held) = &mut self.held
+        {
+            held.at = u64::MAX;
+        }
+        self.seen = None;
+    }
+
+    fn apply(&mut self, publication: &Publication, now: UnixTime) {
+        let Some(held) = self.held.as_mut().filter(|_| publication.store.is_none()) else {
+            return;
+        };
+        for slot in &publication.slots {
+            if let SharedKey::Chunk { shard, .. } = slot {
+                held.store.sweep(*shard, &publication.head.retention, now);
+            }
+        }
+        for entry in &publication.new {
+            held.store.insert(*entry);
+        }
+    }
+
+    fn bytes_of(&self, slot: SharedKey, publication: &Publication) -> Vec<u8> {
+        let head = &publication.head;
+        match slot {
+            SharedKey::Head => head.to_bytes(),
+            SharedKey::Chunk { shard, .. } => {
+                let entries = publication.store.as_ref().or(self.store());
+                let entries = entries.into_iter().flat_map(|store| store.shard(shard));
+                Chunk::to_bytes(head.generation, shard, head.end, entries)
+            }
+            SharedKey::Journal { index, .. } => {
+                let (start, entries) = self.part(index, publication);
+                JournalSegment::to_bytes(head.generation, start, &entries)
+            }
+        }
+    }
+
+    /// What the ring's slot with this index is to hold.
+    fn part(&self, index: usize, publication: &Publication) -> (u64, Vec<Entry>) {
+        let tail = self.held.as_ref().map_or(&[][..], |held| &held.tail);
+        let base = start_of(part_of(publication.from));
+        let last = last_part(publication.head.end);
+        // Of the parts that have this index, the last one.
+        let part = (0..RING)
+            .filter_map(|back| last.checked_sub(back))
+            .find(|part| shard_of_part(*part) == index)
+            .unwrap_or(last);
+        let start = start_of(part);
+        let skip = usize::try_from(start.saturating_sub(base)).unwrap_or(usize::MAX);
+        let entries = tail.iter().chain(&publication.new).skip(skip);
+        let entries = entries.take(SLOT_ENTRIES as usize).copied().collect();
+        (start, entries)
+    }
+
+    /// The head says so: from now on this is the list.
+    fn complete(&mut self, publication: &mut Publication, head: &[u8]) {
+        let at = publication.head.end;
+        let tail = match part_of(at) {
+            part if start_of(part) == at => Vec::new(),
+            part => self.part(shard_of_part(part), publication).1,
+        };
+        let store = match publication.store.take() {
+            Some(store) => Some(store),
+            None => self.held.take().map(|held| held.store),
+        };
+        self.held = store.map(|store| Held {
+            head: publication.head.clone(),
+            store,
+            at,
+            tail,
+        });
+        self.seen = Some(head.into());
+    }
+}
+
+// === impl Held ===
+
+impl Held {
+    /// Of these entries those that change anything, within the bounds of a list.
+    fn news(&mut self, entries: Vec<Entry>, now: UnixTime) -> Result<Vec<Entry>, Unpublished> {
+        let mut news = entries;
+        news.retain(|entry| self.store.would_change(entry));
+        let names = news
+            .iter()
+            .filter(|entry| !self.store.holds_name_of(entry))
+            .count();
+        let fits = |store: &Store| store.len().saturating_add(names) <= REVOCATION_ENTRIES;
+        if !fits(&self.store) {
+            self.store.sweep_all(&self.head.retention, now);
+        }
+        if !fits(&self.store) {
+            return Err(Unpublished::TooLong);
+        }
+        Ok(news)
+    }
+
+    /// The journal goes on.
+    fn continuation(&self, mut head: Head, new: Vec<Entry>) -> Publication {
+        let bank = head.bank;
+        head.end = self.at.saturating_add(new.len() as u64);
+        let last = last_part(head.end);
+        let mut slots = VecDeque::new();
+        // Of more parts than the ring holds, the last ones; their chunks are all of them.
+        let ring = last.saturating_sub(RING - 1);
+        for part in last_part(self.at).saturating_add(1).max(ring)..=last {
+            let shard = shard_of_part(part);
+            head.add_chunk(shard);
+            slots.push_back(SharedKey::Chunk { bank, shard });
+        }
+        if !new.is_empty() {
+            let parts = part_of(self.at).max(ring)..=last;
+            slots.extend(parts.map(|part| SharedKey::of_part(bank, part)));
+        }
+        slots.push_back(SharedKey::Head);
+        Publication {
+            head,
+            store: None,
+            new,
+            from: self.at,
+            slots,
+            garbage: Vec::new(),
+        }
+    }
+}
+
+/// A list starts anew, beside the old one.
+fn beginning(mut head: Head, store: Store, old: Option<&Head>) -> Publication {
+    let bank = head.bank;
+    let mut slots = VecDeque::new();
+    for shard in 0..SHARDS {
+        if store.shard(shard).next().is_some() {
+            head.add_chunk(shard);
+            slots.push_back(SharedKey::Chunk { bank, shard });
+        }
+    }
+    slots.push_back(SharedKey::Head);
+    Publication {
+        head,
+        store: Some(store),
+        new: Vec::new(),
+        from: 0,
+        slots,
+        garbage: old.map(Head::slots).unwrap_or_default(),
+    }
+}

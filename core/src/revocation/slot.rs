@@ -1,0 +1,359 @@
+//! What stands in shared data: a fixed number of slots for each list, for its keys are never freed.
+//!
+//! A list is shared as a journal of what came onto it, in a ring of slots, and as chunks, each
+//! with all entries of one shard as of some place in the journal. Whenever the journal goes on
+//! to another slot, which may hold the oldest part, one chunk is written anew: so a whole round
+//! rewrites every chunk, no chunk is older than the ring, and chunks and ring are the whole
+//! list at any time. An update costs what it brings, and for each entry of it at most
+//! `REVOCATION_ENTRIES / (SHARDS * SLOT_ENTRIES)`, eight, of a chunk.
+//!
+//! The head says how far the journal goes. It is written last, so what it does not speak of yet
+//! is not there. A list that starts anew goes into the other of two banks, and the head changes
+//! over when all of it is there.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::fetch_lease::{open, seal};
+use crate::limits::REVOCATION_CURSOR_BYTES;
+use crate::revocation::page::Kind;
+use crate::revocation::store::{DigestKey, Entry, Retention, SHARDS};
+use crate::time::UnixTime;
+
+/// A place in shared data.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum SharedKey {
+    Head,
+    /// All entries of one shard.
+    Chunk {
+        bank: Buffer,
+        shard: usize,
+    },
+    Journal {
+        bank: Buffer,
+        index: usize,
+    },
+}
+
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Buffer {
+    A,
+    B,
+}
+
+/// Where the list stands.
+#[derive(Clone, Debug)]
+pub(super) struct Head {
+    pub kind: Kind,
+    /// Which run of the list it is: it starts anew with each reset.
+    pub generation: u64,
+    /// Who wrote last, or is at it: a head that somebody else replaced is never the same.
+    pub writer: u64,
+    pub bank: Buffer,
+    pub key: DigestKey,
+    pub retention: Retention,
+    /// Entries that the journal ever had.
+    pub end: u64,
+    /// The chunks that were written; the others are empty as of the journal's start.
+    pub chunks: u128,
+    /// As of when the list is.
+    pub as_of: UnixTime,
+    pub cursor: Box<str>,
+}
+
+/// All entries of one shard, as of a place in the journal at least.
+pub(super) struct Chunk {
+    pub generation: u64,
+    pub shard: usize,
+    pub covers: u64,
+    pub entries: Vec<Entry>,
+}
+
+/// A part of the journal.
+pub(super) struct JournalSegment {
+    pub generation: u64,
+    /// The place of its first entry.
+    pub start: u64,
+    pub entries: Vec<Entry>,
+}
+
+/// Entries of one journal slot: 32 KiB.
+pub(super) const SLOT_ENTRIES: u64 = 2048;
+
+/// The ring has as many slots as there are chunks, which is what keeps both in step.
+pub(super) const RING: u64 = SHARDS as u64;
+
+// What a slot's bytes are: one kind must not be read as another.
+const CLAIM: u8 = 0;
+const HEAD: u8 = 1;
+const CHUNK: u8 = 2;
+const PART: u8 = 3;
+
+// === impl SharedKey ===
+
+impl SharedKey {
+    /// How many there are for each list.
+    pub const COUNT: usize = 1 + 4 * SHARDS;
+
+    /// Where the part of the journal with this number stands.
+    pub(super) fn of_part(bank: Buffer, part: u64) -> SharedKey {
+        SharedKey::Journal {
+            bank,
+            index: shard_of_part(part),
+        }
+    }
+}
+
+/// What follows a list's own prefix in the key.
+impl fmt::Display for SharedKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SharedKey::Head => f.write_str("head"),
+            SharedKey::Chunk { bank, shard } => write!(f, "chunk/{bank:?}/{shard}"),
+            SharedKey::Journal { bank, index } => write!(f, "journal/{bank:?}/{index}"),
+        }
+    }
+}
+
+// === impl Buffer ===
+
+impl Buffer {
+    pub(super) fn other(self) -> Buffer {
+        match self {
+            Buffer::A => Buffer::B,
+            Buffer::B => Buffer::A,
+        }
+    }
+}
+
+// === places in the journal ===
+
+/// The part in which this place lies.
+pub(super) fn part_of(place: u64) -> u64 {
+    place / SLOT_ENTRIES
+}
+
+pub(super) fn start_of(part: u64) -> u64 {
+    part.saturating_mul(SLOT_ENTRIES)
+}
+
+/// The chunk that is written anew when this part begins, and the ring's slot that it goes into.
+pub(super) fn shard_of_part(part: u64) -> usize {
+    (part % RING) as usize
+}
+
+/// The last part of a journal that ends there; a part begins with its first entry.
+pub(super) fn last_part(end: u64) -> u64 {
+    part_of(end.saturating_sub(1))
+}
+
+/// The first place that the ring still has.
+pub(super) fn oldest(end: u64) -> u64 {
+    start_of(last_part(end).saturating_sub(RING - 1))
+}
+
+// === impl Head ===
+
+impl Head {
+    /// Whether both speak of one journal: under another key, no digest of it would be found.
+    pub fn is_of_one_run(&self, other: &Head) -> bool {
+        self.generation == other.generation && self.key == other.key
+    }
+
+    pub fn has_chunk(&self, shard: usize) -> bool {
+        let bit = u32::try_from(shard)
+            .ok()
+            .and_then(|n| self.chunks.checked_shr(n));
+        bit.is_some_and(|bit| bit & 1 == 1)
+    }
+
+    pub fn add_chunk(&mut self, shard: usize) {
+        let bit = u32::try_from(shard)
+            .ok()
+            .and_then(|n| 1_u128.checked_shl(n));
+        self.chunks |= bit.unwrap_or(0);
+    }
+
+    /// All slots that hold something of the list, but the head.
+    pub fn slots(&self) -> Vec<SharedKey> {
+        let bank = self.bank;
+        let chunks = (0..SHARDS).filter(|shard| self.has_chunk(*shard));
+        let chunks = chunks.map(|shard| SharedKey::Chunk { bank, shard });
+        let parts = self.end.div_ceil(SLOT_ENTRIES).min(RING);
+        let parts = (0..parts).map(|part| SharedKey::of_part(bank, part));
+        chunks.chain(parts).collect()
+    }
+
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let Head {
+            kind,
+            generation,
+            writer,
+            bank,
+            key,
+            retention,
+            end,
+            chunks,
+            as_of,
+            cursor,
+        } = self;
+        let micros = |duration: Duration| u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
+        let kind = match kind {
+            Kind::ApiKeys => 0,
+            Kind::Tokens => 1,
+        };
+        let bank = match bank {
+            Buffer::A => 0,
+            Buffer::B => 1,
+        };
+        let longest = retention.max_lifetime.map_or(u64::MAX, micros);
+        let body = [
+            &[HEAD, kind, bank][..],
+            &generation.to_le_bytes(),
+            &writer.to_le_bytes(),
+            key.as_bytes(),
+            &micros(retention.clock_tolerance).to_le_bytes(),
+            &longest.to_le_bytes(),
+            &end.to_le_bytes(),
+            &chunks.to_le_bytes(),
+            &as_of.as_micros().to_le_bytes(),
+            cursor.as_bytes(),
+        ];
+        seal(&body.concat())
+    }
+
+    /// `None` where it is not this list's, or damaged.
+    pub fn from_bytes(bytes: &[u8], kind: Kind) -> Option<Head> {
+        let mut fields = Fields(open(bytes)?);
+        let expected = match kind {
+            Kind::ApiKeys => 0,
+            Kind::Tokens => 1,
+        };
+        let [HEAD, found, bank] = fields.take()? else {
+            return None;
+        };
+        if found != expected {
+            return None;
+        }
+        let bank = match bank {
+            0 => Buffer::A,
+            1 => Buffer::B,
+            _ => return None,
+        };
+        let generation = fields.number()?;
+        let writer = fields.number()?;
+        let key = DigestKey::new(fields.take()?);
+        let clock_tolerance = Duration::from_micros(fields.number()?);
+        let longest = fields.number()?;
+        Some(Head {
+            kind,
+            generation,
+            writer,
+            bank,
+            key,
+            retention: Retention {
+                clock_tolerance,
+                max_lifetime: (longest != u64::MAX).then(|| Duration::from_micros(longest)),
+            },
+            end: fields.number()?,
+            chunks: u128::from_le_bytes(fields.take()?),
+            as_of: UnixTime::from_micros(i64::from_le_bytes(fields.take()?)),
+            cursor: std::str::from_utf8(fields.0)
+                .ok()
+                .filter(|cursor| cursor.len() <= REVOCATION_CURSOR_BYTES)?
+                .into(),
+        })
+    }
+}
+
+/// What stands in the head's place while the first list is written: no head yet.
+pub(super) fn claim(writer: u64) -> Vec<u8> {
+    seal(&[&[CLAIM][..], &writer.to_le_bytes()].concat())
+}
+
+// === impl Chunk ===
+
+impl Chunk {
+    pub fn to_bytes(
+        generation: u64,
+        shard: usize,
+        covers: u64,
+        entries: impl Iterator<Item = Entry>,
+    ) -> Vec<u8> {
+        let mut body = vec![CHUNK];
+        body.extend(generation.to_le_bytes());
+        body.extend((shard as u64).to_le_bytes());
+        body.extend(covers.to_le_bytes());
+        for entry in entries {
+            body.extend(entry.to_bytes());
+        }
+        seal(&body)
+    }
+
+    pub fn from_bytes(bytes: &[u8]) -> Option<Chunk> {
+        let mut fields = Fields(open(bytes)?);
+        let [CHUNK] = fields.take()? else {
+            return None;
+        };
+        let generation = fields.number()?;
+        let shard = usize::try_from(fields.number()?).ok()?;
+        let covers = fields.number()?;
+        let entries = fields.entries()?;
+        let fits = entries.iter().all(|entry| entry.shard() == shard);
+        fits.then_some(Chunk {
+            generation,
+            shard,
+            covers,
+            entries,
+        })
+    }
+}
+
+// === impl JournalSegment ===
+
+impl JournalSegment {
+    pub fn to_bytes(generation: u64, start: u64, entries: &[Entry]) -> Vec<u8> {
+        let mut body = vec![PART];
+        body.extend(generation.to_le_bytes());
+        body.extend(start.to_le_bytes());
+        for entry in entries {
+            body.extend(entry.to_bytes());
+        }
+        seal(&body)
+    }
+
+    pub fn from_bytes(bytes: &[u8]) -> Option<JournalSegment> {
+        let mut fields = Fields(open(bytes)?);
+        let [PART] = fields.take()? else {
+            return None;
+        };
+        Some(JournalSegment {
+            generation: fields.number()?,
+            start: fields.number()?,
+            entries: fields.entries()?,
+        })
+    }
+}
+
+// === impl Fields ===
+
+/// What is left to read.
+struct Fields<'a>(&'a [u8]);
+
+impl Fields<'_> {
+    fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (field, rest) = self.0.split_first_chunk::<N>()?;
+        self.0 = rest;
+        Some(*field)
+    }
+
+    fn number(&mut self) -> Option<u64> {
+        self.take().map(u64::from_le_bytes)
+    }
+
+    fn entries(&self) -> Option<Vec<Entry>> {
+        let (entries, rest) = self.0.as_chunks::<{ Entry::BYTES }>();
+        let all: Option<Vec<Entry>> = entries.iter().map(Entry::from_bytes).collect();
+        all.filter(|_| rest.is_empty())
+    }
+}

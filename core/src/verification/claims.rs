@@ -1,0 +1,251 @@
+//! What a provider's word about a caller must fulfil, be it a token or the answer of an
+//! introspection endpoint, and what of it is kept.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use crate::json::{Number, Object, Value};
+use crate::limits::LAST_SECOND;
+use crate::policy::provider::{Audiences, Provider};
+use crate::policy::requirement::ClaimPath;
+use crate::policy::{Policy, ProviderId};
+use crate::scope::ScopeSet;
+use crate::time::UnixTime;
+use crate::verification::principal::{CredentialSource, ForwardedIdentity, Principal, Validity};
+use crate::verification::status_list::Reference;
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum InvalidClaims {
+    Audience,
+    /// A confirmation (RFC 7800) by a method that nobody here can check.
+    Confirmation,
+    Expired,
+    Lifetime,
+    Malformed,
+    NoExpiry,
+    /// No `iat`, where an entry of the revocation list may be forgotten before the token ends.
+    NoIssueTime,
+    NotYetValid,
+    /// No reference to a status list where one is required, or one that is not followed.
+    Status,
+    /// A claim that goes into a header would not arrive there as it is.
+    Unforwardable,
+}
+
+/// In what a provider makes its statement.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum ClaimsSource {
+    Token,
+    /// The answer of an introspection endpoint. It may lack `exp` (RFC 7662 §2.2): it is the
+    /// word of the moment, and is believed for as long as the operator lets it be remembered.
+    Answer,
+}
+
+/// Judges the claims of `provider`, whose `iss` has been compared before, at `now`.
+pub fn judge(
+    policy: &Policy,
+    id: ProviderId,
+    provider: &Provider,
+    claims: &Object<'_>,
+    statement: ClaimsSource,
+    now: UnixTime,
+) -> Result<Principal, InvalidClaims> {
+    let audiences = audiences(claims)?;
+    if let Audiences::OneOf(accepted) = &provider.audiences
+        && !audiences.iter().any(|audience| accepted.contains(audience))
+    {
+        return Err(InvalidClaims::Audience);
+    }
+    let validity = Validity {
+        issued_at: numeric_date(claims, "iat")?,
+        not_before: numeric_date(claims, "nbf")?,
+        expires: match statement {
+            ClaimsSource::Token => numeric_date(claims, "exp")?,
+            ClaimsSource::Answer => expiry_of_answer(claims)?,
+        },
+    };
+    check_validity(provider, &validity, statement, now)?;
+    let subject = text(claims, "sub")?;
+    let token_id = text(claims, "jti")?;
+    let status = status(provider, claims, statement)?;
+    let confirmation = confirmation(claims)?;
+    let claim_text = |path: &ClaimPath| lookup(claims, path).and_then(Value::as_str);
+    let clients: Vec<Rc<str>> = provider
+        .client_id_claims
+        .iter()
+        .filter_map(claim_text)
+        .map(Rc::from)
+        .collect();
+    let principal = Principal {
+        issuer: CredentialSource::Provider(id),
+        subject,
+        client_id: clients.first().cloned(),
+        clients,
+        tenant: claim_text(&provider.tenant_claim).map(Rc::from),
+        key_id: None,
+        scopes: scopes(claims, &provider.scope_claims),
+        audiences,
+        claims: policy
+            .claims
+            .iter()
+            .map(|path| lookup(claims, path).map(|value| value.clone().into_owned()))
+            .collect(),
+        validity,
+        token_id,
+        status,
+        confirmation,
+        outgoing: ForwardedIdentity::default(),
+    };
+    principal
+        .prepared(policy)
+        .map_err(|_| InvalidClaims::Unforwardable)
+}
+
+/// Whether a provider's statement names scopes at all.
+pub fn names_scopes(provider: &Provider, claims: &Object<'_>) -> bool {
+    let mut paths = provider.scope_claims.iter();
+    paths.any(|path| lookup(claims, path).is_some())
+}
+
+/// What can change while a verdict is cached: judged again on each request.
+pub fn check_validity(
+    provider: &Provider,
+    validity: &Validity,
+    statement: ClaimsSource,
+    now: UnixTime,
+) -> Result<(), InvalidClaims> {
+    let tolerance = provider.clock_tolerance;
+    match validity.expires {
+        Some(expires) if now >= expires.plus(tolerance) => return Err(InvalidClaims::Expired),
+        None if provider.require_exp && statement == ClaimsSource::Token => {
+            return Err(InvalidClaims::NoExpiry);
+        }
+        _ => {}
+    }
+    if let Some(not_before) = validity.not_before
+        && now < not_before.minus(tolerance)
+    {
+        return Err(InvalidClaims::NotYetValid);
+    }
+    match provider.max_lifetime {
+        Some(longest) => check_lifetime(validity, longest, now),
+        None => Ok(()),
+    }
+}
+
+/// Neither `exp - iat` nor `exp - now` may exceed the longest lifetime; what never expires
+/// exceeds any.
+fn check_lifetime(
+    validity: &Validity,
+    longest: Duration,
+    now: UnixTime,
+) -> Result<(), InvalidClaims> {
+    let expires = validity.expires.ok_or(InvalidClaims::Lifetime)?;
+    let starts = validity.issued_at.map_or(now, |issued| issued.min(now));
+    if expires > starts.plus(longest) {
+        return Err(InvalidClaims::Lifetime);
+    }
+    Ok(())
+}
+
+/// RFC 7519 §4.1.3: a string or an array of strings, compared exactly.
+fn audiences(claims: &Object<'_>) -> Result<Vec<Box<str>>, InvalidClaims> {
+    match claims.get("aud") {
+        None => Ok(Vec::new()),
+        Some(Value::String(audience)) => Ok(vec![audience.as_ref().into()]),
+        Some(Value::Array(items)) => items
+            .iter()
+            .map(|item| item.as_str().map(Box::from).ok_or(InvalidClaims::Malformed))
+            .collect(),
+        Some(_) => Err(InvalidClaims::Malformed),
+    }
+}
+
+fn numeric_date(claims: &Object<'_>, name: &str) -> Result<Option<UnixTime>, InvalidClaims> {
+    let date = |number: &Number<'_>| UnixTime::from_numeric_date(number);
+    match claims.get(name) {
+        None => Ok(None),
+        Some(value) => value
+            .as_number()
+            .and_then(date)
+            .map(Some)
+            .ok_or(InvalidClaims::Malformed),
+    }
+}
+
+/// Endpoints that count in milliseconds mean a time that is far off, and only cap how long their
+/// answer is remembered: beyond the last year that can be written, the last year is meant.
+fn expiry_of_answer(claims: &Object<'_>) -> Result<Option<UnixTime>, InvalidClaims> {
+    let seconds = claims.get("exp").and_then(Value::as_number);
+    if seconds.is_some_and(|seconds| seconds.to_f64() > LAST_SECOND as f64) {
+        return Ok(Some(UnixTime::from_secs(LAST_SECOND)));
+    }
+    numeric_date(claims, "exp")
+}
+
+fn text(claims: &Object<'_>, name: &str) -> Result<Option<Rc<str>>, InvalidClaims> {
+    match claims.get(name) {
+        None => Ok(None),
+        Some(Value::String(s)) => Ok(Some(s.as_ref().into())),
+        Some(_) => Err(InvalidClaims::Malformed),
+    }
+}
+
+/// Where the status of a token stands. An answer may do without: it tells the status itself.
+fn status(
+    provider: &Provider,
+    claims: &Object<'_>,
+    statement: ClaimsSource,
+) -> Result<Option<Reference>, InvalidClaims> {
+    let Some(lists) = &provider.status_lists else {
+        return Ok(None);
+    };
+    match Reference::of(claims, lists) {
+        Ok(None) if lists.required && statement == ClaimsSource::Token => {
+            Err(InvalidClaims::Status)
+        }
+        Ok(reference) => Ok(reference),
+        Err(_) => Err(InvalidClaims::Status),
+    }
+}
+
+/// RFC 8705 §3.1: the SHA-256 of the client's certificate. Any other confirmation method, DPoP's
+/// `jkt` (RFC 9449) among them, binds the token to a proof that we do not check.
+fn confirmation(claims: &Object<'_>) -> Result<Option<[u8; 32]>, InvalidClaims> {
+    let Some(confirmation) = claims.get("cnf") else {
+        return Ok(None);
+    };
+    let methods = confirmation
+        .as_object()
+        .filter(|methods| methods.len() == 1)
+        .ok_or(InvalidClaims::Confirmation)?;
+    methods
+        .get("x5t#S256")
+        .and_then(Value::as_str)
+        .and_then(|encoded| URL_SAFE_NO_PAD.decode(encoded).ok())
+        .and_then(|digest| digest.try_into().ok())
+        .map(Some)
+        .ok_or(InvalidClaims::Confirmation)
+}
+
+/// The union of all scope claims: space-separated strings (RFC 8693 §4.2) or arrays of strings.
+fn scopes(claims: &Object<'_>, paths: &[ClaimPath]) -> ScopeSet {
+    let values = || paths.iter().filter_map(|path| lookup(claims, path));
+    let strings = values().filter_map(Value::as_str);
+    let elements = values()
+        .filter_map(Value::as_array)
+        .flatten()
+        .filter_map(Value::as_str)
+        // An element is one scope: splitting it would grant what the issuer did not.
+        .filter(|element| !element.contains(' '));
+    ScopeSet::union(strings.chain(elements))
+}
+
+fn lookup<'v, 'a>(claims: &'v Object<'a>, path: &ClaimPath) -> Option<&'v Value<'a>> {
+    let mut members = path.members();
+    let first = claims.get(members.next()?)?;
+    members.try_fold(first, |value, member| value.as_object()?.get(member))
+}

@@ -1,0 +1,267 @@
+//! Tokens that their issuer is asked about (RFC 7662).
+//!
+//! What is remembered of an answer is facts. Rules, scopes and validity are judged anew on each
+//! request, by the code that judges tokens.
+
+use std::rc::Rc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use crate::cache::{Cache, Uses};
+use crate::json::{self, Object, Value};
+use crate::limits;
+use crate::policy::callout::{Introspection, form_encode};
+use crate::policy::provider::Provider;
+use crate::policy::{Policy, ProviderId};
+use crate::secret::Fingerprint;
+use crate::time::UnixTime;
+use crate::verification::Refusal;
+use crate::verification::callout::{Call, Introspected, Standing};
+use crate::verification::claims::{self, ClaimsSource, InvalidClaims};
+use crate::verification::principal::{Principal, Validity};
+
+/// What an endpoint said about an active token.
+#[derive(Debug)]
+pub struct Answer {
+    pub principal: Rc<Principal>,
+    /// The answer as base64url JSON, where the policy forwards it.
+    pub payload: Option<Rc<str>>,
+    /// Whether it names scopes at all: a JWT keeps its own where it does not.
+    pub has_scopes: bool,
+    pub at: UnixTime,
+}
+
+/// The answers that a worker remembers.
+///
+/// Bad tokens are free: were they remembered in one place with the good ones, whoever sends
+/// random ones could push every good one out.
+#[derive(Debug)]
+pub struct Answers {
+    active: Cache<Rc<Answer>>,
+    refused: Cache<Refusal>,
+    /// Tokens that were active a short while ago, whatever is remembered of them.
+    lately_active: Cache<()>,
+    uses: Uses,
+}
+
+/// Why an answer makes nobody known.
+#[derive(Debug)]
+enum NoAnswer {
+    Refused(Refusal),
+    Unavailable,
+}
+
+/// RFC 7662 §2.1. The token is form-encoded: it must not be able to add a parameter.
+pub fn call(introspection: &Introspection, token: &[u8], standing: Standing) -> Call {
+    let mut body = b"token=".to_vec();
+    form_encode(token, &mut body);
+    body.extend_from_slice(b"&token_type_hint=access_token");
+    Call {
+        endpoint: introspection.endpoint.clone(),
+        standing,
+        method: "POST",
+        headers: vec![
+            (
+                "content-type",
+                (*b"application/x-www-form-urlencoded").into(),
+            ),
+            ("accept", (*b"application/json").into()),
+        ],
+        body,
+    }
+}
+
+/// Reads an answer that came with a 200 (RFC 7662 §2.2).
+fn read(
+    policy: &Policy,
+    id: ProviderId,
+    provider: &Provider,
+    body: &[u8],
+    now: UnixTime,
+) -> Result<Answer, NoAnswer> {
+    let answer = json::parse_object(body).map_err(|_| NoAnswer::Unavailable)?;
+    match answer.get("active").and_then(Value::as_bool) {
+        Some(true) => {}
+        Some(false) => return Err(Refusal::Inactive.into()),
+        None => return Err(NoAnswer::Unavailable),
+    }
+    if let Some(issuer) = answer.get("iss")
+        && issuer.as_str() != Some(&provider.issuer)
+    {
+        return Err(Refusal::CredentialSource.into());
+    }
+    check_use(&answer)?;
+    let principal = claims::judge(policy, id, provider, &answer, ClaimsSource::Answer, now)
+        .map_err(Refusal::Claims)?;
+    let payload = || URL_SAFE_NO_PAD.encode(body.trim_ascii()).into();
+    Ok(Answer {
+        principal: Rc::new(principal),
+        payload: policy.forward.payload_header.is_some().then(payload),
+        has_scopes: claims::names_scopes(provider, &answer),
+        at: now,
+    })
+}
+
+/// An endpoint also knows tokens that are not for resources. RFC 7662 has no word for which kind
+/// one is; servers say it in one of these members, in one of these words.
+fn check_use(answer: &Object<'_>) -> Result<(), Refusal> {
+    for name in ["token_type", "token_use", "typ"] {
+        let Some(value) = answer.get(name) else {
+            continue;
+        };
+        let said = value
+            .as_str()
+            .ok_or(Refusal::Claims(InvalidClaims::Malformed))?
+            .to_ascii_lowercase();
+        // `refresh_token`, `Refresh`, `urn:ietf:params:oauth:token-type:refresh_token` (RFC 8693
+        // §3), `application/id+jwt`.
+        let last = said.rsplit([':', '/']).next().unwrap_or_default();
+        let word = last.split(['_', '-', '+', ' ']).next().unwrap_or_default();
+        // `offline` is a kind of refresh token. A DPoP token is no bearer's (RFC 9449 §7.2).
+        if ["refresh", "rt", "offline", "id", "dpop"].contains(&word) {
+            return Err(Refusal::Type);
+        }
+    }
+    Ok(())
+}
+
+// === impl Answer ===
+
+impl Answer {
+    /// Who presented a JWT, once its endpoint has confirmed it: the token's own facts, which are
+    /// signed, less what the answer takes away. An answer adds nothing to a token.
+    pub fn narrow(&self, policy: &Policy, token: &Rc<Principal>) -> Result<Rc<Principal>, Refusal> {
+        let answered = &self.principal;
+        let contradicts = |a: &Option<Rc<str>>, b: &Option<Rc<str>>| matches!((a, b), (Some(a), Some(b)) if a != b);
+        if contradicts(&token.subject, &answered.subject)
+            || contradicts(&token.token_id, &answered.token_id)
+        {
+            return Err(Refusal::Contradiction);
+        }
+        let confirmation = match (token.confirmation, answered.confirmation) {
+            (Some(a), Some(b)) if a != b => return Err(Refusal::Contradiction),
+            (a, b) => a.or(b),
+        };
+        if !self.has_scopes && confirmation == token.confirmation {
+            return Ok(Rc::clone(token));
+        }
+        let mut principal = Principal::clone(token);
+        principal.confirmation = confirmation;
+        if self.has_scopes {
+            principal.scopes = token.scopes.intersection(&answered.scopes);
+            principal.narrow_scope_claims(policy);
+        }
+        principal
+            .prepared(policy)
+            .map(Rc::new)
+            .map_err(|_| Refusal::Claims(InvalidClaims::Unforwardable))
+    }
+
+    /// Memory that it takes, about.
+    fn bytes(&self) -> usize {
+        let payload = self.payload.as_ref().map_or(0, |payload| payload.len());
+        self.principal.bytes().saturating_add(payload)
+    }
+
+    pub fn validity(&self) -> &Validity {
+        &self.principal.validity
+    }
+}
+
+// === impl Answers ===
+
+impl Answers {
+    pub fn new(capacity: usize) -> Self {
+        Answers {
+            active: Cache::new(capacity),
+            refused: Cache::new(capacity),
+            lately_active: Cache::new(limits::LATELY_ACTIVE_TOKENS),
+            uses: Uses::default(),
+        }
+    }
+
+    /// What is known of a token without asking.
+    pub fn known(&mut self, token: Fingerprint, now: UnixTime) -> Option<Introspected> {
+        let active = self.active.get(token, now).map(Rc::clone);
+        let known = match active {
+            Some(answer) => Some(Introspected::Active(answer)),
+            None => {
+                let refused = self.refused.get(token, now);
+                refused.map(|refusal| Introspected::Refused(*refusal))
+            }
+        };
+        let count = match known {
+            Some(_) => &mut self.uses.hits,
+            None => &mut self.uses.misses,
+        };
+        *count = count.saturating_add(1);
+        known
+    }
+
+    /// Whether a token was active a short while ago.
+    pub fn was_active(&mut self, token: Fingerprint, now: UnixTime) -> bool {
+        self.lately_active.get(token, now).is_some()
+    }
+
+    /// Forgets all answers. Which tokens were active stays: it lets nobody in.
+    pub fn forget(&mut self) {
+        self.active.clear();
+        self.refused.clear();
+    }
+
+    pub fn take_uses(&mut self) -> Uses {
+        std::mem::take(&mut self.uses)
+    }
+
+    /// Takes an answer, and remembers what may be remembered of it.
+    pub fn learn(
+        &mut self,
+        policy: &Policy,
+        id: ProviderId,
+        token: Fingerprint,
+        body: &[u8],
+        now: UnixTime,
+    ) -> Introspected {
+        let provider = policy.providers.get(id.0);
+        let Some((provider, introspection)) =
+            provider.and_then(|p| Some((p, p.introspection.as_ref()?)))
+        else {
+            return Introspected::Unavailable;
+        };
+        match read(policy, id, provider, body, now) {
+            Ok(answer) => {
+                let answer = Rc::new(answer);
+                let forgotten = now.plus(introspection.cache_ttl);
+                let expires = answer.validity().expires.unwrap_or(UnixTime::FAR_FUTURE);
+                let (known, bytes) = (Rc::clone(&answer), answer.bytes());
+                self.refused.forget(token);
+                self.active
+                    .insert(token, known, bytes, expires.min(forgotten), now);
+                self.lately_active
+                    .insert(token, (), 0, now.plus(limits::LATELY), now);
+                Introspected::Active(answer)
+            }
+            Err(NoAnswer::Refused(refusal)) => {
+                // What was said before is said no more, whatever a clock that is set back makes of it.
+                self.active.forget(token);
+                self.lately_active.forget(token);
+                // What comes into force in a moment must not be refused for longer.
+                if refusal != Refusal::Claims(InvalidClaims::NotYetValid) {
+                    let expires = now.plus(introspection.negative_cache_ttl);
+                    self.refused.insert(token, refusal, 0, expires, now);
+                }
+                Introspected::Refused(refusal)
+            }
+            Err(NoAnswer::Unavailable) => Introspected::Unavailable,
+        }
+    }
+}
+
+// === impl NoAnswer ===
+
+impl From<Refusal> for NoAnswer {
+    fn from(refusal: Refusal) -> Self {
+        NoAnswer::Refused(refusal)
+    }
+}

@@ -1,0 +1,146 @@
+//! Verification by the host: BoringSSL behind Envoy's foreign function `verify_signature`.
+//!
+//! The host knows neither JOSE nor our limits: any key size and SHA-1 would do for it, and
+//! bytes after a key as well. So it is only asked about keys that we have parsed and written
+//! out ourselves, and about signatures of the one shape that JOSE allows.
+
+use super::{HostFunction, known_answers};
+use crate::keys::material::{Material, RsaKey};
+use crate::keys::{Algorithm, AlgorithmSet, der};
+
+pub(super) struct Host {
+    foreign: HostFunction,
+    algorithms: AlgorithmSet,
+}
+
+/// The whole answer `result: true`. A refusal is an error text without `result`, and anything
+/// that we do not know is no yes.
+const TRUE: &[u8] = &[0x08, 0x01];
+
+/// What `verify_signature` is for. It knows neither PSS nor Ed25519, and secrets are not sent.
+const OFFERED: AlgorithmSet = AlgorithmSet::of(&[
+    Algorithm::Rs256,
+    Algorithm::Rs384,
+    Algorithm::Rs512,
+    Algorithm::Es256,
+    Algorithm::Es384,
+    Algorithm::Es512,
+]);
+
+/// Fields of the argument, each with the wire type for bytes.
+const HASH_FUNCTION: u8 = 0x0a;
+const PUBLIC_KEY: u8 = 0x12;
+const SIGNATURE: u8 = 0x1a;
+const TEXT: u8 = 0x22;
+
+// === impl Host ===
+
+impl Host {
+    /// Trusted with those algorithms whose known answers it gives.
+    pub(super) fn choose(foreign: HostFunction) -> Self {
+        let untested = Self::untested(foreign);
+        let algorithms = known_answers::passed(|algorithm, key, message, signature| {
+            untested.verify(algorithm, key.material(), message, signature)
+        });
+        Host {
+            algorithms,
+            ..untested
+        }
+    }
+
+    pub(super) fn untested(foreign: HostFunction) -> Self {
+        Host {
+            foreign,
+            algorithms: OFFERED,
+        }
+    }
+
+    pub(super) fn algorithms(&self) -> AlgorithmSet {
+        self.algorithms
+    }
+
+    /// Nothing where the host has no say: the algorithm is not one of its, or the call failed.
+    pub(super) fn verify(
+        &self,
+        algorithm: Algorithm,
+        material: &Material,
+        message: &[u8],
+        signature: &[u8],
+    ) -> Option<bool> {
+        if !self.algorithms.contains(algorithm) {
+            return None;
+        }
+        let (hash, signature) = match (algorithm, material) {
+            (Algorithm::Rs256, Material::Rsa(key)) => ("sha256", rsa(key, signature)),
+            (Algorithm::Rs384, Material::Rsa(key)) => ("sha384", rsa(key, signature)),
+            (Algorithm::Rs512, Material::Rsa(key)) => ("sha512", rsa(key, signature)),
+            (Algorithm::Es256, Material::P256(_)) => (
+                "sha256",
+                p256::ecdsa::Signature::from_slice(signature)
+                    .is_ok()
+                    .then(|| ecdsa_der(signature)),
+            ),
+            (Algorithm::Es384, Material::P384(_)) => (
+                "sha384",
+                p384::ecdsa::Signature::from_slice(signature)
+                    .is_ok()
+                    .then(|| ecdsa_der(signature)),
+            ),
+            (Algorithm::Es512, Material::P521(_)) => (
+                "sha512",
+                p521::ecdsa::Signature::from_slice(signature)
+                    .is_ok()
+                    .then(|| ecdsa_der(signature)),
+            ),
+            _ => return None,
+        };
+        let Some(signature) = signature else {
+            return Some(false);
+        };
+        let argument = argument(hash, material.spki()?, &signature, message);
+        let answer = (self.foreign)(&argument)?;
+        Some(answer == TRUE)
+    }
+}
+
+fn rsa(key: &RsaKey, signature: &[u8]) -> Option<Vec<u8>> {
+    key.is_representative(signature).then(|| signature.to_vec())
+}
+
+/// r‖s, of which the range was checked, as an Ecdsa-Sig-Value.
+fn ecdsa_der(signature: &[u8]) -> Vec<u8> {
+    let (r, s) = signature.split_at(signature.len() / 2);
+    der::two_integers(r, s)
+}
+
+fn argument(hash: &str, spki: &[u8], signature: &[u8], message: &[u8]) -> Vec<u8> {
+    let fields = [
+        (HASH_FUNCTION, hash.as_bytes()),
+        (PUBLIC_KEY, spki),
+        (SIGNATURE, signature),
+        (TEXT, message),
+    ];
+    let length = fields.iter().fold(0_usize, |sum, (_, bytes)| {
+        sum.saturating_add(bytes.len()).saturating_add(6)
+    });
+    let mut out = Vec::with_capacity(length);
+    for (tag, bytes) in fields {
+        out.push(tag);
+        push_varint(&mut out, bytes.len());
+        out.extend_from_slice(bytes);
+    }
+    out
+}
+
+/// Base 128, the least significant group first.
+fn push_varint(out: &mut Vec<u8>, mut value: usize) {
+    loop {
+        let group = (value & 0x7f) as u8;
+        value >>= 7;
+        if value == 0 {
+            out.push(group);
+            return;
+        }
+        out.push(group | 0x80);
+    }
+}

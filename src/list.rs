@@ -1,0 +1,91 @@
+//! A revocation list between its service, the data that all workers share, and this worker's
+//! copy of it.
+
+use crate::host;
+use crate::shared::Shared;
+use portcullis_core::revocation::{ListReplica, Poll, SharedKey, Unpublished, Update};
+use portcullis_core::time::UnixTime;
+
+/// Bytes that one callback reads or writes, about: some ten milliseconds of a worker's time, 16
+/// slots of a million entries. What is shorter takes one callback, however many slots it is in.
+const BYTES_AT_ONCE: usize = 2 * 1024 * 1024;
+
+/// How publishing goes on.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Publishing {
+    Done,
+    Lost,
+    Underway,
+}
+
+/// Reads what others published: whether the copy is all there is.
+pub fn follow(replica: &mut ListReplica, shared: &Shared, now: UnixTime) -> bool {
+    replica.refresh();
+    let mut bytes = 0_usize;
+    while bytes < BYTES_AT_ONCE {
+        let Some(slot) = replica.wants() else {
+            return true;
+        };
+        let (found, _) = shared.slot(slot);
+        bytes = bytes.saturating_add(found.as_ref().map_or(0, Vec::len));
+        replica.feed(found.as_deref(), now);
+    }
+    replica.wants().is_none()
+}
+
+/// A poll for what is new, where there are random numbers to make a key of.
+pub fn poll(replica: &ListReplica) -> Option<Poll> {
+    let mut random = [0; 16];
+    getrandom::fill(&mut random).ok()?;
+    Some(replica.poll(random))
+}
+
+/// Begins to publish.
+pub fn publish(
+    replica: &mut ListReplica,
+    shared: &Shared,
+    update: Update,
+    as_of: UnixTime,
+    now: UnixTime,
+) -> Result<(), Unpublished> {
+    let (head, cas) = shared.slot(SharedKey::Head);
+    let writer = getrandom::u64().map_err(|_| Unpublished::Superseded)?;
+    let claim = replica.publish(update, head.as_deref(), writer, as_of, now)?;
+    // Without a number the host replaces whatever is there by now: the source made the key when
+    // it was configured, so there is one.
+    if cas.is_some() && shared.write(SharedKey::Head, &claim, cas).is_ok() {
+        return Ok(());
+    }
+    replica.abandon();
+    Err(Unpublished::Superseded)
+}
+
+/// Goes on with what was begun.
+pub fn go_on(replica: &mut ListReplica, shared: &Shared, now: UnixTime) -> Publishing {
+    // Who took longer than its lease may have been replaced, and two must never write at once.
+    let (head, _) = shared.slot(SharedKey::Head);
+    if !replica.holds_claim(head.as_deref()) {
+        replica.abandon();
+        return Publishing::Lost;
+    }
+    let mut bytes = 0_usize;
+    while bytes < BYTES_AT_ONCE {
+        let Some(write) = replica.next_write(now) else {
+            return Publishing::Done;
+        };
+        bytes = bytes.saturating_add(write.bytes.len());
+        if shared.write(write.slot, &write.bytes, None).is_err() {
+            replica.abandon();
+            return Publishing::Lost;
+        }
+    }
+    Publishing::Underway
+}
+
+/// Compare-and-swap on a key that is missing would let every worker succeed.
+pub fn create(shared: &Shared) {
+    if shared.slot(SharedKey::Head).1.is_none() {
+        // Should the host refuse, nobody can publish, and the log says so at each poll.
+        let _: Result<(), host::Failed> = shared.write(SharedKey::Head, b"", None);
+    }
+}

@@ -1,0 +1,380 @@
+//! A document at its source: fetched by one worker of the process, held by all.
+
+use std::time::Duration;
+
+use crate::call;
+use crate::deadline::Deadline;
+use crate::host::{self, Failed, LogLevel};
+use crate::list::{self, Publishing};
+use crate::shared::Shared;
+use portcullis_core::fetch_lease::{FetchLease, Plan};
+use portcullis_core::policy::Policy;
+use portcullis_core::revocation::{Poll, Progress, Unpublished};
+use portcullis_core::time::UnixTime;
+use portcullis_core::verification::State;
+use portcullis_core::verification::callout::CallFault;
+use portcullis_core::verification::principal::CredentialSource;
+use portcullis_core::verification::source::{self, SourceId};
+
+pub struct Source {
+    source: source::Source,
+    shared: Shared,
+    /// Which document this worker holds.
+    held: Option<u64>,
+    /// What this worker is at, for all.
+    task: Task,
+    /// Whether there is more of a list to read than one look takes.
+    following: bool,
+    /// Whether the last start of a call failed: said once, not at every tick.
+    unreachable: bool,
+}
+
+enum Task {
+    None,
+    Fetch(Attempt),
+    /// A list that was fetched is on its way into shared data.
+    Publish(FetchLease),
+}
+
+struct Attempt {
+    lease: FetchLease,
+    token: u32,
+    began: UnixTime,
+    deadline: Deadline,
+    /// Of a list, which comes in pages.
+    poll: Option<Poll>,
+}
+
+/// What a source can do for a request now.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Availability {
+    /// The state has something newer than it had.
+    Fresh,
+    /// Somebody is fetching.
+    InFlight,
+    /// Not to be asked again before.
+    NotBefore(UnixTime),
+}
+
+/// Why a fetch brought nothing.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum FetchFault {
+    Call(CallFault),
+    Unusable,
+}
+
+impl Source {
+    pub fn new(source: source::Source) -> Self {
+        let shared = Shared::new(source.id.name(), &source.endpoint);
+        shared.create();
+        if let SourceId::Revocation(_) = source.id {
+            list::create(&shared);
+        }
+        Source {
+            source,
+            shared,
+            held: None,
+            task: Task::None,
+            following: false,
+            unreachable: false,
+        }
+    }
+
+    pub fn id(&self) -> SourceId {
+        self.source.id
+    }
+
+    /// How long a request waits at the most.
+    pub fn timeout(&self) -> Duration {
+        self.source.endpoint.timeout
+    }
+
+    /// Whether there is more to do than to wait.
+    pub fn is_busy(&self) -> bool {
+        self.following || matches!(self.task, Task::Publish(_))
+    }
+
+    /// Looks at what other workers brought, and starts a fetch where one is due, or where there
+    /// is a demand for one and it is allowed.
+    pub fn tend(
+        &mut self,
+        policy: &Policy,
+        state: &mut State,
+        demand: bool,
+        now: UnixTime,
+    ) -> Availability {
+        if let Task::Publish(lease) = self.task {
+            return self.go_on(state, lease, now);
+        }
+        if let Some(found) = self.look(policy, state, now) {
+            return found;
+        }
+        match self.shared.claim(&self.source.schedule, demand, now) {
+            (Plan::InFlight, _) => Availability::InFlight,
+            // What ended the attempt of another worker may have come between the two looks.
+            (Plan::NotBefore(time), _) => match self.look(policy, state, now) {
+                Some(found) => found,
+                None if self.is_being_written() => Availability::InFlight,
+                None => Availability::NotBefore(time),
+            },
+            (Plan::Fetch(claimed), before) => self.start(state, claimed, before, now),
+        }
+    }
+
+    /// Looks at what other workers brought.
+    fn look(&mut self, policy: &Policy, state: &mut State, now: UnixTime) -> Option<Availability> {
+        let SourceId::Revocation(issuer) = self.source.id else {
+            let is_new = self.adopt_newer(policy, state, now);
+            return is_new.then_some(Availability::Fresh);
+        };
+        let before = self.held;
+        let replica = state.list_mut(issuer)?;
+        let is_complete = list::follow(replica, &self.shared, now);
+        self.held = replica.version();
+        self.following = !is_complete;
+        match (self.held != before, is_complete) {
+            (true, _) => Some(Availability::Fresh),
+            (false, false) => Some(Availability::InFlight),
+            (false, true) => None,
+        }
+    }
+
+    /// The document that another worker published since, if it holds up.
+    fn adopt_newer(&mut self, policy: &Policy, state: &mut State, now: UnixTime) -> bool {
+        let Some(published) = self.shared.lease().document() else {
+            return false;
+        };
+        if self.held == Some(published) {
+            return false;
+        }
+        let Some((text, at)) = self.shared.document(published) else {
+            return false;
+        };
+        let Ok((document, _)) = self.source.id.read(policy, &text) else {
+            return false;
+        };
+        self.held = Some(published);
+        state.adopt(self.source.id, document, at.min(now));
+        true
+    }
+
+    /// Whether the lease names a document that is not there yet: its worker is about to write it.
+    fn is_being_written(&self) -> bool {
+        if let SourceId::Revocation(_) = self.source.id {
+            return false;
+        }
+        let published = self.shared.lease().document();
+        published.is_some_and(|id| self.held != Some(id) && self.shared.document(id).is_none())
+    }
+
+    fn start(
+        &mut self,
+        state: &mut State,
+        claimed: FetchLease,
+        before: FetchLease,
+        now: UnixTime,
+    ) -> Availability {
+        let poll = match self.source.id {
+            SourceId::Revocation(issuer) => state.list_mut(issuer).and_then(|r| list::poll(r)),
+            SourceId::Keys(_) | SourceId::ApiKeys => None,
+        };
+        let Err(Failed(status)) = self.send(claimed, poll, now) else {
+            self.unreachable = false;
+            return Availability::InFlight;
+        };
+        self.shared.settle(&claimed, claimed.withdrawn(&before));
+        if !std::mem::replace(&mut self.unreachable, true) {
+            let cluster = &self.source.endpoint.cluster;
+            self.warn(&format!(
+                "cluster {cluster} cannot be called: status {status}"
+            ));
+        }
+        match self.held {
+            // Envoy may learn of the cluster and its hosts after the first requests came, so
+            // these wait while each tick tries again.
+            None => Availability::InFlight,
+            Some(_) => Availability::NotBefore(now),
+        }
+    }
+
+    fn send(
+        &mut self,
+        lease: FetchLease,
+        poll: Option<Poll>,
+        began: UnixTime,
+    ) -> Result<(), Failed> {
+        let since = poll.as_ref().and_then(Poll::since);
+        let token = call::send(&self.source.call(since.as_deref()))?;
+        self.task = Task::Fetch(Attempt {
+            lease,
+            token,
+            began,
+            deadline: Deadline::after(self.timeout()),
+            poll,
+        });
+        Ok(())
+    }
+
+    pub fn awaits(&self, token: u32) -> bool {
+        matches!(&self.task, Task::Fetch(attempt) if attempt.token == token)
+    }
+
+    /// Takes the answer to this worker's call, and tells the others.
+    pub fn receive(
+        &mut self,
+        policy: &Policy,
+        state: &mut State,
+        has_headers: bool,
+        now: UnixTime,
+    ) -> Result<Availability, FetchFault> {
+        let Task::Fetch(attempt) = std::mem::replace(&mut self.task, Task::None) else {
+            return Ok(Availability::InFlight);
+        };
+        let Attempt {
+            lease,
+            began,
+            deadline,
+            poll,
+            ..
+        } = attempt;
+        let answer = call::receive(has_headers, self.source.id.bytes());
+        let taken = match answer {
+            Ok(text) => match (self.source.id, poll) {
+                (SourceId::Revocation(issuer), Some(poll)) => {
+                    let lease = lease.extended(&self.source.schedule, now);
+                    self.take_page(state, issuer, poll, &text, lease, began, now)
+                }
+                _ => self.take_document(policy, state, &text, lease, now),
+            },
+            // An answer whose time is up in the middle of its body just ends.
+            Err(CallFault::BrokenOff) if deadline.has_passed(host::instant()) => {
+                Err(FetchFault::Call(CallFault::Timeout))
+            }
+            Err(fault) => Err(FetchFault::Call(fault)),
+        };
+        if let Err(fault) = &taken {
+            if let FetchFault::Call(fault) = fault {
+                self.warn(&format!("the fetch failed: {fault:?}"));
+            }
+            let jitter = getrandom::u32().unwrap_or_default();
+            let failed = lease.failed(&self.source.schedule, now, jitter);
+            self.shared.settle(&lease, failed);
+        }
+        taken
+    }
+
+    fn take_document(
+        &mut self,
+        policy: &Policy,
+        state: &mut State,
+        text: &[u8],
+        lease: FetchLease,
+        now: UnixTime,
+    ) -> Result<Availability, FetchFault> {
+        let (document, warnings) = self.source.id.read(policy, text).map_err(|unusable| {
+            self.warn(&format!("the fetch failed: {}", unusable.0));
+            FetchFault::Unusable
+        })?;
+        for warning in warnings {
+            self.warn(&warning);
+        }
+        // First the lease: of two attempts only one can end well there, and its document counts.
+        let Some(id) = self.succeed(lease, now) else {
+            self.warn("the fetch took too long, and another worker fetches");
+            return Ok(Availability::InFlight);
+        };
+        self.shared.publish(id, text, now);
+        self.held = Some(id);
+        state.adopt(self.source.id, document, now);
+        Ok(Availability::Fresh)
+    }
+
+    /// Nothing of a list counts before its last page is there.
+    #[allow(clippy::too_many_arguments)]
+    fn take_page(
+        &mut self,
+        state: &mut State,
+        issuer: CredentialSource,
+        poll: Poll,
+        text: &[u8],
+        lease: FetchLease,
+        began: UnixTime,
+        now: UnixTime,
+    ) -> Result<Availability, FetchFault> {
+        let progress = poll.take(text, now).map_err(|invalid| {
+            self.warn(&format!("the poll failed: {invalid}"));
+            FetchFault::Unusable
+        })?;
+        match progress {
+            Progress::More(poll) => {
+                if !self.shared.settle(&lease, lease) {
+                    self.warn("the poll took too long, and another worker polls");
+                    return Err(FetchFault::Unusable);
+                }
+                self.send(lease, Some(poll), began)
+                    .map_err(|_| FetchFault::Call(CallFault::NotSent))?;
+                Ok(Availability::InFlight)
+            }
+            Progress::Complete(update) => {
+                let replica = state.list_mut(issuer).ok_or(FetchFault::Unusable)?;
+                list::publish(replica, &self.shared, update, began, now).map_err(|why| {
+                    self.warn(match why {
+                        Unpublished::Superseded => "the poll was overtaken",
+                        Unpublished::TooLong => "the poll failed: the list has too many entries",
+                    });
+                    FetchFault::Unusable
+                })?;
+                Ok(self.go_on(state, lease, now))
+            }
+        }
+    }
+
+    fn go_on(&mut self, state: &mut State, lease: FetchLease, now: UnixTime) -> Availability {
+        let SourceId::Revocation(issuer) = self.source.id else {
+            return Availability::InFlight;
+        };
+        let Some(replica) = state.list_mut(issuer) else {
+            return Availability::InFlight;
+        };
+        match list::go_on(replica, &self.shared, now) {
+            Publishing::Underway => {
+                // Should another worker have taken over, its claim is what stops this one.
+                let lease = lease.extended(&self.source.schedule, now);
+                self.shared.settle(&lease, lease);
+                self.task = Task::Publish(lease);
+                Availability::InFlight
+            }
+            Publishing::Done => {
+                self.task = Task::None;
+                self.held = replica.version();
+                // Should another attempt stand in the lease by now, it goes on with this list.
+                let _ = self.succeed(lease, now);
+                Availability::Fresh
+            }
+            Publishing::Lost => {
+                self.task = Task::None;
+                self.warn("the list is not shared: another worker took over, or Envoy refused");
+                let jitter = getrandom::u32().unwrap_or_default();
+                let failed = lease.failed(&self.source.schedule, now, jitter);
+                self.shared.settle(&lease, failed);
+                Availability::InFlight
+            }
+        }
+    }
+
+    /// Ends this worker's attempt well: the name of the document that it brought, where no other
+    /// attempt was begun in the meantime.
+    fn succeed(&self, lease: FetchLease, now: UnixTime) -> Option<u64> {
+        // Without random numbers, the time is as good a name as long as nobody sets the clock.
+        let time = now.as_micros().cast_unsigned();
+        let document = getrandom::u64().unwrap_or(time).max(1);
+        let jitter = getrandom::u32().unwrap_or_default();
+        let succeeded = lease.succeeded(&self.source.schedule, document, now, jitter);
+        self.shared.settle(&lease, succeeded).then_some(document)
+    }
+
+    fn warn(&self, what: &str) {
+        let text = format!("portcullis: {}: {what}", self.source.path);
+        host::log(LogLevel::Warn, &text);
+    }
+}
