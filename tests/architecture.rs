@@ -1,12 +1,5 @@
 //! The import law: a file uses what stands above it in `core/src/lib.rs`, and its own children.
 
-#![allow(
-    clippy::arithmetic_side_effects,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used
-)]
-
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 

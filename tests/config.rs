@@ -1,14 +1,6 @@
 //! Configurations that compile, and those that fail with exactly the messages written at
 //! their top: `#! ` begins a fault, `#? ` a warning, in the order in which they are reported.
 
-#![allow(
-    clippy::arithmetic_side_effects,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used
-)]
-
 mod config {
     mod meaning;
     mod messages;

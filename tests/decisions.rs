@@ -1,14 +1,6 @@
 //! The whole core on tables: a configuration as text and a request as headers go in, an answer
 //! and the headers for the upstream come out. No host, no clock, no network.
 
-#![allow(
-    clippy::arithmetic_side_effects,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used
-)]
-
 mod decisions {
     mod harness;
 

@@ -6,14 +6,7 @@
 //! `DIFFERENTIAL_CASES` is how many cases are drawn of each kind, `DIFFERENTIAL_SEED` what from: a failure prints both.
 //! `ENVOY_BIN` and `PORTCULLIS_WASM` as in the other tests on a real Envoy.
 
-#![allow(
-    clippy::arithmetic_side_effects,
-    clippy::disallowed_methods,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used
-)]
+#![allow(clippy::disallowed_methods)]
 
 #[path = "envoy"]
 mod envoy {

@@ -1,14 +1,6 @@
 //! The fuzz targets on their corpora, and on what a few cheap changes make of each seed: what a
 //! fuzzer once found stays found, with every `cargo test` and on any toolchain.
 
-#![allow(
-    clippy::arithmetic_side_effects,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used
-)]
-
 #[path = "../fuzz/targets.rs"]
 mod targets;
 

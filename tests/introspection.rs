@@ -1,13 +1,5 @@
 //! What an answer about a token leads to (RFC 7662), from the request to the decision.
 
-#![allow(
-    clippy::arithmetic_side_effects,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used
-)]
-
 use std::path::PathBuf;
 use std::rc::Rc;
 

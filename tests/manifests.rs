@@ -1,14 +1,6 @@
 //! The shipped manifests: their configurations compile, and the documents themselves fit the
 //! CustomResourceDefinitions of their kinds, where those are at hand.
 
-#![allow(
-    clippy::arithmetic_side_effects,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used
-)]
-
 mod manifests {
     pub mod crd;
 }

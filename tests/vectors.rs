@@ -3,14 +3,6 @@
 //! The lists are plain data, apart from who judges them: here it is what runs without a host. The
 //! tests on a real Envoy hold the same lists against the host's verifier.
 
-#![allow(
-    clippy::arithmetic_side_effects,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used
-)]
-
 #[path = "vectors/lists.rs"]
 mod lists;
 

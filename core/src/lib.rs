@@ -10,6 +10,14 @@
 //! ```
 
 #![forbid(unsafe_code)]
+// One bad byte from a client must not trap the worker's VM: nothing here may panic on input.
+#![deny(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used
+)]
 
 // A blank line between them keeps the order, which the import law reads.
 

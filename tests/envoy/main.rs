@@ -7,14 +7,7 @@
 //! `PORTCULLIS_TEST_STOP_ITERATION=1` has every gateway run with `allow_on_headers_stop_iteration` (Envoy 1.35 and later);
 //! `make test-envoys` runs the cases on several Envoys, with it and without.
 
-#![allow(
-    clippy::arithmetic_side_effects,
-    clippy::disallowed_methods,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used
-)]
+#![allow(clippy::disallowed_methods)]
 
 mod algorithms;
 mod api_keys;

@@ -4,14 +4,7 @@
 //!
 //! `SOAK_SEED` repeats a run's numbers; how the threads meet is another matter.
 
-#![allow(
-    clippy::arithmetic_side_effects,
-    clippy::disallowed_methods,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used
-)]
+#![allow(clippy::disallowed_methods)]
 
 mod actors;
 mod authority;
