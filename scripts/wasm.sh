@@ -75,7 +75,7 @@ debian_cargo() {
     # shellcheck disable=SC2086 # a list
     env -u RUSTUP_TOOLCHAIN \
         RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 \
-        CARGO_TARGET_WASM32_WASIP1_LINKER=wasm-ld-19 \
+        PORTCULLIS_WASM_LD=wasm-ld-19 \
         CARGO_ENCODED_RUSTFLAGS="$(flags /usr/bin/rustc -Lnative=/usr/lib/wasm32-wasi)" \
         /usr/bin/cargo "$command" --release --target $target -Zbuild-std=std,panic_abort $package --lib "$@"
 }

@@ -1,38 +1,53 @@
 //! Calls to services, on their way out and back.
 
-use crate::host::{self, Failed};
-use portcullis_core::verification::callout::{Call, CallFault};
+use std::time::Duration;
 
-/// Sends a request; its answer will come with the token that this returns.
-pub fn send(call: &Call) -> Result<u32, Failed> {
+use portcullis_core::verification::callout::{Call, CallFault};
+use proxy_wasm::hostcalls;
+use proxy_wasm::types::{BufferType, MapType, Status};
+
+/// Envoy takes zero for "no timeout at all".
+const SHORTEST_TIMEOUT: Duration = Duration::from_millis(1);
+
+/// What the ABI can say.
+const LONGEST_TIMEOUT: Duration = Duration::from_millis(u32::MAX as u64);
+
+/// Sends a request; its answer comes to the root with the token that this returns. The root must be
+/// active: see [`crate::host_abi::activate_root`].
+pub fn send(call: &Call) -> Result<u32, Status> {
+    let text = |bytes| std::str::from_utf8(bytes).map_err(|_| Status::BadArgument);
     let endpoint = &call.endpoint;
-    let mut headers: Vec<(&[u8], &[u8])> = vec![
-        (b":method", call.method.as_bytes()),
-        (b":scheme", endpoint.scheme.as_bytes()),
-        (b":authority", endpoint.authority.as_bytes()),
-        (b":path", endpoint.path.as_bytes()),
+    let mut headers: Vec<(&str, &str)> = vec![
+        (":method", call.method),
+        (":scheme", &endpoint.scheme),
+        (":authority", &endpoint.authority),
+        (":path", &endpoint.path),
         // What never reached the service is safe to send again, and costs it nothing.
-        (b"x-envoy-retry-on", b"connect-failure,refused-stream"),
-        (b"x-envoy-max-retries", b"2"),
+        ("x-envoy-retry-on", "connect-failure,refused-stream"),
+        ("x-envoy-max-retries", "2"),
     ];
-    let authorization = endpoint.authorization.iter();
-    headers.extend(authorization.map(|value| (&b"authorization"[..], value.expose())));
-    let own = call.headers.iter();
-    headers.extend(own.map(|(name, value)| (name.as_bytes(), value.as_ref())));
-    host::http_call(&endpoint.cluster, &headers, &call.body, endpoint.timeout)
+    if let Some(authorization) = &endpoint.authorization {
+        headers.push(("authorization", text(authorization.expose())?));
+    }
+    for (name, value) in &call.headers {
+        headers.push((name, text(value)?));
+    }
+    let timeout = endpoint.timeout.clamp(SHORTEST_TIMEOUT, LONGEST_TIMEOUT);
+    let (cluster, body) = (&endpoint.cluster, Some(call.body.as_slice()));
+    hostcalls::dispatch_http_call(cluster, headers, body, Vec::new(), timeout)
 }
 
-/// The body of a good answer, of `limit` bytes at the most. `has_headers`: without, the answer
-/// broke off, and reading it would be an error.
+/// The body of a good answer, of `limit` bytes at most. `has_headers`: without, the answer broke
+/// off, and the SDK panics where it is read.
 pub fn receive(has_headers: bool, limit: usize) -> Result<Vec<u8>, CallFault> {
     if !has_headers {
         return Err(CallFault::BrokenOff);
     }
-    let headers = host::call_response_headers().map_err(|_| CallFault::BrokenOff)?;
-    let pairs = headers.pairs();
-    let status = pairs
+    let headers = hostcalls::get_map_bytes(MapType::HttpCallResponseHeaders)
+        .map_err(|_| CallFault::BrokenOff)?;
+    let status = headers
         .iter()
-        .find(|(name, _)| *name == b":status")
+        .find(|(name, _)| name == ":status")
         .and_then(|(_, value)| std::str::from_utf8(value).ok()?.parse().ok())
         .unwrap_or(0);
     match status {
@@ -42,8 +57,10 @@ pub fn receive(has_headers: bool, limit: usize) -> Result<Vec<u8>, CallFault> {
         other => return Err(CallFault::Status(other)),
     }
     // One byte more than is allowed, so that a body at the limit and one beyond it differ.
-    let body =
-        host::call_response_body(limit.saturating_add(1)).map_err(|_| CallFault::BrokenOff)?;
+    let most = limit.saturating_add(1);
+    let body = hostcalls::get_buffer(BufferType::HttpCallResponseBody, 0, most)
+        .map_err(|_| CallFault::BrokenOff)?
+        .unwrap_or_default();
     if body.len() > limit {
         return Err(CallFault::TooLarge);
     }

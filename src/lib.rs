@@ -1,6 +1,9 @@
 #![cfg(target_arch = "wasm32")]
-//! The thin part around the core: Envoy's callbacks in, host calls out, and no `if` about who
-//! may pass.
+//! The filter: Envoy's callbacks become steps of `portcullis_core`, and its steps become host calls.
+//!
+//! Nothing here decides about a request. Each plugin configuration in a VM is a [`root::Root`]
+//! with a [`worker::Worker`], and each HTTP stream a [`stream::Stream`] that shares that worker.
+//! A [`fetcher::Fetcher`] keeps one document (a key set, a list) up to date.
 
 // One bad byte from a client must not trap the worker's VM: nothing here may panic on input.
 #![deny(
@@ -11,16 +14,20 @@
     clippy::unwrap_used
 )]
 
-mod abi;
 mod call;
-mod deadline;
-mod flights;
-mod host;
-mod list;
+mod clock;
+mod fetcher;
+mod host_abi;
+mod list_share;
+mod log;
 mod root;
-mod shared;
-mod source;
+mod shared_data;
+mod stream;
 mod telemetry;
 #[cfg(feature = "test-hooks")]
 mod test_hooks;
 mod worker;
+
+proxy_wasm::main! {{
+    proxy_wasm::set_root_context(|root| Box::new(root::Root::new(root)));
+}}

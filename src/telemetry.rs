@@ -1,49 +1,59 @@
-//! Counters and log lines.
+//! Counters and audit lines.
+//!
+//! A host call for each count would cost every request more than counting does, so counts are added
+//! up here and handed over on the tick, and when the configuration's life ends.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 
-use crate::host::{self, LogLevel};
+use portcullis_core::audit_rate::{Admission, AuditRate};
 use portcullis_core::cache::Uses;
 use portcullis_core::decision::Code;
 use portcullis_core::effects::{AuditRecord, Counter};
 use portcullis_core::time::UnixTime;
-use portcullis_core::verification::callout::Service;
+use portcullis_core::verification::State;
+use portcullis_core::verification::callout::{CallFault, Service};
+use proxy_wasm::hostcalls;
+use proxy_wasm::types::{LogLevel, MetricType};
 
-/// Denials that one worker logs in a second, each of some kilobytes at the most: an attacker must
-/// not fill the disk.
-const LINES_PER_SECOND: u32 = 100;
+use crate::log;
 
 /// How a callout ended, for the counters.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum CalloutOutcome {
+    /// The service answered.
     Ok,
+    /// It did not, or not to any use.
     Failed,
+    /// It took too long.
     Timeout,
     /// A request waited for a call that another one had started.
     Joined,
 }
 
+/// All counters of a configuration, and the bound on its audit lines.
 pub struct Telemetry {
     allowed: Metric,
     denied: Vec<Metric>,
     shadow_denied: Vec<Metric>,
-    token_hit: Metric,
-    token_miss: Metric,
-    answer_hit: Metric,
-    answer_miss: Metric,
+    token_hits: Metric,
+    token_misses: Metric,
+    answer_hits: Metric,
+    answer_misses: Metric,
     /// By service, then by outcome.
     callouts: [[Metric; 4]; Service::ALL.len()],
-    suppressed_total: Metric,
-    second: Cell<i64>,
-    lines: Cell<u32>,
-    suppressed: Cell<u64>,
+    suppressed: Metric,
+    audit_rate: RefCell<AuditRate>,
 }
 
 /// A counter that was defined once, when the configuration was loaded.
-#[derive(Clone, Copy)]
-struct Metric(Option<u32>);
+struct Metric {
+    id: Option<u32>,
+    /// Counted, and not handed over yet.
+    pending: Cell<u32>,
+}
 
 impl Telemetry {
+    /// Defines all counters, so that they are there before anything is counted.
     pub fn new() -> Self {
         let by_code = |kind: &str| {
             Code::ALL
@@ -63,102 +73,124 @@ impl Telemetry {
             allowed: Metric::define("portcullis.allowed"),
             denied: by_code("denied"),
             shadow_denied: by_code("shadow_denied"),
-            token_hit: Metric::define("portcullis.cache.token.hit"),
-            token_miss: Metric::define("portcullis.cache.token.miss"),
-            answer_hit: Metric::define("portcullis.cache.introspection.hit"),
-            answer_miss: Metric::define("portcullis.cache.introspection.miss"),
+            token_hits: Metric::define("portcullis.cache.token.hit"),
+            token_misses: Metric::define("portcullis.cache.token.miss"),
+            answer_hits: Metric::define("portcullis.cache.introspection.hit"),
+            answer_misses: Metric::define("portcullis.cache.introspection.miss"),
             callouts: Service::ALL.map(by_outcome),
-            suppressed_total: Metric::define("portcullis.audit.suppressed"),
-            second: Cell::new(0),
-            lines: Cell::new(0),
-            suppressed: Cell::new(0),
+            suppressed: Metric::define("portcullis.audit.suppressed"),
+            audit_rate: RefCell::default(),
         }
     }
 
+    /// Counts a decision.
     pub fn count(&self, counter: Counter) {
-        match counter {
-            Counter::Allowed => self.allowed.increment(),
-            Counter::Denied(code) => increment(&self.denied, code),
-            Counter::ShadowDenied(code) => increment(&self.shadow_denied, code),
+        let metric = match counter {
+            Counter::Allowed => Some(&self.allowed),
+            Counter::Denied(code) => self.denied.get(code as usize),
+            Counter::ShadowDenied(code) => self.shadow_denied.get(code as usize),
+        };
+        if let Some(metric) = metric {
+            metric.add(1);
         }
     }
 
-    pub fn count_tokens(&self, uses: Uses) {
-        self.token_hit.add(uses.hits);
-        self.token_miss.add(uses.misses);
-    }
-
-    pub fn count_answers(&self, uses: Uses) {
-        self.answer_hit.add(uses.hits);
-        self.answer_miss.add(uses.misses);
-    }
-
+    /// Counts how a callout ended.
     pub fn count_callout(&self, service: Service, outcome: CalloutOutcome) {
         let metrics = self.callouts.get(service as usize);
         if let Some(metric) = metrics.and_then(|metrics| metrics.get(outcome as usize)) {
-            metric.increment();
+            metric.add(1);
         }
+    }
+
+    /// Counts how often tokens and answers were remembered since the last time.
+    pub fn count_uses(&self, state: &mut State) {
+        let Uses { hits, misses } = state.take_token_uses();
+        self.token_hits.add(hits);
+        self.token_misses.add(misses);
+        let Uses { hits, misses } = state.take_answer_uses();
+        self.answer_hits.add(hits);
+        self.answer_misses.add(misses);
+    }
+
+    /// Gives the host what was counted.
+    pub fn hand_over(&self) {
+        let one = [
+            &self.allowed,
+            &self.token_hits,
+            &self.token_misses,
+            &self.answer_hits,
+            &self.answer_misses,
+            &self.suppressed,
+        ];
+        let by_code = self.denied.iter().chain(&self.shadow_denied);
+        let metrics = one.into_iter().chain(by_code);
+        metrics
+            .chain(self.callouts.iter().flatten())
+            .for_each(Metric::hand_over);
     }
 
     /// Logs a decision; a denial only where this second has room left. Suppressed lines are not
     /// formatted.
     pub fn audit(&self, record: &AuditRecord<'_>, now: UnixTime) {
         let level = match record.is_denial() {
-            true if !self.takes_line(now) => return,
+            true if !self.admit_line(now) => return,
             true => LogLevel::Warn,
             false => LogLevel::Info,
         };
-        let address = host::property(b"source\0address").ok();
-        host::log(level, &record.line(address.as_deref()));
+        let address = hostcalls::get_property(vec!["source", "address"]).ok();
+        log::line(level, &record.line(address.flatten().as_deref()));
     }
 
-    fn takes_line(&self, now: UnixTime) -> bool {
+    fn admit_line(&self, now: UnixTime) -> bool {
         self.report_suppressed(now);
-        let lines = self.lines.get().saturating_add(1);
-        if lines > LINES_PER_SECOND {
-            self.suppressed.set(self.suppressed.get().saturating_add(1));
-            self.suppressed_total.increment();
-            return false;
+        match self.audit_rate.borrow_mut().admit() {
+            Admission::Line => true,
+            Admission::Suppressed => {
+                self.suppressed.add(1);
+                false
+            }
         }
-        self.lines.set(lines);
-        true
     }
 
-    /// With a new second comes new room, and a word on what the last one had none for.
+    /// Reports what an earlier second suppressed.
     pub fn report_suppressed(&self, now: UnixTime) {
-        if self.second.replace(now.as_secs()) == now.as_secs() {
-            return;
+        if let Some(n) = self.audit_rate.borrow_mut().take_suppressed(now) {
+            let text = format!("{{\"time\":\"{now}\",\"suppressed_audit_lines\":{n}}}");
+            log::line(LogLevel::Warn, &text);
         }
-        self.lines.set(0);
-        match self.suppressed.take() {
-            0 => {}
-            n => host::log(
-                LogLevel::Warn,
-                &format!("{{\"time\":\"{now}\",\"suppressed_audit_lines\":{n}}}"),
-            ),
-        }
-    }
-}
-
-fn increment(metrics: &[Metric], code: Code) {
-    if let Some(metric) = metrics.get(code as usize) {
-        metric.increment();
     }
 }
 
 impl Metric {
     fn define(name: &str) -> Self {
-        Metric(host::define_counter(name).ok())
+        Metric {
+            id: hostcalls::define_metric(MetricType::Counter, name).ok(),
+            pending: Cell::new(0),
+        }
     }
 
-    fn increment(self) {
-        self.add(1);
+    fn add(&self, n: u32) {
+        self.pending.set(self.pending.get().saturating_add(n));
     }
 
-    fn add(self, n: u32) {
-        if let (Some(id), 1..) = (self.0, n) {
-            // A lost count is no reason to fail a request.
-            let _ = host::increment(id, i64::from(n));
+    fn hand_over(&self) {
+        if let (Some(id), pending @ 1..) = (self.id, self.pending.take()) {
+            // A lost count is no reason to fail anything.
+            let _ = hostcalls::increment_metric(id, pending.into());
+        }
+    }
+}
+
+impl CalloutOutcome {
+    /// Of a call that brought nothing.
+    pub fn of(fault: CallFault) -> Self {
+        match fault {
+            CallFault::Timeout => CalloutOutcome::Timeout,
+            CallFault::BrokenOff
+            | CallFault::NotSent
+            | CallFault::Status(_)
+            | CallFault::TooLarge => CalloutOutcome::Failed,
         }
     }
 }

@@ -6,11 +6,12 @@ use std::cell::{Cell, OnceCell};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use crate::host;
-use crate::root::{self, Action};
+use crate::host_abi;
+use crate::root;
 use portcullis_core::keys::{Algorithm, Candidates, KeySet, Origin};
 use portcullis_core::request::Request;
 use portcullis_core::verification::signature::Verifier;
+use proxy_wasm::types::Action;
 
 thread_local! {
     static VERIFIER: OnceCell<Verifier> = const { OnceCell::new() };
@@ -25,24 +26,24 @@ pub fn intercept(request: &Request<'_>) -> Option<Action> {
         b"trap" => std::process::abort(),
         b"signature" => match is_signature(request) {
             Some(is_good) => {
-                let verified_by: &[u8] = match HOST_ANSWERED.take() {
-                    true => b"host",
-                    false => b"rust",
+                let verified_by = match HOST_ANSWERED.take() {
+                    true => "host",
+                    false => "rust",
                 };
                 let status = if is_good { 200 } else { 403 };
-                answer(status, &[(b"x-test-hook-verified-by", verified_by)]);
+                answer(status, &[("x-test-hook-verified-by", verified_by)]);
             }
             None => answer(400, &[]),
         },
-        b"vm" => answer(200, &[(b"x-test-hook-vm", vm().as_bytes())]),
+        b"vm" => answer(200, &[("x-test-hook-vm", &vm())]),
         _ => return None,
     }
     Some(Action::Pause)
 }
 
-fn answer(status: u16, headers: &[(&[u8], &[u8])]) {
+fn answer(status: u16, headers: &[(&str, &str)]) {
     // The test sees what it gets.
-    let _ = host::send_local_response(status, "portcullis_test_hook", headers, &[], None);
+    let _ = host_abi::send_local_response(status, "portcullis_test_hook", headers, &[], None);
 }
 
 /// Whether the signature that the headers describe holds, by what requests are verified with;

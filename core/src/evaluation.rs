@@ -5,13 +5,14 @@ use std::rc::Rc;
 use crate::authorization::{self, Permit};
 use crate::credential;
 use crate::decision::{Decision, Denial, Verdict};
-use crate::policy::Policy;
 use crate::policy::requirement::Access;
+use crate::policy::{Mode, Policy};
 use crate::request::{Request, RequestTarget};
 use crate::time::UnixTime;
 use crate::verification::callout::{Callout, Replies, Reply};
 use crate::verification::{self, State, Unverified};
 
+#[derive(Debug)]
 pub enum Step {
     /// Ask, and bring the reply to [`Waiting::resume`].
     Await(Waiting, Callout),
@@ -34,6 +35,12 @@ pub fn begin(policy: &Rc<Policy>, state: &mut State, request: &Request<'_>, now:
 // === impl Waiting ===
 
 impl Waiting {
+    /// Whether the request may be held up. In shadow mode no request waits: it is judged without
+    /// the reply.
+    pub fn may_wait(&self) -> bool {
+        self.policy.mode == Mode::Enforce
+    }
+
     pub fn policy(&self) -> &Rc<Policy> {
         &self.policy
     }

@@ -27,6 +27,8 @@ pub mod json;
 
 pub mod time;
 
+pub mod deadline;
+
 pub mod secret;
 
 pub mod cache;
@@ -56,3 +58,9 @@ pub mod decision;
 pub mod evaluation;
 
 pub mod effects;
+
+pub mod audit_rate;
+
+pub mod in_flight;
+
+pub mod waiting;

@@ -8,6 +8,9 @@ pub const JSON_DEPTH: usize = 128;
 /// choice, and Envoy lets 60 KiB of them in.
 pub const AUDIT_FIELD_BYTES: usize = 1024;
 
+/// Denials that one worker logs in a second, each of some kilobytes at most.
+pub const AUDIT_LINES_PER_SECOND: u32 = 100;
+
 /// Bytes of a path that a regular expression is tried on: its cost grows with both, and 4 KiB take
 /// a millisecond of the dearest expression that is accepted.
 pub const REGEX_PATH_BYTES: usize = 4 * 1024;

@@ -139,6 +139,15 @@ pub struct Replies {
     pub status_list: Option<Listed>,
 }
 
+// === impl Fetch ===
+
+impl Fetch {
+    /// For those who wait for a document that does not come.
+    pub const FAILED: Fetch = Fetch::Failed {
+        retry_after: Duration::ZERO,
+    };
+}
+
 // === impl Question ===
 
 impl Question {

@@ -1,8 +1,7 @@
 //! A revocation list between its service, the data that all workers share, and this worker's
 //! copy of it.
 
-use crate::host;
-use crate::shared::Shared;
+use crate::shared_data::SharedDocument;
 use portcullis_core::revocation::{ListReplica, Poll, SharedKey, Unpublished, Update};
 use portcullis_core::time::UnixTime;
 
@@ -19,14 +18,14 @@ pub enum Publishing {
 }
 
 /// Reads what others published: whether the copy is all there is.
-pub fn follow(replica: &mut ListReplica, shared: &Shared, now: UnixTime) -> bool {
+pub fn follow(replica: &mut ListReplica, shared: &SharedDocument, now: UnixTime) -> bool {
     replica.refresh();
     let mut bytes = 0_usize;
     while bytes < BYTES_AT_ONCE {
-        let Some(slot) = replica.wants() else {
+        let Some(key) = replica.wants() else {
             return true;
         };
-        let (found, _) = shared.slot(slot);
+        let (found, _) = shared.part(key);
         bytes = bytes.saturating_add(found.as_ref().map_or(0, Vec::len));
         replica.feed(found.as_deref(), now);
     }
@@ -43,17 +42,17 @@ pub fn poll(replica: &ListReplica) -> Option<Poll> {
 /// Begins to publish.
 pub fn publish(
     replica: &mut ListReplica,
-    shared: &Shared,
+    shared: &SharedDocument,
     update: Update,
     as_of: UnixTime,
     now: UnixTime,
 ) -> Result<(), Unpublished> {
-    let (head, cas) = shared.slot(SharedKey::Head);
+    let (head, cas) = shared.part(SharedKey::Head);
     let writer = getrandom::u64().map_err(|_| Unpublished::Superseded)?;
     let claim = replica.publish(update, head.as_deref(), writer, as_of, now)?;
     // Without a number the host replaces whatever is there by now: the source made the key when
     // it was configured, so there is one.
-    if cas.is_some() && shared.write(SharedKey::Head, &claim, cas).is_ok() {
+    if cas.is_some() && shared.write_part(SharedKey::Head, &claim, cas).is_ok() {
         return Ok(());
     }
     replica.abandon();
@@ -61,9 +60,9 @@ pub fn publish(
 }
 
 /// Goes on with what was begun.
-pub fn go_on(replica: &mut ListReplica, shared: &Shared, now: UnixTime) -> Publishing {
+pub fn go_on(replica: &mut ListReplica, shared: &SharedDocument, now: UnixTime) -> Publishing {
     // Who took longer than its lease may have been replaced, and two must never write at once.
-    let (head, _) = shared.slot(SharedKey::Head);
+    let (head, _) = shared.part(SharedKey::Head);
     if !replica.holds_claim(head.as_deref()) {
         replica.abandon();
         return Publishing::Lost;
@@ -74,18 +73,10 @@ pub fn go_on(replica: &mut ListReplica, shared: &Shared, now: UnixTime) -> Publi
             return Publishing::Done;
         };
         bytes = bytes.saturating_add(write.bytes.len());
-        if shared.write(write.slot, &write.bytes, None).is_err() {
+        if shared.write_part(write.slot, &write.bytes, None).is_err() {
             replica.abandon();
             return Publishing::Lost;
         }
     }
     Publishing::Underway
-}
-
-/// Compare-and-swap on a key that is missing would let every worker succeed.
-pub fn create(shared: &Shared) {
-    if shared.slot(SharedKey::Head).1.is_none() {
-        // Should the host refuse, nobody can publish, and the log says so at each poll.
-        let _: Result<(), host::Failed> = shared.write(SharedKey::Head, b"", None);
-    }
 }

@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use crate::call;
-use crate::deadline::Deadline;
-use crate::host::{self, Failed, LogLevel};
-use crate::list::{self, Publishing};
-use crate::shared::Shared;
+use crate::list_share::{self, Publishing};
+use crate::shared_data::SharedDocument;
+use crate::{call, clock, log};
+use portcullis_core::deadline::Deadline;
 use portcullis_core::fetch_lease::{FetchLease, Plan};
 use portcullis_core::policy::Policy;
 use portcullis_core::revocation::{Poll, Progress, Unpublished};
@@ -14,22 +13,24 @@ use portcullis_core::time::UnixTime;
 use portcullis_core::verification::State;
 use portcullis_core::verification::callout::CallFault;
 use portcullis_core::verification::principal::CredentialSource;
-use portcullis_core::verification::source::{self, SourceId};
+use portcullis_core::verification::source::{Source, SourceId};
+use proxy_wasm::types::Status;
 
-pub struct Source {
-    source: source::Source,
-    shared: Shared,
+/// One source as this worker sees it.
+pub struct Fetcher {
+    source: Source,
+    shared: SharedDocument,
     /// Which document this worker holds.
     held: Option<u64>,
     /// What this worker is at, for all.
-    task: Task,
+    work: Work,
     /// Whether there is more of a list to read than one look takes.
     following: bool,
     /// Whether the last start of a call failed: said once, not at every tick.
     unreachable: bool,
 }
 
-enum Task {
+enum Work {
     None,
     Fetch(Attempt),
     /// A list that was fetched is on its way into shared data.
@@ -63,18 +64,19 @@ pub enum FetchFault {
     Unusable,
 }
 
-impl Source {
-    pub fn new(source: source::Source) -> Self {
-        let shared = Shared::new(source.id.name(), &source.endpoint);
+impl Fetcher {
+    /// Makes what all workers share of it, where nobody has yet.
+    pub fn new(source: Source) -> Self {
+        let shared = SharedDocument::new(source.id.name(), &source.endpoint);
         shared.create();
         if let SourceId::Revocation(_) = source.id {
-            list::create(&shared);
+            shared.create_head();
         }
-        Source {
+        Fetcher {
             source,
             shared,
             held: None,
-            task: Task::None,
+            work: Work::None,
             following: false,
             unreachable: false,
         }
@@ -91,7 +93,7 @@ impl Source {
 
     /// Whether there is more to do than to wait.
     pub fn is_busy(&self) -> bool {
-        self.following || matches!(self.task, Task::Publish(_))
+        self.following || matches!(self.work, Work::Publish(_))
     }
 
     /// Looks at what other workers brought, and starts a fetch where one is due, or where there
@@ -103,13 +105,13 @@ impl Source {
         demand: bool,
         now: UnixTime,
     ) -> Availability {
-        if let Task::Publish(lease) = self.task {
+        if let Work::Publish(lease) = self.work {
             return self.go_on(state, lease, now);
         }
         if let Some(found) = self.look(policy, state, now) {
             return found;
         }
-        match self.shared.claim(&self.source.schedule, demand, now) {
+        match self.shared.acquire(&self.source.schedule, demand, now) {
             (Plan::InFlight, _) => Availability::InFlight,
             // What ended the attempt of another worker may have come between the two looks.
             (Plan::NotBefore(time), _) => match self.look(policy, state, now) {
@@ -117,7 +119,7 @@ impl Source {
                 None if self.is_being_written() => Availability::InFlight,
                 None => Availability::NotBefore(time),
             },
-            (Plan::Fetch(claimed), before) => self.start(state, claimed, before, now),
+            (Plan::Fetch(acquired), before) => self.start(state, acquired, before, now),
         }
     }
 
@@ -129,7 +131,7 @@ impl Source {
         };
         let before = self.held;
         let replica = state.list_mut(issuer)?;
-        let is_complete = list::follow(replica, &self.shared, now);
+        let is_complete = list_share::follow(replica, &self.shared, now);
         self.held = replica.version();
         self.following = !is_complete;
         match (self.held != before, is_complete) {
@@ -170,24 +172,24 @@ impl Source {
     fn start(
         &mut self,
         state: &mut State,
-        claimed: FetchLease,
+        acquired: FetchLease,
         before: FetchLease,
         now: UnixTime,
     ) -> Availability {
         let poll = match self.source.id {
-            SourceId::Revocation(issuer) => state.list_mut(issuer).and_then(|r| list::poll(r)),
+            SourceId::Revocation(issuer) => {
+                state.list_mut(issuer).and_then(|r| list_share::poll(r))
+            }
             SourceId::Keys(_) | SourceId::ApiKeys => None,
         };
-        let Err(Failed(status)) = self.send(claimed, poll, now) else {
+        let Err(status) = self.send(acquired, poll, now) else {
             self.unreachable = false;
             return Availability::InFlight;
         };
-        self.shared.settle(&claimed, claimed.withdrawn(&before));
+        self.shared.settle(&acquired, acquired.withdrawn(&before));
         if !std::mem::replace(&mut self.unreachable, true) {
             let cluster = &self.source.endpoint.cluster;
-            self.warn(&format!(
-                "cluster {cluster} cannot be called: status {status}"
-            ));
+            self.warn(&format!("cluster {cluster} cannot be called: {status:?}"));
         }
         match self.held {
             // Envoy may learn of the cluster and its hosts after the first requests came, so
@@ -202,32 +204,32 @@ impl Source {
         lease: FetchLease,
         poll: Option<Poll>,
         began: UnixTime,
-    ) -> Result<(), Failed> {
+    ) -> Result<(), Status> {
         let since = poll.as_ref().and_then(Poll::since);
         let token = call::send(&self.source.call(since.as_deref()))?;
-        self.task = Task::Fetch(Attempt {
+        self.work = Work::Fetch(Attempt {
             lease,
             token,
             began,
-            deadline: Deadline::after(self.timeout()),
+            deadline: Deadline::after(clock::instant(), self.timeout()),
             poll,
         });
         Ok(())
     }
 
     pub fn awaits(&self, token: u32) -> bool {
-        matches!(&self.task, Task::Fetch(attempt) if attempt.token == token)
+        matches!(&self.work, Work::Fetch(attempt) if attempt.token == token)
     }
 
     /// Takes the answer to this worker's call, and tells the others.
-    pub fn receive(
+    pub fn call_answered(
         &mut self,
         policy: &Policy,
         state: &mut State,
         has_headers: bool,
         now: UnixTime,
     ) -> Result<Availability, FetchFault> {
-        let Task::Fetch(attempt) = std::mem::replace(&mut self.task, Task::None) else {
+        let Work::Fetch(attempt) = std::mem::replace(&mut self.work, Work::None) else {
             return Ok(Availability::InFlight);
         };
         let Attempt {
@@ -247,7 +249,7 @@ impl Source {
                 _ => self.take_document(policy, state, &text, lease, now),
             },
             // An answer whose time is up in the middle of its body just ends.
-            Err(CallFault::BrokenOff) if deadline.has_passed(host::instant()) => {
+            Err(CallFault::BrokenOff) if deadline.has_passed(clock::instant()) => {
                 Err(FetchFault::Call(CallFault::Timeout))
             }
             Err(fault) => Err(FetchFault::Call(fault)),
@@ -317,7 +319,7 @@ impl Source {
             }
             Progress::Complete(update) => {
                 let replica = state.list_mut(issuer).ok_or(FetchFault::Unusable)?;
-                list::publish(replica, &self.shared, update, began, now).map_err(|why| {
+                list_share::publish(replica, &self.shared, update, began, now).map_err(|why| {
                     self.warn(match why {
                         Unpublished::Superseded => "the poll was overtaken",
                         Unpublished::TooLong => "the poll failed: the list has too many entries",
@@ -336,23 +338,23 @@ impl Source {
         let Some(replica) = state.list_mut(issuer) else {
             return Availability::InFlight;
         };
-        match list::go_on(replica, &self.shared, now) {
+        match list_share::go_on(replica, &self.shared, now) {
             Publishing::Underway => {
                 // Should another worker have taken over, its claim is what stops this one.
                 let lease = lease.extended(&self.source.schedule, now);
                 self.shared.settle(&lease, lease);
-                self.task = Task::Publish(lease);
+                self.work = Work::Publish(lease);
                 Availability::InFlight
             }
             Publishing::Done => {
-                self.task = Task::None;
+                self.work = Work::None;
                 self.held = replica.version();
                 // Should another attempt stand in the lease by now, it goes on with this list.
                 let _ = self.succeed(lease, now);
                 Availability::Fresh
             }
             Publishing::Lost => {
-                self.task = Task::None;
+                self.work = Work::None;
                 self.warn("the list is not shared: another worker took over, or Envoy refused");
                 let jitter = getrandom::u32().unwrap_or_default();
                 let failed = lease.failed(&self.source.schedule, now, jitter);
@@ -374,7 +376,6 @@ impl Source {
     }
 
     fn warn(&self, what: &str) {
-        let text = format!("portcullis: {}: {what}", self.source.path);
-        host::log(LogLevel::Warn, &text);
+        log::warn(&format!("{}: {what}", self.source.path));
     }
 }

@@ -1,0 +1,114 @@
+//! The three places where the SDK's interface is too narrow, and the only `unsafe` code.
+//!
+//! The symbols named here are the SDK's own exports, and the host's. `scripts/link_module.sh` gives
+//! the module's export of `proxy_on_request_headers` to [`portcullis_request_head`].
+
+#![allow(unsafe_code)]
+
+use proxy_wasm::types::Status;
+
+/// What Envoy is to do with a stream (`FilterHeadersStatus` of Proxy-Wasm ABI 0.2.1).
+const CONTINUE: u32 = 0;
+
+/// Holds the request as a whole, its body and trailers too.
+const STOP_ALL_ITERATION_AND_WATERMARK: u32 = 4;
+
+/// No gRPC status of our own: Envoy maps the HTTP status for gRPC requests.
+const NO_GRPC_STATUS: i32 = -1;
+
+unsafe extern "C" {
+    // The SDK's exports, as functions.
+    safe fn proxy_on_request_headers(stream: u32, headers: usize, end_of_stream: bool) -> u32;
+    safe fn proxy_on_queue_ready(root: u32, queue: u32);
+}
+
+#[link(wasm_import_module = "env")]
+unsafe extern "C" {
+    fn proxy_send_local_response(
+        status: u32,
+        details: *const u8,
+        details_len: usize,
+        body: *const u8,
+        body_len: usize,
+        headers: *const u8,
+        headers_len: usize,
+        grpc_status: i32,
+    ) -> u32;
+}
+
+/// Stands before the SDK's callback of this purpose, whose `Action` has no status 4.
+///
+/// Were a paused request `StopIteration` (1), then with Envoy's `allow_on_headers_stop_iteration`
+/// the body's callback would be asked next. A module that does not export one lets the request go
+/// on by that, before it is judged.
+///
+/// The name is as long as the one that it gets in the module, so that the linker's output keeps its
+/// length.
+// SAFETY: no other function has this name.
+#[unsafe(no_mangle)]
+extern "C" fn portcullis_request_head_(stream: u32, headers: usize, end_of_stream: bool) -> u32 {
+    match proxy_on_request_headers(stream, headers, end_of_stream) {
+        CONTINUE => CONTINUE,
+        _ => STOP_ALL_ITERATION_AND_WATERMARK,
+    }
+}
+
+/// Makes the root the context that the SDK takes for the caller of what is called next.
+///
+/// The SDK hands the answer to a call to the context that was active when it was made, and drops
+/// it where that is a stream that is gone. Other requests may wait for the same answer, so calls
+/// are the root's. To be called from a stream's callback only: in a root's callback, the root is
+/// active already.
+pub fn activate_root(root: u32) {
+    // Enters the root's callback, which does nothing, and comes back with the root active.
+    proxy_on_queue_ready(root, 0);
+}
+
+/// Answers the request in the upstream's place. `details` is what access logs show as
+/// `%RESPONSE_CODE_DETAILS%`, which the SDK leaves empty.
+pub fn send_local_response(
+    status: u16,
+    details: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+    grpc_status: Option<u32>,
+) -> Result<(), Status> {
+    let headers = encode(headers);
+    let grpc_status = grpc_status.and_then(|status| i32::try_from(status).ok());
+    // SAFETY: the host reads these slices during the call, and keeps none of them.
+    let status = unsafe {
+        proxy_send_local_response(
+            status.into(),
+            details.as_ptr(),
+            details.len(),
+            body.as_ptr(),
+            body.len(),
+            headers.as_ptr(),
+            headers.len(),
+            grpc_status.unwrap_or(NO_GRPC_STATUS),
+        )
+    };
+    match status {
+        0 => Ok(()),
+        _ => Err(Status::InternalFailure),
+    }
+}
+
+/// Header maps as the ABI writes them: their number, the lengths of each name and value, then the
+/// bytes of each with a NUL behind.
+fn encode(pairs: &[(&str, &str)]) -> Vec<u8> {
+    let length = |text: &str| u32::try_from(text.len()).unwrap_or(u32::MAX).to_le_bytes();
+    let count = u32::try_from(pairs.len()).unwrap_or(u32::MAX);
+    let mut encoded = count.to_le_bytes().to_vec();
+    for (name, value) in pairs {
+        encoded.extend(length(name));
+        encoded.extend(length(value));
+    }
+    for (name, value) in pairs {
+        for text in [name, value] {
+            encoded.extend_from_slice(text.as_bytes());
+            encoded.push(0);
+        }
+    }
+    encoded
+}
