@@ -1,7 +1,7 @@
 """The tour's stage: the authority, an upstream that echoes, and Envoy with Portcullis in front of both.
 
-Everything listens on loopback, on ports that the system picks, so that several stages stand side by side. A stage
-lives in a folder, with a log and a pid file per process: `down` ends what these name and nothing else.
+Everything listens on loopback, on ports that the system picks, so several stages can run side by side. A stage
+has a folder with a log and a pid file per process: `down` ends the processes that these name, and no others.
 """
 
 import base64

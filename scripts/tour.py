@@ -201,7 +201,7 @@ def sees(**expected):
         if {name: found.get(name) for name in expected_headers} != expected_headers:
             return f"the upstream saw {found}, not {expected_headers}"
         if not expected and found:
-            return f"the upstream saw {found}, but nobody had proved who they are"
+            return f"the upstream saw {found}, but the request had no credential"
         return None
 
     return problem
@@ -288,7 +288,7 @@ def during_an_outage(visit):
     local = visit.get("/data", authorization="Bearer " + known)
     answer.note = f"retry-after {', '.join(answer.all('retry-after'))}; a JWT gets {local.verdict} meanwhile"
     if local.status != 200:
-        answer.wrong = f"a JWT, which nobody has to be asked about, got {local.verdict}"
+        answer.wrong = f"a JWT, which needs no introspection, got {local.verdict}"
     elif len(answer.all("retry-after")) != 1:
         answer.wrong = "a 503 without retry-after"
     return answer
@@ -408,7 +408,7 @@ def demo():
     finally:
         stage.down()
     if not agreed:
-        say(f"what they said: {stage.folder.relative_to(ROOT)}/*.log")
+        say(f"their logs: {stage.folder.relative_to(ROOT)}/*.log")
     return 0 if agreed else 1
 
 
@@ -423,7 +423,7 @@ def up():
             stage.down()
             raise
     print(f"""
-Portcullis is up; `make down` ends it.
+Portcullis is running; `make down` stops it.
 
   Envoy       {stage.envoy}
   counters    {stage.envoy_admin}/stats/prometheus
