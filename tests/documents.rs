@@ -1,4 +1,5 @@
-//! The documents: every link leads somewhere, and every configuration in them compiles.
+//! The documents: every link leads somewhere, every command and test that they name is there, and
+//! every configuration in them compiles.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -111,6 +112,46 @@ fn a_link_that_leads_nowhere_is_found() {
     ] {
         assert_eq!(fault(&from, link).as_deref(), Some(expected));
     }
+}
+
+/// What stands between backticks and begins with `start`.
+fn quoted<'p>(page: &'p str, start: &str) -> Vec<&'p str> {
+    page.split('`')
+        .filter(|text| text.starts_with(start))
+        .collect()
+}
+
+#[test]
+fn every_command_is_a_target() {
+    let makefile = fs::read_to_string(root().join("Makefile")).unwrap();
+    let mut checked = 0;
+    for (path, page) in documents() {
+        for command in quoted(&page, "make ") {
+            let target = command.split_whitespace().nth(1).unwrap();
+            let is_target = makefile.contains(&format!("\n{target}:"));
+            assert!(is_target, "{}: {command}", path.display());
+            checked += 1;
+        }
+    }
+    assert!(checked > 40, "the test must see the commands: {checked}");
+}
+
+#[test]
+fn every_test_that_is_named_is_there() {
+    let mut checked = 0;
+    for (path, page) in documents() {
+        for named in quoted(&page, "tests/") {
+            let Some((file, test)) = named.split_once("::") else {
+                continue;
+            };
+            let source = fs::read_to_string(root().join(file))
+                .unwrap_or_else(|e| panic!("{}: {named}: {e}", path.display()));
+            let is_there = source.contains(&format!("#[test]\nfn {test}("));
+            assert!(is_there, "{}: {named}", path.display());
+            checked += 1;
+        }
+    }
+    assert!(checked > 100, "the test must see the tests: {checked}");
 }
 
 /// The plugin configurations in a YAML block: the whole of it, or what an Envoy filter has as its
