@@ -1,9 +1,9 @@
-# Everything is built and fetched into target/ and .cache/, which `make clean` removes; both are ignored by git.
+# Everything is built and fetched into target/ and .cache/, which git ignores and `make clean` removes.
 
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
-# The artifact's path is a promise: a target folder of the caller's must not move it.
+# The module's path is part of the interface: the caller's target folder must not move it.
 unexport CARGO_TARGET_DIR CARGO_BUILD_TARGET_DIR
 export PYTHONDONTWRITEBYTECODE := 1
 
@@ -20,15 +20,15 @@ demo: wasm envoy authority ## the tour: twenty-five requests through a real Envo
 	@ENVOY_BIN="$$(scripts/envoy.sh)" python3 scripts/tour.py demo
 
 .PHONY: up
-up: wasm envoy authority ## leaves the tour's Envoy running and prints requests to try
+up: wasm envoy authority ## starts the tour's Envoy, leaves it running and prints requests to try
 	@ENVOY_BIN="$$(scripts/envoy.sh)" python3 scripts/tour.py up
 
 .PHONY: down
-down: ## ends what `make up` started
+down: ## stops what `make up` started
 	@python3 scripts/tour.py down
 
 .PHONY: test
-test: wasm test-hooks envoy authority ## every test, on a real Envoy, and the tour in containers where an engine runs
+test: wasm test-hooks envoy authority ## every test, on a real Envoy, and the tour in containers if an engine runs
 	@scripts/test.sh
 
 .PHONY: differential
@@ -52,7 +52,7 @@ wasm: ## builds the module: target/wasm32-wasip1/release/portcullis.wasm
 	@scripts/wasm.sh build
 
 .PHONY: test-hooks
-test-hooks: # the module with switches that let a test break it; never what is shipped
+test-hooks: # the module with switches by which a test breaks it; never shipped
 	@scripts/wasm.sh build --features test-hooks --target-dir target/test-hooks
 
 .PHONY: authority
@@ -64,19 +64,19 @@ envoy: ## finds an Envoy, or fetches one into .cache/
 	@scripts/envoy.sh
 
 .PHONY: reproduce
-reproduce: ## builds the module twice, in two folders, and prints the one hash that both have
+reproduce: ## builds the module twice, in two folders, and prints the common hash
 	@scripts/reproduce.sh
 
 .PHONY: sbom
-sbom: ## what is in the module and in the authority: CycloneDX, in target/sbom/
+sbom: ## lists what is in the module and in the authority: CycloneDX, in target/sbom/
 	@scripts/sbom.sh
 
 .PHONY: toolchains
-toolchains: ## builds the module with each toolchain that can be had, and reports
+toolchains: ## builds the module with each available toolchain, and reports
 	@scripts/toolchains.sh
 
 .PHONY: size
-size: wasm ## the module's size, against its budget
+size: wasm ## checks the module's size against its budget
 	@size=$$(wc -c <$(WASM)) && echo "$$size of $(SIZE_BUDGET) bytes" && [ $$size -le $(SIZE_BUDGET) ]
 
 .PHONY: bench
@@ -85,7 +85,7 @@ bench: wasm envoy noop ## the side-by-side with Envoy's native filters (ROUNDS, 
 	@ENVOY_BIN="$$(scripts/envoy.sh)" target/release/bench
 
 .PHONY: floods
-floods: wasm envoy ## what floods do to good requests, and what one refusal costs (FLOOD_SECONDS, 5; WAITING, 10000; ROUNDS, 15; REQUESTS, 500)
+floods: wasm envoy ## measures good requests under floods, and what one refusal costs (FLOOD_SECONDS, 5; WAITING, 10000; ROUNDS, 15; REQUESTS, 500)
 	@. scripts/say.sh && need_cc && cargo build -p bench --profile bench --bin floods
 	@ulimit -S -n "$$(ulimit -H -n)" && ENVOY_BIN="$$(scripts/envoy.sh)" target/release/floods
 
@@ -94,15 +94,15 @@ noop: # the module that does nothing, for the side-by-side
 	@scripts/wasm.sh --of bench/noop/Cargo.toml build --target-dir target/noop
 
 .PHONY: steps
-steps: ## how long each step of the core takes, natively
+steps: ## measures the time of each step of the core, natively
 	@. scripts/say.sh && need_cc && cargo bench -p bench --features steps
 
 .PHONY: instructions
-instructions: ## how many instructions each step of the core takes, natively, by valgrind
+instructions: ## counts the instructions of each step of the core, natively, with valgrind
 	@scripts/instructions.sh
 
 .PHONY: fuzz
-fuzz: ## fuzzes each target for a short while (FUZZ_SECONDS, 30 each), or so many times (FUZZ_RUNS)
+fuzz: ## fuzzes each target for some time (FUZZ_SECONDS, 30 each), or a number of runs (FUZZ_RUNS)
 	@scripts/fuzz.sh
 
 .PHONY: soak
@@ -110,15 +110,15 @@ soak: test-hooks envoy authority ## everything changes and fails for ten minutes
 	@ENVOY_BIN="$$(scripts/envoy.sh)" SOAK_SECONDS="$${SOAK_SECONDS:-600}" cargo test --test soak -- --nocapture
 
 .PHONY: mutants
-mutants: ## changes the core in many small ways, each of which a native test must catch (MUTANTS_FILES, MUTANTS_SHARDS, MUTANTS_JOBS)
+mutants: ## changes the core in many small ways; a native test must catch each (MUTANTS_FILES, MUTANTS_SHARDS, MUTANTS_JOBS)
 	@scripts/mutants.sh
 
 .PHONY: audit
-audit: ## licences, sources and known vulnerabilities of every dependency; fails where the last cannot be asked for
+audit: ## checks licences, sources and known vulnerabilities of every dependency; fails if the last cannot be checked
 	@scripts/audit.sh
 
 .PHONY: compose-test
-compose-test: wasm envoy authority ## the tour in containers, where an engine runs
+compose-test: wasm envoy authority ## the tour in containers, if an engine runs
 	@scripts/compose_test.sh || [ $$? -eq 77 ] # 77: skipped, and said why
 
 .PHONY: clean

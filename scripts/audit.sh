@@ -1,6 +1,6 @@
 #!/bin/sh
-# Asks cargo-deny about every dependency: licences, bans and sources, and known vulnerabilities where the database of
-# them can be reached. Exit status 77 where it cannot and all the rest passed: what was not asked is no pass.
+# Checks every dependency with cargo-deny: licences, bans, sources, and known vulnerabilities if the advisory database
+# can be reached. Exit status 77 if it cannot and the rest passed: an unchecked advisory is not a pass.
 set -eu
 cd "$(dirname "$0")/.."
 . scripts/say.sh
@@ -12,6 +12,6 @@ if fetched=$(GIT_TERMINAL_PROMPT=0 timeout 120 cargo deny fetch db 2>&1); then
     cargo deny --workspace check advisories
 else
     printf '%s\n' "$fetched" | tail -n 3 >&2
-    say "advisories: NOT CHECKED, for the advisory database cannot be reached from here"
+    say "advisories: NOT CHECKED, because the advisory database cannot be reached from here"
     exit 77
 fi

@@ -1,6 +1,6 @@
 #!/bin/sh
-# base_images.sh IMAGE...: sees to it that the public images are there: pulled, or, on an engine that reaches no
-# registry, stand-ins made here of Debian's packages and our Envoy, under the same names and labelled as what they are.
+# base_images.sh IMAGE...: provides the public images: pulled, or, if the engine reaches no registry, stand-ins
+# built here from Debian's packages and our Envoy, under the same names and labelled as stand-ins.
 set -eu
 cd "$(dirname "$0")/.."
 . scripts/say.sh
@@ -12,7 +12,7 @@ for image; do
     have "$image" || { say "pulling $image" && timeout 600 docker pull "$image" >&2; } || missing="$missing $image"
 done
 
-# Debian's minimal system, once; each stand-in is what its public image adds, put on top.
+# Debian's minimal system, once; each stand-in adds what its public image adds.
 rootfs() {
     [ -n "${root-}" ] && return
     [ "$(id -u)" = 0 ] || { say "only root can make the stand-ins"; return 1; }
@@ -22,7 +22,7 @@ rootfs() {
     say "unpacking Debian bookworm for the stand-ins, about a minute"
     timeout 900 debootstrap --variant=minbase bookworm "$root" >"$root.log" 2>&1 || { tail -n 5 "$root.log" >&2; return 1; }
     rm -f "$root.log"
-    # The public image has the security updates among its sources, and newer compilers are there.
+    # As in the public image: newer compilers are among the security updates.
     sed -i 'p; s|/debian bookworm |/debian-security bookworm-security |' "$root/etc/apt/sources.list"
     chroot "$root" apt-get clean
 }

@@ -1,6 +1,6 @@
 #!/bin/sh
 # The tour in containers: brings it up, lets its `tour` service send the requests, takes it down.
-# Exit status 77 where it cannot run at all, which it explains.
+# Exit status 77, with a message, if it cannot run at all.
 set -eu
 cd "$(dirname "$0")/.."
 . scripts/say.sh
@@ -23,20 +23,20 @@ slim=debian:bookworm-slim
 scripts/base_images.sh $slim "$(sed -n 's/^FROM \(envoyproxy.*\)/\1/p' envoy/Dockerfile)" \
     "$(sed -n 's/^ *image: \(python.*\)/\1/p' docker-compose.yml)" || skip "its base images can be neither pulled nor made here"
 
-# What `make` built goes into the images if it runs there. Where this system's libc is newer it does not, and the
-# images' own builder compiles, as it does for everybody who types `docker compose up`.
+# What `make` built goes into the images if it runs there. If this system's libc is newer it does not, and the
+# images' own builder compiles, as with a plain `docker compose up`.
 if docker run --rm -v "$PWD/target/debug:/built:ro" $slim /built/authority help >/dev/null 2>&1; then
     export PORTCULLIS_BUILDER=$slim
 else
     scripts/base_images.sh "$(sed -n 's/^ARG BUILDER=//p' envoy/Dockerfile)" || skip "nothing here builds for its images"
 fi
 
-# A project and ports of its own: whatever else runs on this engine, another tour included, is left alone.
+# A project and ports of its own: other containers on this engine, another tour included, are not touched.
 export PORTCULLIS_PORT=0 PORTCULLIS_AUTHORITY_PORT=0
 compose="timeout --foreground 1800 $compose -p portcullis-test-$$"
 take_down() {
     $compose down --volumes --rmi local --timeout 5 >/dev/null 2>&1 || say "could not take the containers down"
-    # The build stages stay as a cache, but not for ever.
+    # The build stages stay as a cache, for a limited time.
     docker image prune --force --filter label=portcullis.stage=build --filter until=24h >/dev/null 2>&1 || true
 }
 trap take_down EXIT
@@ -58,7 +58,7 @@ timeout --foreground 120 docker logs -f "$tour"
     fail "the tour in containers"
 }
 
-# Whoever reaches the authority's admin port is the operator: no other container may.
+# Access to the authority's admin port makes an operator: no other container may have it.
 $compose exec -T upstream python3 - <<'EOF' || fail "another container's view of the authority"
 import socket
 import sys

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Answers every request with what arrived, as JSON: what an upstream behind Portcullis gets to see.
+"""Answers every request with what arrived, as JSON: what an upstream behind Portcullis sees.
 
     echo_upstream.py [HOST:PORT]      default 127.0.0.1:0, a free port; prints `listening http://HOST:PORT`
 """
@@ -34,7 +34,7 @@ class Echo(BaseHTTPRequestHandler):
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = answer
 
     def log_message(self, *_):
-        pass  # Envoy's access log tells the same and more
+        pass  # Envoy's access log has all of this
 
 
 class Upstream(ThreadingHTTPServer):

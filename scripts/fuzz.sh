@@ -1,6 +1,6 @@
 #!/bin/sh
-# Fuzzes every target under fuzz/ from the corpora in git, for FUZZ_SECONDS each (30), or until each has been executed FUZZ_RUNS times.
-# What it discovers, and how far it got, stays in .cache/fuzz/: begun again, it goes on. FUZZ_TARGETS names some targets alone.
+# Fuzzes every target under fuzz/ from the corpora in git, for FUZZ_SECONDS each (30), or until each has run FUZZ_RUNS times.
+# Discoveries and progress stay in .cache/fuzz/, where the next run continues. FUZZ_TARGETS selects targets.
 set -eu
 cd "$(dirname "$0")/.."
 . scripts/say.sh
@@ -17,10 +17,10 @@ export RUSTC_BOOTSTRAP=1
 
 runs=${FUZZ_RUNS:-0}
 seconds=${FUZZ_SECONDS:-$([ "$runs" -gt 0 ] && echo 1000000 || echo 30)}
-# What is interrupted loses one slice at the most.
+# An interrupted run loses at most one slice.
 slice=300
 
-# Executions count for the code that they ran, and for no other.
+# Executions count only for the code that they ran.
 code=$(git ls-tree HEAD core fuzz/ Cargo.toml | grep -v 'fuzz/corpus$' | git hash-object --stdin | cut -c1-12)
 git diff --quiet HEAD -- core fuzz Cargo.toml || code="$code+"
 folder=.cache/fuzz
@@ -35,8 +35,8 @@ fuzz() {
     target=$1
     shift
     log=$folder/$target.log
-    # No sanitizer: `unsafe` is denied here, and what we get wrong panics. Programs are chosen letter by letter, for which nobody
-    # has to watch comparisons; without that they run at twice the speed.
+    # No sanitizer: `unsafe` is denied here, and our faults panic. Programs are chosen letter by letter, so comparisons
+    # need no tracing; without it they run at twice the speed.
     case $target in
         state) set -- --target-dir target/fuzz-state --no-trace-compares "$target" "$@" -max_len=128 ;;
         *) set -- --target-dir target/fuzz "$target" "$@" ;;

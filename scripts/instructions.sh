@@ -1,5 +1,5 @@
 #!/bin/sh
-# Counts the instructions of each step of the core with valgrind's callgrind, where that is installed.
+# Counts the instructions of each step of the core with valgrind's callgrind, if that is installed.
 set -eu
 cd "$(dirname "$0")/.."
 . scripts/say.sh

@@ -1,13 +1,12 @@
-"""Runs cargo-mutants over the core, a few mutants at a time, and remembers what came of each.
+"""Runs cargo-mutants over the core, a few mutants at a time, and stores the outcome of each.
 
-A shard is some mutants of one file. What came of them is kept below .cache/mutants and holds for as long as
-that file is the same; a mutant that was missed is tried again once the tests have changed. So a run that is
-ended, at whatever point, is taken up where it stood.
+A shard is some mutants of one file. Outcomes are kept below .cache/mutants as long as that file is unchanged;
+a missed mutant is tried again once the tests have changed. So an interrupted run continues where it stopped.
 
     MUTANTS_FILES    only files whose path contains one of these words
     MUTANTS_FRESH    1: forgets what is known of these files
-    MUTANTS_JOBS     copies of the source that are worked on at once (1)
-    MUTANTS_NICE     how far builds and tests stand back behind other work (8)
+    MUTANTS_JOBS     copies of the source in use at once (1)
+    MUTANTS_NICE     niceness of builds and tests (8)
     MUTANTS_SHARD    mutants of a shard (12)
     MUTANTS_SHARDS   ends after so many shards (all)
     MUTANTS_TIMEOUT  seconds that the tests of one mutant may take (300)
@@ -30,7 +29,7 @@ STATE = ROOT / ".cache" / "mutants"
 SURVIVORS = ROOT / "docs" / "mutants.md"
 NICE = ["nice", "-n", os.environ.get("MUTANTS_NICE") or "8"]
 
-# The checks first: what decides about a request is worth more than what brings a list along.
+# The checks first: what decides about a request matters more than what fetches a list.
 ORDER = [
     "core/src/authorization.rs",
     "core/src/credential.rs",
@@ -49,15 +48,15 @@ ORDER = [
 
 TARGETS = ["--lib", "--test=config", "--test=decisions", "--test=introspection"]
 
-# Tests that take seconds and are about sizes, or that say again what shorter ones say. A mutant that the others miss
-# meets these too.
+# Tests that take seconds and check sizes, or repeat what shorter ones check. They run only on mutants that the others
+# miss.
 SLOW = [
     "a_million_entries_take_25_bytes_each_at_the_most",
     "the_library_that_envoy_had",
     "the_longest_paths_cost_one_pass",
     "tokens_whose_keys_nobody_has",
 ]
-# Seconds each, and no other file's business.
+# Seconds each, and about one file only.
 SLOW_REPLICA = "verification::revocation::replica"
 
 OUTCOMES = {"CaughtMutant": "caught", "MissedMutant": "missed", "Timeout": "timeout", "Unviable": "unviable"}
@@ -71,11 +70,11 @@ def number(name, otherwise):
     return int(os.environ.get(name) or otherwise)
 
 
-# === what there is ===
+# === sources and mutants ===
 
 
 def sources():
-    """Every file that a build reads, as git knows them: also those not yet committed."""
+    """Every file that a build reads, according to git, also uncommitted ones."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT, check=True, capture_output=True, text=True,
@@ -121,11 +120,11 @@ def accepted():
     return rows
 
 
-# === what is known ===
+# === known outcomes ===
 
 
 class Known:
-    """What came of the mutants of each file."""
+    """The outcomes of the mutants of each file."""
 
     def __init__(self, tests):
         self.path = STATE / "outcomes.json"
@@ -133,7 +132,7 @@ class Known:
         self.files = json.loads(self.path.read_text()) if self.path.exists() else {}
 
     def of(self, file):
-        """Outcome and digest of the tests by name, for the file as it stands."""
+        """Outcome and digest of the tests by name, for the file as it is now."""
         source = digest([file])
         known = self.files.get(file)
         if not known or known["source"] != source:
@@ -156,7 +155,7 @@ class Known:
         self.files.pop(file, None)
 
     def salvage(self):
-        """What a shard had found out when it was broken off. A mutant that it missed would have met more tests."""
+        """The outcomes of an interrupted shard, without misses: those mutants would have met more tests."""
         for shard in STATE.glob("out-*/shard.json"):
             begun = json.loads(shard.read_text())
             if begun["source"] == digest([begun["file"]]):
@@ -165,14 +164,14 @@ class Known:
 
 
 def read_outcomes(output):
-    """By name, as far as cargo-mutants got."""
+    """By name, as far as cargo-mutants came."""
     report = output / "mutants.out" / "outcomes.json"
     outcomes = json.loads(report.read_text())["outcomes"] if report.exists() else []
     mutants = [outcome for outcome in outcomes if isinstance(outcome["scenario"], dict)]
     return {outcome["scenario"]["Mutant"]["name"]: OUTCOMES[outcome["summary"]] for outcome in mutants}
 
 
-# === a copy of the source, which is changed in place ===
+# === copies of the source, changed in place ===
 
 
 class Tree:
@@ -182,7 +181,7 @@ class Tree:
         self.take_over(paths)
 
     def take_over(self, paths):
-        """Brings the copy up to date. What did not change keeps its time, so cargo builds no more than it must."""
+        """Updates the copy. Unchanged files keep their times, so cargo rebuilds only what it must."""
         wanted = set(paths)
         for folder in ("src", "tests"):
             for old in (self.path / folder).rglob("*"):
@@ -193,13 +192,13 @@ class Tree:
             if not old.exists() or old.read_bytes() != new.read_bytes():
                 old.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(new, old)
-        # To link without the crate's own debugging information takes half the time.
+        # Without the crate's own debug information, linking takes half the time.
         (self.path / ".cargo" / "config.toml").write_text("[profile.dev.package.portcullis]\ndebug = false\n")
         self.state = digest(paths)
         self.warm_up()
 
     def warm_up(self):
-        """Dependencies that were built for this checkout need not be built again."""
+        """Reuses the dependencies that were built for this checkout."""
         built, ours = ROOT / "target" / "debug", self.path / "target" / "debug"
         if ours.exists() or not (built / "deps").exists():
             return
@@ -208,11 +207,11 @@ class Tree:
             shutil.copytree(built / folder, ours / folder, symlinks=True, copy_function=shutil.copy2)
 
     def environment(self):
-        # The copy's own, whatever the caller's is: two runs at once would build each other's mutants.
+        # Always the copy's own folder: with a shared one, two runs would build each other's mutants.
         return {**os.environ, "CARGO_TARGET_DIR": str(self.path / "target")}
 
     def must_be_green(self, skipped):
-        """The tests pass without any mutant, or else what they say of one means nothing. Asked once for each state."""
+        """The tests must pass without any mutant, or their verdict on one means nothing. Checked once for each state."""
         seen = STATE / "green"
         state = f"{self.state} {' '.join(skipped)}"
         if seen.exists() and state in seen.read_text().splitlines():
@@ -225,7 +224,7 @@ class Tree:
             green.write(f"{state}\n")
 
     def try_out(self, file, names, skipped):
-        """What comes of these mutants."""
+        """The outcomes of these mutants."""
         self.must_be_green(skipped)
         shutil.rmtree(self.output, ignore_errors=True)
         self.output.mkdir(parents=True)
@@ -241,7 +240,7 @@ class Tree:
         ]  # fmt: skip
         ran = subprocess.run(command, cwd=self.path, env=self.environment(), capture_output=True, text=True, check=False)
         outcomes = read_outcomes(self.output)
-        # cargo-mutants 27.1 does not ask --re about fields that are taken out of a struct: there may be more of these.
+        # cargo-mutants 27.1 does not apply --re to fields that are removed from a struct: there may be more of these.
         outcomes = {name: outcomes[name] for name in names if name in outcomes}
         if len(outcomes) < len(names):
             fail(f"cargo-mutants left out {sorted(set(names) - set(outcomes))}:\n{ran.stdout}{ran.stderr}")
@@ -260,7 +259,7 @@ def skips(file):
 
 
 def work(tree, file, names):
-    """First the quick tests; what those miss meets all."""
+    """First the quick tests; what they miss meets all."""
     outcomes = tree.try_out(file, names, skips(file))
     missed = [name for name, outcome in outcomes.items() if outcome == "missed"]
     if missed:
@@ -317,7 +316,7 @@ def run(known, by_file, paths):
 
 
 def report(known, by_file):
-    """The summary; says whether every survivor is accepted."""
+    """Prints the summary; returns whether every survivor is accepted."""
     left = accepted()
     unexpected = []
     columns = ("mutants", "run", "caught", "missed", "accepted", "timeout", "unviable")
@@ -344,7 +343,7 @@ def report(known, by_file):
         print(f"survives, and is not in {SURVIVORS.relative_to(ROOT)}: {name}")
     everything = total["run"] == total["mutants"]
     if not everything:
-        print(f"{total['mutants'] - total['run']} of these were not run yet: make mutants goes on with them")
+        print(f"{total['mutants'] - total['run']} of these were not run yet: make mutants continues with them")
     for name, times in left.items():
         if times > 0 and everything and name.split(": ")[0] in by_file:
             print(f"in {SURVIVORS.relative_to(ROOT)}, and does not survive: {name}")

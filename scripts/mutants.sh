@@ -1,5 +1,5 @@
 #!/bin/sh
-# Changes the core in many small ways and asks the native tests about each: see docs/mutants.md.
+# Changes the core in many small ways and runs the native tests on each: see docs/mutants.md.
 set -eu
 cd "$(dirname "$0")/.."
 . scripts/say.sh

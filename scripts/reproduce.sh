@@ -1,7 +1,7 @@
 #!/bin/sh
 # reproduce.sh [--with rustup|debian]
-# Builds the module of the last commit twice, as far apart as one machine allows: in two clones, of which one has
-# blanks in its path, with two CARGO_HOMEs and in two target folders. Prints the one hash, or says where the two differ.
+# Builds the module of the last commit twice, as differently as one machine allows: in two clones, one of them with
+# spaces in its path, with two CARGO_HOMEs and two target folders. Prints the common hash, or fails if they differ.
 set -eu
 cd "$(dirname "$0")/.."
 . scripts/say.sh
@@ -39,5 +39,5 @@ if [ "$first" != "$(hash target/reproduce/second.wasm)" ]; then
     fail "two builds, two modules: they are in target/reproduce/"
 fi
 # shellcheck disable=SC2086 # words
-say "twice the same, of $(git rev-parse --short HEAD), by $(scripts/wasm.sh $way compiler)"
+say "both builds are equal, of $(git rev-parse --short HEAD), by $(scripts/wasm.sh $way compiler)"
 echo "$first  portcullis.wasm"

@@ -1,10 +1,10 @@
 # shellcheck shell=sh
-# Sourced: what every script here says and asks in the same words.
+# Sourced by the other scripts: messages, and the tools that they need.
 
 say() { printf '\033[1m==>\033[0m %s\n' "$*" >&2; }
 fail() { printf '\033[1;31mfailed:\033[0m %s\n' "$*" >&2; exit 1; }
 
-# apt_install WHAT-FOR PACKAGE...: installs where that is ours to do, else says what is missing.
+# apt_install WHAT-FOR PACKAGE...: installs as root, else says what is missing.
 apt_install() {
     purpose=$1
     shift
@@ -22,13 +22,13 @@ need_cc() {
     command -v cc >/dev/null || apt_install "a C compiler and linker" gcc libc6-dev || fail "no cc"
 }
 
-# tool NAME VERSION: cargo's subcommand NAME, an installed one or else this version, built once into .cache/.
+# tool NAME VERSION: cargo's subcommand NAME, as installed, or else this version, built once into .cache/.
 tool() {
     PATH=$PATH:$PWD/.cache/tools/$1-$2/bin
     command -v "$1" >/dev/null && return
     need_cc
     say "building $1 $2 into .cache/tools, some two minutes, once"
-    # It runs for seconds: the optimizations of its release take longer than they save.
+    # It runs for seconds only: release optimizations would take longer than they save.
     CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
         cargo install --quiet --locked --root ".cache/tools/$1-$2" "$1@$2" || fail "no $1: cargo install $1@$2"
 }

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""sbom.py BOM FOLDER: holds the SBOM of cargo-cyclonedx against `cargo tree --prefix depth` on standard input.
+"""sbom.py BOM FOLDER: corrects the SBOM of cargo-cyclonedx by `cargo tree --prefix depth` on standard input.
 
-cargo-cyclonedx asks `cargo metadata`, which also lists what only tests, other members of the workspace or features that
-are off would bring. What is compiled is what `cargo tree` prints: crates that it does not name go, and the edges are its.
+cargo-cyclonedx uses `cargo metadata`, which also lists crates of tests, of other workspace members and of disabled
+features. `cargo tree` prints what is compiled: crates that it does not name are removed, and the edges are taken from it.
 """
 
 import json
@@ -10,7 +10,7 @@ import re
 import sys
 
 with open(sys.argv[1], encoding="utf-8") as file:
-    # The crates of the workspace are named by their folder, which is a temporary one.
+    # Workspace crates are named by their folder, which is temporary.
     bom = json.loads(file.read().replace(sys.argv[2], "/portcullis"))
 
 root = bom["metadata"]["component"]

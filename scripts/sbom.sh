@@ -1,16 +1,16 @@
 #!/bin/sh
 # Writes target/sbom/portcullis.cdx.json and authority.cdx.json, CycloneDX 1.5: which crates are in the module and in
-# the authority; neither what builds nor what tests them. The std that comes with the compiler is not listed.
+# the authority, without build and test dependencies. The compiler's own std is not listed.
 set -eu
 cd "$(dirname "$0")/.."
 . scripts/say.sh
 tool cargo-cyclonedx 0.5.9
 
-# One commit gives one file: its time, and no random serial number.
+# The same commit gives the same file: the commit's time, and no random serial number.
 SOURCE_DATE_EPOCH=$(git log -1 --format=%ct 2>/dev/null || echo 0)
 export SOURCE_DATE_EPOCH
 
-# It writes next to every manifest of the workspace, so it sees a copy.
+# It writes next to every manifest of the workspace, so it works on a copy.
 copy=$(mktemp -d)
 trap 'rm -rf "$copy"' EXIT
 trap 'exit 130' INT TERM

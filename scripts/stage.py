@@ -1,7 +1,7 @@
 """The tour's stage: the authority, an upstream that echoes, and Envoy with Portcullis in front of both.
 
-Everything listens on loopback, on ports that the system picks, so that several stages stand side by side. A stage
-lives in a folder, with a log and a pid file per process: `down` ends what these name and nothing else.
+Everything listens on loopback, on ports that the system picks, so several stages can run side by side. A stage
+has a folder with a log and a pid file per process: `down` ends the processes that these name, and no others.
 """
 
 import base64
@@ -24,7 +24,7 @@ ENVIRONMENT = {
 
 
 class Failed(Exception):
-    """The stage cannot be set; the message says why."""
+    """The stage cannot be started; the message says why."""
 
 
 class Actor:
@@ -46,14 +46,14 @@ class Actor:
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,
-                    start_new_session=True,  # a Ctrl-C is for us, who end it in order
+                    start_new_session=True,  # Ctrl-C reaches this process only, which ends the others in order
                 )
             except OSError as error:
                 raise Failed(f"{argv[0]}: {error.strerror}") from error
         self.pid_file.write_text(f"{self.process.pid} {born(self.process.pid)}\n")
 
     def says(self, word):
-        """The rest of the line of its log that begins with `word`, once it is there."""
+        """Waits for a line of its log that begins with `word`, and returns the rest."""
         return self.wait_for(lambda: next(
             (line[len(word):].strip() for line in self.log.read_text(errors="replace").splitlines()
              if line.startswith(word)),
@@ -75,7 +75,7 @@ class Actor:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-12:])
 
     def running(self):
-        """Its pid, if the process that we started still lives; a pid alone may be another's by now."""
+        """Its pid, if the process that we started still runs; the pid alone may belong to another by now."""
         try:
             pid, birth = self.pid_file.read_text().split()
         except (FileNotFoundError, ValueError):
@@ -91,13 +91,13 @@ class Actor:
             end = time.monotonic() + seconds
             while self.running() and time.monotonic() < end:
                 if self.process:
-                    self.process.poll()  # ours to reap
+                    self.process.poll()  # our child: reaps it
                 time.sleep(0.02)
         self.pid_file.unlink(missing_ok=True)
 
 
 def born(pid):
-    """When a process started, in ticks since boot; None if it lives no more."""
+    """When a process started, in ticks since boot; None if it has ended."""
     try:
         after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
@@ -129,7 +129,7 @@ class Stage:
         }))
 
     def down(self):
-        """Ends what was started and says what that was."""
+        """Ends what was started and returns what that was."""
         ended = [actor.name for actor in self.actors if actor.running()]
         for actor in reversed(self.actors):
             actor.end()
@@ -137,7 +137,7 @@ class Stage:
         return ended
 
     def found_up(self):
-        """Whether an earlier `up` still stands; if so, its addresses are taken over."""
+        """Whether an earlier `up` still runs; if so, takes over its addresses."""
         if not self.addresses.exists() or not all(actor.running() for actor in self.actors):
             return False
         for name, address in json.loads(self.addresses.read_text()).items():
@@ -145,7 +145,7 @@ class Stage:
         return True
 
     def start_authority(self):
-        """On free ports; after an outage on the same ones, where Envoy looks for it, and with what it knew."""
+        """On free ports; after an outage on the same ports, where Envoy looks for it, and with the same database."""
         self.authority_actor.start([
             ROOT / "target/debug/authority", "serve", "--config", "authority/tour.toml",
             "--database", self.folder / "authority.db",
@@ -175,7 +175,7 @@ class Stage:
             [
                 os.environ.get("ENVOY_BIN", "envoy"), "-c", self.folder / "envoy.yaml",
                 "--admin-address-path", admin,
-                "--disable-hot-restart",  # it would claim shared memory that a second Envoy also wants
+                "--disable-hot-restart",  # it would take shared memory that a second Envoy also needs
                 "--concurrency", "2",
                 "--file-flush-interval-msec", "200",
             ],

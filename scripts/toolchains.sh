@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds the module with each toolchain that can be had here, apart from each other, and reports. One is enough.
+# Builds the module with each available toolchain, separately, and reports. One that works is enough.
 set -eu
 cd "$(dirname "$0")/.."
 . scripts/say.sh

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""The tour: requests through a real Envoy, what each should get, what it got, and why: the refusal's own
+"""The tour: requests through a real Envoy, what each should get, what it got, and why: the refusal's
 reason, or the identity that the upstream saw.
 
-    tour.py demo      sets a stage, visits it, takes it down; exit status 0 only if every answer is as expected
-    tour.py up        leaves a stage standing and prints requests to try
+    tour.py demo      starts everything, sends the requests, stops it; exit status 0 only if every answer is as expected
+    tour.py up        starts everything, leaves it running and prints requests to try
     tour.py down      ends what `up` started
-    tour.py visit ENVOY AUTHORITY AUTHORITY_ADMIN      the same requests against one that stands elsewhere, by its URLs
+    tour.py visit ENVOY AUTHORITY AUTHORITY_ADMIN      the same requests against one that runs elsewhere, by its URLs
 """
 
 import base64
@@ -22,7 +22,7 @@ from typing import Callable, Optional
 
 from stage import ROOT, Failed, Stage
 
-# The secrets of authority/tour.toml and the keys of policies/tour.yaml: public, and good for this tour alone.
+# The secrets of authority/tour.toml and the keys of policies/tour.yaml: public, for this tour only.
 SECRETS = {
     "reader": "reader-secret-3f9c1a7e5b2d8046",
     "writer": "writer-secret-8d21c6f04e7ab395",
@@ -35,11 +35,11 @@ API_KEY = "tour-key-of-ci-bot-4f1d7a90c2e35b68"
 EXPIRED_API_KEY = "tour-key-of-last-year-8b3c6e1f70a94d25"
 UNKNOWN_API_KEY = "tour-key-of-nobody-0000000000000000"
 
-# How soon what the authority says counts: within the policy's refresh_interval, the fetch's timeout, and a second.
+# How soon a change at the authority counts: the policy's refresh_interval, the fetch's timeout, and a second.
 SOON = 1 + 2 + 1
 
 
-# === What is sent ===
+# === Requests ===
 
 
 @dataclass
@@ -48,8 +48,8 @@ class Answer:
     headers: list
     body: bytes
     took: float = 0.0
-    note: str = ""  # what the row itself saw, where that says more than the body
-    wrong: str = ""  # what it saw that must not be
+    note: str = ""  # what the row itself observed, if that says more than the body
+    wrong: str = ""  # what it observed that is wrong
 
     def json(self):
         try:
@@ -97,12 +97,12 @@ def ask(url, method, path, headers=None, body=None):
 
 @dataclass
 class Visit:
-    """One walk through the rows, against one stage."""
+    """One run of all rows against one stage."""
 
     envoy: str
     authority: str
     authority_admin: str
-    stage: Optional[Stage] = None  # where it is ours: then the tour may also kill what stands on it
+    stage: Optional[Stage] = None  # if it is ours: then the tour may also kill its processes
     tokens: dict = field(default_factory=dict)
 
     def get(self, path, **headers):
@@ -115,7 +115,7 @@ class Visit:
         return "Bearer " + self.token(client)
 
     def token(self, client):
-        """The client's token, got once; after a comma, one of several of it."""
+        """The client's token, requested once; text after a comma tells several of its tokens apart."""
         if client not in self.tokens:
             self.tokens[client] = self.new_token(client.partition(",")[0])
         return self.tokens[client]
@@ -124,7 +124,7 @@ class Visit:
         return self.as_client(client, "/token", grant_type="client_credentials").json()["access_token"]
 
     def revoke(self, client, token):
-        """As RFC 7009 has it: a client gives up its own token."""
+        """RFC 7009: a client revokes its own token."""
         self.as_client(client, "/revoke", token=token)
 
     def as_client(self, client, path, **form):
@@ -148,7 +148,7 @@ def must(answer, path):
 
 
 def until(verdict, send, seconds=SOON):
-    """Asks until that is the answer; how long it took."""
+    """Repeats the request until that is the answer; returns how long it took."""
     began = time.monotonic()
     while True:
         answer = send()
@@ -158,7 +158,7 @@ def until(verdict, send, seconds=SOON):
         time.sleep(0.02)
 
 
-# === What is forged ===
+# === Forged tokens ===
 
 
 def segment(data):
@@ -188,7 +188,7 @@ class Row:
     request: str
     expected: str
     send: Callable[[Visit], Answer]
-    also: Callable[[Answer], Optional[str]] = lambda answer: None  # what is wrong beside status and code
+    also: Callable[[Answer], Optional[str]] = lambda answer: None  # what is wrong, apart from status and code
     needs_stage: bool = False
 
 
@@ -201,7 +201,7 @@ def sees(**expected):
         if {name: found.get(name) for name in expected_headers} != expected_headers:
             return f"the upstream saw {found}, not {expected_headers}"
         if not expected and found:
-            return f"the upstream saw {found}, but nobody had proved who they are"
+            return f"the upstream saw {found}, but the request had no credential"
         return None
 
     return problem
@@ -215,7 +215,7 @@ def after_it_expired(visit):
 
 
 def through_a_rotation(visit):
-    """Clients keep asking while the key changes: nobody may be refused, neither the old token nor the new."""
+    """Clients send requests while the key changes: neither the old token nor the new one may be refused."""
     answers, over = [], threading.Event()
 
     def keep_asking(client):
@@ -257,7 +257,7 @@ def revoked_by_its_id(visit):
 
 
 def revoked_with_all_others(visit):
-    """Everything that a user, and everything that a client was given until now."""
+    """All tokens of a user, and all of a client, until now."""
     notes = []
     for client, entry in (("edward", {"sub": "edward"}), ("writer", {"client_id": "writer"})):
         token = visit.new_token(client)
@@ -281,16 +281,16 @@ def minted(visit):
 
 
 def during_an_outage(visit):
-    """Whoever has to be asked about is refused, politely; whatever the filter knows by itself goes on."""
+    """Without the authority, a token that needs introspection gets a 503; what the filter can check itself still passes."""
     known, unknown = visit.new_token("reader"), visit.token("opaque, unseen")
     visit.stage.authority_actor.end(signal.SIGKILL)
     answer = visit.get("/data", authorization="Bearer " + unknown)
     local = visit.get("/data", authorization="Bearer " + known)
     answer.note = f"retry-after {', '.join(answer.all('retry-after'))}; a JWT gets {local.verdict} meanwhile"
     if local.status != 200:
-        answer.wrong = f"a JWT, which nobody has to be asked about, got {local.verdict}"
+        answer.wrong = f"a JWT, which needs no introspection, got {local.verdict}"
     elif len(answer.all("retry-after")) != 1:
-        answer.wrong = "a 503 that does not say when to come again"
+        answer.wrong = "a 503 without retry-after"
     return answer
 
 
@@ -386,7 +386,7 @@ def walk(visit):
         if wrong:
             print(f"    {bad}{wrong}{plain}", flush=True)
     if len(rows) < len(ROWS):
-        print(f"\n  {len(ROWS) - len(rows)} rows left out: they kill the authority, and this one is not ours to kill")
+        print(f"\n  {len(ROWS) - len(rows)} rows skipped: they kill the authority, and this one was started by somebody else")
     print(f"\n{len(rows) - failed} passed, {failed} failed")
     return failed == 0
 
@@ -400,7 +400,7 @@ def colourful():
 
 def demo():
     stage = Stage(ROOT / ".cache/demo")
-    stage.down()  # what a demo that was killed may have left
+    stage.down()  # what a killed demo may have left running
     say("starting the authority, an upstream and Envoy")
     try:
         stage.up()
@@ -408,7 +408,7 @@ def demo():
     finally:
         stage.down()
     if not agreed:
-        say(f"what they said: {stage.folder.relative_to(ROOT)}/*.log")
+        say(f"their logs: {stage.folder.relative_to(ROOT)}/*.log")
     return 0 if agreed else 1
 
 
@@ -423,7 +423,7 @@ def up():
             stage.down()
             raise
     print(f"""
-Portcullis is up; `make down` ends it.
+Portcullis is running; `make down` stops it.
 
   Envoy       {stage.envoy}
   counters    {stage.envoy_admin}/stats/prometheus
@@ -461,7 +461,7 @@ def say(what):
 
 
 def main(arguments):
-    # A `kill` should end the stage as a Ctrl-C does.
+    # `kill` ends the stage as Ctrl-C does.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     commands = {"demo": (demo, 0), "up": (up, 0), "down": (down, 0), "visit": (visit, 3)}
     command, operands = commands.get(arguments[0] if arguments else "", (None, 0))

@@ -1,26 +1,26 @@
 #!/bin/sh
 # wasm.sh [--with rustup|debian] [--of MANIFEST] COMMAND [OPTION...]: runs cargo's COMMAND (build, clippy) for the module,
-# or for that of another manifest, with whichever toolchain can be had. `build` leaves
-# target/wasm32-wasip1/release/portcullis.wasm, whoever built it; `compiler` prints who would.
+# or for that of another manifest, with the toolchain that is available. `build` always writes
+# target/wasm32-wasip1/release/portcullis.wasm; `compiler` prints which compiler is used.
 #
-# rustup: the toolchain in use, its target added where missing. debian: Debian's compiler with its own std sources,
-# for machines without rustup or without a way to its server.
+# rustup: the toolchain in use; its target is added if missing. debian: Debian's compiler with its own std sources,
+# for machines without rustup or without access to its server.
 set -eu
 cd "$(dirname "$0")/.."
 . scripts/say.sh
 
 target=wasm32-wasip1
 
-# One commit and one compiler make one module, byte for byte, wherever they lie (`make reproduce`): panics name the
-# source files, so the folders of this machine get names that all machines share. That RUSTFLAGS and its kin are not
-# heeded belongs to it. Still a condition: the compiler, to its commit and host, and one registry, whose name is in the
-# paths below CARGO_HOME. Cargo itself has this as `trim-paths`, which is unstable.
+# One commit and one compiler make one module, byte for byte, in any folder (`make reproduce`): panics name the
+# source files, so this machine's folders are replaced by names that are the same everywhere. RUSTFLAGS and the like are
+# ignored for the same reason. Still required: the same compiler (commit and host) and the same registry, whose name is
+# in the paths below CARGO_HOME. Cargo's own `trim-paths` does this, but is unstable.
 flags() { # flags RUSTC [FLAG...]: the compiler's flags, apart by cargo's separator, since folders may have spaces
     sysroot=$("$1" --print sysroot)
     commit=$("$1" --version --verbose | sed -n 's/^commit-hash: //p')
     shift
-    # The last that matches counts. The std that rustup brings knows its sources as /rustc/COMMIT, unless the component
-    # rust-src is there, whose folder they are named after then.
+    # The last match counts. rustup's std names its sources /rustc/COMMIT, or, with the component rust-src, after
+    # that component's folder.
     set -- "$@" \
         "--remap-path-prefix=$(pwd -P)=/portcullis" \
         "--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo" \

@@ -302,13 +302,3 @@ fn every_way_to_ship_it_keeps_its_vm_and_its_calls() {
     let admin = &tour[0]["admin"]["address"]["socket_address"]["address"];
     assert_eq!(admin, "127.0.0.1");
 }
-
-/// Every command that the page names is there.
-#[test]
-fn every_command_is_a_target() {
-    let (page, makefile) = (read("docs/threats.md"), read("Makefile"));
-    for rest in page.split("`make ").skip(1) {
-        let target = rest.split('`').next().unwrap();
-        assert!(makefile.contains(&format!("\n{target}:")), "{target}");
-    }
-}

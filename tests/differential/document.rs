@@ -8,34 +8,34 @@ use super::classes::{PATH_GAP, PORT_GAP, TARGETS, TOKENS, TokenClass};
 const HEAD: &str = "\
 # Where Portcullis and Envoy disagree
 
-`cargo test --test differential` sends generated tokens through our filter and through Envoy's `jwt_authn`, and generated
-paths and hosts through our rules and through Envoy's router, in one Envoy. Each disagreement falls into a class below,
-or the test fails. Three faults have no class, and can have none:
+`cargo test --test differential` sends generated tokens to our filter and to Envoy's `jwt_authn`, and generated
+paths and hosts to our rules and to Envoy's router, in one Envoy. Each disagreement must belong to a class below,
+or the test fails. Three faults have no class and always fail:
 
-- a token that we let in and that is not good: the generator knows what it has signed and what it has broken;
-- a request that reaches a route by another rule than that route's, under the settings of the shipped configurations:
-  each rule asks for a scope of its own, and the test goes on with a token that has this scope alone, and looks where it gets;
-- a path or a host that can be read in two ways and that a rule judges, wherever Envoy routes it.
+- a bad token that we let in: the generator knows what it has signed and what it has broken;
+- a request that reaches a route through another rule than that route's, with the settings of the shipped configurations:
+  each rule requires a scope of its own, and the test repeats the request with a token that has only this scope;
+- a path or a host with two readings that a rule judges, wherever Envoy routes it.
 
-`make differential` runs it for longer, from another seed each time (`DIFFERENTIAL_CASES`, `DIFFERENTIAL_SEED`).
-This file is written by `DIFFERENTIAL_WRITE=1 cargo test --test differential the_document`, and a test compares it.
+`make differential` runs it for longer, with a new seed each time (`DIFFERENTIAL_CASES`, `DIFFERENTIAL_SEED`).
+`DIFFERENTIAL_WRITE=1 cargo test --test differential the_document` writes this file, and a test compares it.
 ";
 
 const TARGET_HEAD: &str = "
 ## Paths and hosts
 
 Virtual hosts and routes mirror the rules one to one: exact and wildcard hosts, `exact` as `path`, `prefix` as
-`path_separated_prefix`, `regex` as `safe_regex`, and `template` as the `safe_regex` that says the same. Envoy's own URI
-templates do not: there `/files/**` wants the slash, and `{id}` takes only the characters of RFC 3986 §3.3.
+`path_separated_prefix`, `regex` as `safe_regex`, and `template` as an equivalent `safe_regex`. Envoy's own URI
+templates are not equivalent: there `/files/**` requires the slash, and `{id}` accepts only the characters of RFC 3986 §3.3.
 Compared over HTTP/1 and HTTP/2, with `normalize_path` on and off and `allow_on_headers_stop_iteration` on and off.
 
-| what is odd | Portcullis | Envoy's router | why |
+| what is unusual | Portcullis | Envoy's router | why |
 |---|---|---|---|
 ";
 
 const GAPS_HEAD: &str = "
 Envoy reads requests as we do only with the settings that every shipped configuration has. Without one of the first two, a
-request is judged by one rule and goes where another one was meant to guard, and **the weaker of the two is the client's choice**:
+request is judged by one rule and routed to what another rule protects, so **the client can choose the weaker of the two**:
 
 | without | a request | what happens |
 |---|---|---|
@@ -44,25 +44,25 @@ request is judged by one rule and goes where another one was meant to guard, and
 const DOT_GAP: &[&str] = &[
     "`strip_trailing_host_dot`",
     "`Host: www.example.com.`",
-    "AMBIGUOUS_HOST, although the name is legal",
+    "AMBIGUOUS_HOST, although the name is valid",
 ];
 
 const TOKEN_HEAD: &str = "
 ## Tokens
 
-`jwt_authn` has the same keys, issuers, audiences, clock tolerance and `require_expiration`. With both, `Bearer` is read in
-any case: `jwt_authn` is given the spellings one by one.
+`jwt_authn` has the same keys, issuers, audiences, clock tolerance and `require_expiration`. Both read `Bearer` in
+any case: `jwt_authn` has the spellings one by one.
 
-We refuse what it lets in:
+We refuse these tokens, `jwt_authn` lets them in:
 
-| what is odd | Portcullis | why |
+| what is unusual | Portcullis | why |
 |---|---|---|
 ";
 
 const GOOD_HEAD: &str = "
-It refuses what we let in. These tokens are good, signed by the issuer's key and in time; `jwt_authn` has not learned to read them:
+It refuses these tokens, we let them in. They are valid, signed by the issuer's key and in time; `jwt_authn` cannot read them:
 
-| what is odd | `jwt_authn` | why it is good |
+| what is unusual | `jwt_authn` | why it is good |
 |---|---|---|
 ";
 
@@ -70,7 +70,7 @@ const FOOT: &str = "
 ## Not compared
 
 CORS preflights, which we judge by the method that they ask for while Envoy routes them as `OPTIONS`; credentials in queries and
-cookies, which `jwt_authn` does not strip; whatever needs a callout.
+cookies, which `jwt_authn` does not strip; everything that needs a callout.
 ";
 
 /// Panics where the document is not what the table says; with `DIFFERENTIAL_WRITE` writes it instead.
