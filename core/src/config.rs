@@ -1,404 +1,543 @@
-//! What operators write: plain structs, a doc comment per member, no behaviour.
+//! What operators write: one declaration per object, with the documentation, the key and the type
+//! of each member. Nothing else spells a key.
 //!
-//! serde stops at the first error, and a configuration deserves all of them at once, each with
-//! its JSON path. So these structs are read by a small reader of our own over [`crate::json`],
-//! and hold what was written, not what it means: `policy::compile` finds out that, and what was
-//! not written gets its default there.
-//!
-//! A required member is an `Option`, `None` where its fault is already on record; an optional
-//! one is a [`Field`], which knows "absent" from "there, but faulty".
+//! serde stops at the first fault. Here all faults of a configuration are found at once, each with
+//! its JSON path: the structs are read by [`reader`] from [`crate::json`], and every value that was
+//! read knows where it stands. They hold what was written; what it means, and what is meant where
+//! nothing was written, is found by `policy::compile`.
 
-mod members;
+mod declare;
+pub mod document;
+pub mod fault;
 pub mod protobuf_struct;
 pub mod reader;
+pub mod scalar;
 
 use std::time::Duration;
 
-use crate::config::reader::{Field, List, Map, OneOrMore};
+use crate::config::declare::{key, object, one_of, words};
+use crate::config::fault::{At, Findings};
+use crate::config::reader::{ExactlyOne, FromValue, List, Named, NonEmpty, Optional, Required};
 use crate::json::{Object, Value};
+use crate::request::path::PathQuirks;
 use crate::time::UnixTime;
 
-/// The whole configuration of one filter.
-pub struct Config<'v> {
-    /// The protection space that challenges name (RFC 9110 §11.5).
-    pub realm: Field<&'v str>,
-    /// Whether refusals are carried out or only counted and logged.
-    pub mode: Field<Mode>,
-    /// Who may issue tokens, by name.
-    pub providers: Field<Map<'v, Provider<'v>>>,
-    /// Long-lived keys, known by their hashes.
-    pub api_keys: Field<ApiKeys<'v>>,
-    /// What a request needs: the first rule that matches it decides.
-    pub rules: Field<List<Rule<'v>>>,
-    /// What a request gets that no rule matches.
-    pub unmatched: Field<Unmatched>,
-    /// Whether a CORS preflight passes where only a missing credential would stop it.
-    pub allow_cors_preflight: Field<bool>,
-    /// What upstreams learn about the caller.
-    pub forward: Field<Forward<'v>>,
-    /// Ceilings, each per worker.
-    pub limits: Field<Limits>,
-    /// Which decisions leave a line in the log.
-    pub audit: Field<Audit>,
+object! {
+    /// The configuration of one filter.
+    pub struct Config<'v> {
+        /// The realm that `WWW-Authenticate` names (RFC 9110 §11.5). Printable ASCII without quotes
+        /// and backslashes; default `portcullis`.
+        pub realm: Optional<&'v str>,
+        /// Whether refusals are carried out. Default `enforce`.
+        pub mode: Optional<Mode>,
+        /// The token issuers, by name. At least one provider or one API key in all; the name
+        /// `api_keys` is reserved.
+        pub providers: Optional<Named<'v, ProviderConfig<'v>>>,
+        /// Long-lived keys, stored as hashes. Default: none.
+        pub api_keys: Optional<ApiKeysConfig<'v>>,
+        /// What requests need: the first rule that matches a request decides. Default: no rules,
+        /// so that every request is unmatched.
+        pub rules: Optional<List<RuleConfig<'v>>>,
+        /// What happens to a request that no rule matches. Default `deny`.
+        pub unmatched: Optional<Unmatched>,
+        /// Whether a CORS preflight request passes that is refused only because it has no
+        /// credential. Boolean; default `true`.
+        pub allow_cors_preflight: Optional<bool>,
+        /// What upstreams learn about the caller.
+        pub forward: Optional<ForwardConfig<'v>>,
+        /// Sizes, each per worker.
+        pub limits: Optional<LimitsConfig>,
+        /// Which decisions are logged. Default `denied`.
+        pub audit: Optional<Audit>,
+    }
 }
 
-#[derive(Clone, Copy)]
-pub enum Mode {
-    Enforce,
-    Shadow,
+words! {
+    /// Whether refusals are carried out.
+    pub enum Mode {
+        /// Refusals are carried out.
+        Enforce = "enforce",
+        /// Refusals are counted and logged, and the request passes.
+        Shadow = "shadow",
+    }
 }
 
-#[derive(Clone, Copy)]
-pub enum Unmatched {
-    Deny,
-    Anonymous,
+words! {
+    /// What happens to a request that no rule matches.
+    pub enum Unmatched {
+        /// 403 `NO_RULE`.
+        Deny = "deny",
+        /// The request passes without a credential.
+        Anonymous = "anonymous",
+    }
 }
 
-#[derive(Clone, Copy)]
-pub enum Audit {
-    Denied,
-    All,
-    None,
+words! {
+    /// Which decisions are logged as an audit line.
+    pub enum Audit {
+        /// Refusals, at warn.
+        Denied = "denied",
+        /// Refusals at warn, and passes at info.
+        All = "all",
+        /// None.
+        None = "none",
+    }
 }
 
-/// One issuer of tokens.
-pub struct Provider<'v> {
-    /// The `iss` of its tokens, compared exactly.
-    pub issuer: Option<&'v str>,
-    /// A token must be meant for one of these.
-    pub audiences: Field<OneOrMore<&'v str>>,
-    /// Takes tokens that are meant for anybody, or for nobody: the only way out of `audiences`.
-    pub danger_any_audience: Field<bool>,
-    /// The signature algorithms that it uses (RFC 7518 §3.1, RFC 8037).
-    pub algorithms: Field<OneOrMore<&'v str>>,
-    /// Its public keys; none where every token is introspected.
-    pub jwks: Field<Jwks<'v>>,
-    /// How far its clock and ours may be apart, for `exp` and `nbf`.
-    pub clock_tolerance: Field<Duration>,
-    /// Whether a token without `exp` is refused.
-    pub require_exp: Field<bool>,
-    /// Neither `exp` - `iat` nor `exp` - now may exceed it.
-    pub max_lifetime: Field<Duration>,
-    /// Accepted `typ` headers (RFC 9068 §4).
-    pub types: Field<OneOrMore<&'v str>>,
-    /// Where requests carry its tokens.
-    pub from: Field<TokenPlaces<'v>>,
-    /// Claims that list the token's scopes; their union counts.
-    pub scope_claims: Field<OneOrMore<Claim<'v>>>,
-    /// Claims that name the client; the first that is there counts.
-    pub client_id_claims: Field<OneOrMore<Claim<'v>>>,
-    /// The claim that names the tenant.
-    pub tenant_claim: Field<Claim<'v>>,
-    /// Token introspection (RFC 7662).
-    pub introspection: Field<Introspection<'v>>,
-    /// Where revoked tokens are listed.
-    pub revocation: Field<Revocation<'v>>,
+object! {
+    /// One token issuer.
+    pub struct ProviderConfig<'v> {
+        /// The `iss` claim of its tokens, compared exactly (RFC 7519 §4.1.1). Required; one provider
+        /// per issuer.
+        pub issuer: Required<&'v str>,
+        /// A token's `aud` claim must name one of these (RFC 7519 §4.1.3). Required, unless
+        /// `danger_any_audience` is `true`.
+        pub audiences: Optional<NonEmpty<&'v str>>,
+        /// Accepts tokens for any audience, or for none. Boolean; default `false`.
+        pub danger_any_audience: Optional<bool>,
+        /// The accepted signature algorithms (RFC 7518 §3.1, RFC 8037 §3.1). Default: all
+        /// asymmetric ones. `HS*` must be listed, and needs `jwks.inline`.
+        pub algorithms: Optional<NonEmpty<&'v str>>,
+        /// The issuer's public keys. Required, unless every token is introspected.
+        pub jwks: Optional<JwksConfig<'v>>,
+        /// How far the issuer's clock and Envoy's may differ, for `exp` and `nbf`. Duration, `0s` to
+        /// `10m`; default `30s`.
+        pub clock_tolerance: Optional<Duration>,
+        /// Whether a token without `exp` is refused. Boolean; default `true`.
+        pub require_exp: Optional<bool>,
+        /// Neither `exp` - `iat` nor `exp` - now may exceed it. Duration, `1ms` to `8760h`; default:
+        /// no limit.
+        pub max_lifetime: Optional<Duration>,
+        /// The accepted `typ` headers, without case and without `application/` (RFC 9068 §4,
+        /// RFC 7515 §4.1.9). Default: `at+jwt`, `JWT`, or no `typ`.
+        pub types: Optional<NonEmpty<&'v str>>,
+        /// Where requests carry its tokens. Default: `Authorization: Bearer` (RFC 6750 §2.1).
+        pub from: Optional<TokenLocationsConfig<'v>>,
+        /// The claims that list the token's scopes, space-separated or as an array; the union of
+        /// them counts. Default `[scope, scp]`.
+        pub scope_claims: Optional<NonEmpty<ClaimConfig<'v>>>,
+        /// The claims that name the client; the first that is present counts. Default
+        /// `[client_id, azp]`.
+        pub client_id_claims: Optional<NonEmpty<ClaimConfig<'v>>>,
+        /// The claim that names the tenant. Default `tenant`.
+        pub tenant_claim: Optional<ClaimConfig<'v>>,
+        /// Token introspection (RFC 7662). Default: none.
+        pub introspection: Optional<IntrospectionConfig<'v>>,
+        /// Where revoked tokens are listed. Default: none.
+        pub revocation: Optional<RevocationConfig<'v>>,
+    }
 }
 
-/// Exactly one source of keys.
-pub enum Jwks<'v> {
-    /// A JWK Set (RFC 7517 §5) in the configuration itself.
-    Inline(&'v Object<'v>),
+one_of! {
+    /// The source of a provider's public keys.
+    pub enum JwksConfig<'v> {
+        /// A JWK Set in the configuration itself (RFC 7517 §5).
+        Inline = "inline": &'v Object<'v>,
+        /// A JWK Set that is fetched and refreshed.
+        Remote = "remote": RemoteJwksConfig<'v>,
+    }
+}
+
+object! {
     /// A JWK Set that is fetched and refreshed.
-    Remote(RemoteJwks<'v>),
+    pub struct RemoteJwksConfig<'v> {
+        /// The Envoy cluster that is called. Required.
+        pub cluster: Required<&'v str>,
+        /// The address of the JWK Set: its scheme, host and path make the request, the cluster
+        /// decides where the request goes. An http or https URI; required.
+        pub uri: Required<&'v str>,
+        /// The `Authorization` header of the request. Secret; default: none.
+        pub authorization: Optional<SecretConfig<'v>>,
+        /// How long one fetch may take. Duration, `1ms` to `1m`; default `2s`.
+        pub timeout: Optional<Duration>,
+        /// How often the keys are fetched in the background. Duration, `100ms` to `8760h`; default
+        /// `60m`.
+        pub refresh_interval: Optional<Duration>,
+        /// An unknown `kid` triggers a fetch, but not more often than this. Duration, `1ms` to
+        /// `8760h`; default `6s`.
+        pub min_refetch_interval: Optional<Duration>,
+        /// How long the last keys are used while the source is down. Duration, `1ms` to `8760h`;
+        /// default `24h`.
+        pub max_staleness: Optional<Duration>,
+    }
 }
 
-pub struct RemoteJwks<'v> {
-    /// The Envoy cluster that is called.
-    pub cluster: Option<&'v str>,
-    /// Its scheme, host and path make the request; the cluster decides where it goes.
-    pub uri: Option<&'v str>,
-    /// The `Authorization` header of the fetch.
-    pub authorization: Field<SecretSource<'v>>,
-    /// How long one fetch may take.
-    pub timeout: Field<Duration>,
-    /// How often the keys are fetched anew.
-    pub refresh_interval: Field<Duration>,
-    /// An unknown `kid` triggers a fetch, never more often than this.
-    pub min_refetch_interval: Field<Duration>,
-    /// How long the last good keys serve while the source is down.
-    pub max_staleness: Field<Duration>,
+object! {
+    /// Where requests carry a provider's tokens; replaces the default. At least one location in
+    /// all.
+    pub struct TokenLocationsConfig<'v> {
+        /// Header fields. Default: none.
+        pub headers: Optional<List<TokenHeaderConfig<'v>>>,
+        /// Names of query parameters: letters, digits, `-`, `.`, `_` and `~`. Default: none.
+        pub query: Optional<List<&'v str>>,
+        /// Names of cookies (RFC 6265 §4.1.1). Default: none.
+        pub cookies: Optional<List<&'v str>>,
+    }
 }
 
-/// Where requests carry a provider's tokens. What is written here replaces the default.
-#[derive(Default)]
-pub struct TokenPlaces<'v> {
-    /// Header fields, each with what stands before the token.
-    pub headers: Field<List<TokenHeader<'v>>>,
-    /// Query parameters.
-    pub query: Field<List<&'v str>>,
-    /// Cookies.
-    pub cookies: Field<List<&'v str>>,
+object! {
+    /// A header field that carries a token.
+    pub struct TokenHeaderConfig<'v> {
+        /// The name of the header field. Required.
+        pub name: Required<&'v str>,
+        /// The text before the token. One word and one space are an authentication scheme, compared
+        /// without case (RFC 9110 §11.1); anything else is compared literally. Default: none.
+        pub prefix: Optional<&'v str>,
+    }
 }
 
-pub struct TokenHeader<'v> {
-    /// The header field's name.
-    pub name: Option<&'v str>,
-    /// What stands before the token. A word and one space are an authentication scheme, which
-    /// is compared without case.
-    pub prefix: Field<&'v str>,
+object! {
+    /// Token introspection (RFC 7662).
+    pub struct IntrospectionConfig<'v> {
+        /// The Envoy cluster that is called. Required.
+        pub cluster: Required<&'v str>,
+        /// The introspection endpoint. An http or https URI; required.
+        pub uri: Required<&'v str>,
+        /// The filter's client id there (HTTP Basic, RFC 6749 §2.3.1). Required.
+        pub client_id: Required<&'v str>,
+        /// The filter's client secret there. Secret; required.
+        pub client_secret: Required<SecretConfig<'v>>,
+        /// Which tokens are introspected. Default `opaque`.
+        pub when: Optional<When>,
+        /// How long a request waits for the answer. Duration, `1ms` to `1m`; default `500ms`.
+        pub timeout: Optional<Duration>,
+        /// How long an answer is cached, but never beyond the token's own `exp`; `0s` asks every
+        /// time. Duration, `0s` to `24h`; default `30s`.
+        pub cache_ttl: Optional<Duration>,
+        /// How long it is cached that a token is inactive. Duration, `0s` to `24h`; default `5s`.
+        pub negative_cache_ttl: Optional<Duration>,
+        /// What happens without an answer; `danger_allow` only beside `when: always`. Default
+        /// `deny`.
+        pub on_unavailable: Optional<Fallback>,
+    }
 }
 
-/// RFC 7662.
-pub struct Introspection<'v> {
-    /// The Envoy cluster that is called.
-    pub cluster: Option<&'v str>,
-    /// The introspection endpoint.
-    pub uri: Option<&'v str>,
-    /// Who we are to it (HTTP Basic).
-    pub client_id: Option<&'v str>,
-    /// Our secret there.
-    pub client_secret: Option<SecretSource<'v>>,
-    /// Which tokens it is asked about.
-    pub when: Field<When>,
-    /// How long a request waits for the answer.
-    pub timeout: Field<Duration>,
-    /// How long an answer counts; never beyond the token's own `exp`.
-    pub cache_ttl: Field<Duration>,
-    /// How long it counts that a token is inactive.
-    pub negative_cache_ttl: Field<Duration>,
-    /// What happens without an answer.
-    pub on_unavailable: Field<Fallback>,
+words! {
+    /// Which tokens are introspected.
+    pub enum When {
+        /// Tokens that are not JWTs.
+        Opaque = "opaque",
+        /// JWTs too, after they were verified here; needs `jwks`.
+        Always = "always",
+    }
 }
 
-#[derive(Clone, Copy)]
-pub enum When {
-    Opaque,
-    Always,
+words! {
+    /// What happens to a request while the service that should be asked is unavailable.
+    pub enum Fallback {
+        /// 503.
+        Deny = "deny",
+        /// The request passes, as far as this check is concerned.
+        Allow = "danger_allow",
+    }
 }
 
-/// What happens while a service that should be asked cannot be.
-#[derive(Clone, Copy)]
-pub enum Fallback {
-    Deny,
-    DangerAllow,
+object! {
+    /// Where revoked tokens are listed: at least one of both.
+    pub struct RevocationConfig<'v> {
+        /// A list that is polled, so that no request waits for it.
+        pub list: Optional<RevocationListConfig<'v>>,
+        /// The status lists that tokens refer to (draft-ietf-oauth-status-list); needs `jwks`.
+        pub status_list: Optional<StatusListConfig<'v>>,
+    }
 }
 
-/// At least one of them.
-pub struct Revocation<'v> {
-    /// A list that is polled.
-    pub list: Field<RevocationList<'v>>,
-    /// Lists that tokens refer to (draft-ietf-oauth-status-list).
-    pub status_list: Field<StatusList<'v>>,
+object! {
+    /// A revocation list that is polled.
+    pub struct RevocationListConfig<'v> {
+        /// The Envoy cluster that is called. Required.
+        pub cluster: Required<&'v str>,
+        /// The address of the list; `since` is added to its query. An http or https URI; required.
+        pub uri: Required<&'v str>,
+        /// The `Authorization` header of the request. Secret; default: none.
+        pub authorization: Optional<SecretConfig<'v>>,
+        /// How often the list is polled. Duration, `100ms` to `8760h`; default `5s`.
+        pub refresh_interval: Optional<Duration>,
+        /// How long one fetch may take. Duration, `1ms` to `1m`; default `2s`.
+        pub timeout: Optional<Duration>,
+        /// How long the last list is used while the source is down. Duration, `1ms` to `8760h`;
+        /// default `60s`.
+        pub max_staleness: Optional<Duration>,
+        /// What happens after that: `danger_allow` goes on with the last list. Default `deny`.
+        pub on_stale: Optional<Fallback>,
+    }
 }
 
-pub struct RevocationList<'v> {
-    /// The Envoy cluster that is called.
-    pub cluster: Option<&'v str>,
-    /// The list's address.
-    pub uri: Option<&'v str>,
-    /// The `Authorization` header of each poll.
-    pub authorization: Field<SecretSource<'v>>,
-    /// How often it is polled.
-    pub refresh_interval: Field<Duration>,
-    /// How long one fetch may take.
-    pub timeout: Field<Duration>,
-    /// How long the last list counts while the source is down.
-    pub max_staleness: Field<Duration>,
-    /// What happens after that.
-    pub on_stale: Field<Fallback>,
+object! {
+    /// The status lists of a provider's tokens (draft-ietf-oauth-status-list).
+    pub struct StatusListConfig<'v> {
+        /// The Envoy cluster that is called. Required.
+        pub cluster: Required<&'v str>,
+        /// How the address of every list begins; a token whose list is elsewhere is refused. An
+        /// http or https URI that ends with a slash, without dot segments, escapes and query;
+        /// required.
+        pub uri_prefix: Required<&'v str>,
+        /// The `Authorization` header of the request. Secret; default: none.
+        pub authorization: Optional<SecretConfig<'v>>,
+        /// Whether a token without a status is refused. Boolean; default `true`.
+        pub required: Optional<bool>,
+        /// How long a request waits for a list. Duration, `1ms` to `1m`; default `2s`.
+        pub timeout: Optional<Duration>,
+        /// What happens without the list. Default `deny`.
+        pub on_unavailable: Optional<Fallback>,
+    }
 }
 
-pub struct StatusList<'v> {
-    /// The Envoy cluster that is called.
-    pub cluster: Option<&'v str>,
-    /// How the address of every list begins.
-    pub uri_prefix: Option<&'v str>,
-    /// The `Authorization` header of each fetch.
-    pub authorization: Field<SecretSource<'v>>,
-    /// Whether a token without a status is refused.
-    pub required: Field<bool>,
-    /// How long a request waits for a list.
-    pub timeout: Field<Duration>,
-    /// What happens without one.
-    pub on_unavailable: Field<Fallback>,
-}
-
-/// A claim, by the members that lead to it.
-pub enum Claim<'v> {
-    /// Split at dots.
+/// A claim, by the member names that lead to it.
+pub enum ClaimConfig<'v> {
+    /// Written as a string: the names, with a dot between any two.
     Dotted(&'v str),
-    /// Each member literally, so that a name may have dots.
-    Members(OneOrMore<&'v str>),
+    /// Written as a list: the names literally, so that they may have dots.
+    Literal(NonEmpty<&'v str>),
 }
 
-pub struct ApiKeys<'v> {
-    /// Where requests carry a key.
-    pub from: Field<OneOrMore<KeyHeader<'v>>>,
-    /// The key of the `hmac-sha256` hashes.
-    pub pepper: Field<SecretSource<'v>>,
-    /// The keys.
-    pub keys: Field<List<ApiKey<'v>>>,
-    /// More keys, fetched and refreshed.
-    pub remote: Field<RemoteApiKeys<'v>>,
-    /// Where revoked keys are listed.
-    pub revocation: Field<KeyRevocation<'v>>,
+object! {
+    /// Long-lived keys, stored as hashes.
+    pub struct ApiKeysConfig<'v> {
+        /// Where requests carry a key. Default `[{header: x-api-key}]`.
+        pub from: Optional<NonEmpty<KeyHeaderConfig<'v>>>,
+        /// The key of the `hmac-sha256` hashes. Secret of 16 bytes or more; required where a key has
+        /// such a hash.
+        pub pepper: Optional<SecretConfig<'v>>,
+        /// The keys. Required, unless `remote` is there.
+        pub keys: Optional<List<ApiKeyConfig<'v>>>,
+        /// More keys, fetched and refreshed. Default: none.
+        pub remote: Optional<RemoteApiKeysConfig<'v>>,
+        /// Where revoked keys are listed. Default: none.
+        pub revocation: Optional<KeyRevocationConfig<'v>>,
+    }
 }
 
-/// Answers with an [`ApiKeyList`].
-pub struct RemoteApiKeys<'v> {
-    /// The Envoy cluster that is called.
-    pub cluster: Option<&'v str>,
-    /// The list's address.
-    pub uri: Option<&'v str>,
-    /// The `Authorization` header of the fetch.
-    pub authorization: Field<SecretSource<'v>>,
-    /// How long one fetch may take.
-    pub timeout: Field<Duration>,
-    /// How often the list is fetched anew.
-    pub refresh_interval: Field<Duration>,
-    /// How long the last good list serves while the source is down.
-    pub max_staleness: Field<Duration>,
+object! {
+    /// A source of API keys, which answers with an [`ApiKeyListConfig`].
+    pub struct RemoteApiKeysConfig<'v> {
+        /// The Envoy cluster that is called. Required.
+        pub cluster: Required<&'v str>,
+        /// The address of the list. An http or https URI; required.
+        pub uri: Required<&'v str>,
+        /// The `Authorization` header of the request. Secret; default: none.
+        pub authorization: Optional<SecretConfig<'v>>,
+        /// How long one fetch may take. Duration, `1ms` to `1m`; default `2s`.
+        pub timeout: Optional<Duration>,
+        /// How often the list is fetched. Duration, `100ms` to `8760h`; default `30s`.
+        pub refresh_interval: Optional<Duration>,
+        /// How long the last list is used while the source is down. Duration, `1ms` to `8760h`;
+        /// default `1h`.
+        pub max_staleness: Optional<Duration>,
+    }
 }
 
-/// What a source of API keys answers.
-pub struct ApiKeyList<'v> {
-    /// All of them: a key that is no longer here is no longer good.
-    pub keys: Option<List<ApiKey<'v>>>,
+object! {
+    /// The answer of a source of API keys.
+    pub struct ApiKeyListConfig<'v> {
+        /// All keys: one that is not in the list is no longer accepted.
+        pub keys: Required<List<ApiKeyConfig<'v>>>,
+    }
 }
 
-pub struct KeyRevocation<'v> {
-    /// A list that is polled.
-    pub list: Option<RevocationList<'v>>,
+object! {
+    /// Where revoked API keys are listed.
+    pub struct KeyRevocationConfig<'v> {
+        /// A list that is polled; every entry is a `key_id`. Required.
+        pub list: Required<RevocationListConfig<'v>>,
+    }
 }
 
-pub struct KeyHeader<'v> {
-    /// The header field's name.
-    pub header: Option<&'v str>,
-    /// The authentication scheme (RFC 9110 §11.1) that stands before the key.
-    pub scheme: Field<&'v str>,
+object! {
+    /// A header field that carries an API key.
+    pub struct KeyHeaderConfig<'v> {
+        /// The name of the header field. Required.
+        pub header: Required<&'v str>,
+        /// The authentication scheme before the key, compared without case (RFC 9110 §11.1).
+        /// Default: none.
+        pub scheme: Optional<&'v str>,
+    }
 }
 
-pub struct ApiKey<'v> {
-    /// Names the key in logs and headers; unique.
-    pub id: Option<&'v str>,
-    /// Whose key it is.
-    pub client: Field<&'v str>,
-    /// `sha256:` or `hmac-sha256:` and 64 hexadecimal digits.
-    pub hash: Option<&'v str>,
-    /// What it may do.
-    pub scopes: Field<List<&'v str>>,
-    /// Whose data it may touch.
-    pub tenant: Field<&'v str>,
-    /// It is refused before this time.
-    pub not_before: Field<UnixTime>,
-    /// It is refused from this time on.
-    pub expires_at: Field<UnixTime>,
-    /// It is refused.
-    pub revoked: Field<bool>,
+object! {
+    /// One API key.
+    pub struct ApiKeyConfig<'v> {
+        /// Names the key in logs and headers. Required, unique.
+        pub id: Required<&'v str>,
+        /// The client that the key belongs to; several keys may share a client. Default: `id`.
+        pub client: Optional<&'v str>,
+        /// `sha256:` or `hmac-sha256:` and 64 hexadecimal digits. Required, unique.
+        pub hash: Required<&'v str>,
+        /// The scopes of the key (RFC 6749 §3.3). Default: none.
+        pub scopes: Optional<List<&'v str>>,
+        /// The tenant of the key. Default: none.
+        pub tenant: Optional<&'v str>,
+        /// The key is refused before this time. RFC 3339 time; default: none.
+        pub not_before: Optional<UnixTime>,
+        /// The key is refused from this time on. RFC 3339 time after `not_before`; default: none.
+        pub expires_at: Optional<UnixTime>,
+        /// Whether the key is refused. Boolean; default `false`.
+        pub revoked: Optional<bool>,
+    }
 }
 
-/// Where a secret comes from.
-pub enum SecretSource<'v> {
-    /// A variable of the VM's environment.
-    Env(&'v str),
-    /// The configuration itself, where everybody who may read it learns it.
-    DangerInline(&'v str),
+one_of! {
+    /// The source of a secret.
+    pub enum SecretConfig<'v> {
+        /// The name of a variable in the VM's environment, which must be set and not empty.
+        Env = "env": &'v str,
+        /// The secret itself: everyone who can read the configuration can read it.
+        DangerInline = "danger_inline": &'v str,
+    }
 }
 
-pub struct Rule<'v> {
-    /// Names the rule in logs.
-    pub name: Field<&'v str>,
-    /// Which requests it is for.
-    pub matches: Field<Match<'v>>,
-    /// Whether a credential is needed.
-    pub access: Field<Access>,
-    /// The providers that it accepts, and `api_keys`.
-    pub credentials: Field<OneOrMore<&'v str>>,
-    /// A token must also be meant for one of these.
-    pub audiences: Field<OneOrMore<&'v str>>,
-    /// Scopes that the credential must have.
-    pub scopes: Field<Scopes<'v>>,
-    /// Conditions on claims: all must hold.
-    pub claims: Field<List<Condition<'v>>>,
-    /// PathQuirks of a path that are refused elsewhere and that this rule takes.
-    pub danger_allow_in_path: Field<List<PathQuirk>>,
+object! {
+    /// Which requests the rule is for, and what they need.
+    pub struct RuleConfig<'v> {
+        /// Names the rule in logs. Default: its path, such as `rules[3]`.
+        pub name: Optional<&'v str>,
+        /// The requests that the rule is for. Default: all.
+        pub matches = "match": Optional<MatchConfig<'v>>,
+        /// Whether a credential is needed. Default `required`.
+        pub access: Optional<Access>,
+        /// The accepted credentials: names of providers, and `api_keys`. Default: all.
+        pub credentials: Optional<NonEmpty<&'v str>>,
+        /// A token's `aud` must also name one of these. Default: no further restriction.
+        pub audiences: Optional<NonEmpty<&'v str>>,
+        /// The scopes that the credential must have (RFC 6749 §3.3). Default: none.
+        pub scopes: Optional<ScopesConfig<'v>>,
+        /// Conditions on claims, which must all hold. Default: none.
+        pub claims: Optional<List<ConditionConfig<'v>>>,
+        /// Path forms that are refused elsewhere and accepted by this rule. Default: none.
+        pub danger_allow_in_path: Optional<List<PathQuirks>>,
+    }
 }
 
-#[derive(Clone, Copy)]
-pub enum Access {
-    Required,
-    Optional,
-    Anonymous,
-    Deny,
+words! {
+    /// Whether a request needs a credential.
+    pub enum Access {
+        /// A valid credential.
+        Required = "required",
+        /// No credential, or a valid one.
+        Optional = "optional",
+        /// No credential; none is looked for.
+        Anonymous = "anonymous",
+        /// Every request is refused.
+        Deny = "deny",
+    }
 }
 
-#[derive(Clone, Copy)]
-pub enum PathQuirk {
-    EncodedSlash,
-    DoubleSlash,
-    Semicolon,
+object! {
+    /// The requests that a rule is for.
+    pub struct MatchConfig<'v> {
+        /// The path without the query, compared with case. Default: all.
+        pub path: Optional<PathMatchConfig<'v>>,
+        /// One of these methods, compared with case (RFC 9110 §9.1). Default: all.
+        pub methods: Optional<NonEmpty<&'v str>>,
+        /// One of these hosts, without case and port; `*.` matches any depth. Default: all.
+        pub hosts: Optional<NonEmpty<&'v str>>,
+    }
 }
 
-#[derive(Default)]
-pub struct Match<'v> {
-    /// The path, without the query.
-    pub path: Field<PathMatch<'v>>,
-    /// Any of these methods.
-    pub methods: Field<OneOrMore<&'v str>>,
-    /// Any of these hosts.
-    pub hosts: Field<OneOrMore<&'v str>>,
+one_of! {
+    /// How a path is matched.
+    pub enum PathMatchConfig<'v> {
+        /// The whole path.
+        Exact = "exact": &'v str,
+        /// The first segments of the path: `/v1` matches `/v1` and `/v1/x`, not `/v10`.
+        Prefix = "prefix": &'v str,
+        /// Segments with wildcards: `{x}` is one segment, `**` at the end is zero or more.
+        Template = "template": &'v str,
+        /// A regular expression for the whole path, matched in linear time.
+        Regex = "regex": &'v str,
+    }
 }
 
-/// Exactly one way to match a path.
-pub enum PathMatch<'v> {
-    /// The whole path.
-    Exact(&'v str),
-    /// Its first segments, whole ones.
-    Prefix(&'v str),
-    /// `{x}` is one segment, `**` is zero or more.
-    Template(&'v str),
-    /// The whole path, in linear time.
-    Regex(&'v str),
+object! {
+    /// The scopes that a credential must have.
+    pub struct ScopesConfig<'v> {
+        /// Each of these. Default: none.
+        pub all: Optional<List<&'v str>>,
+        /// At least one of these. An empty list asks for nothing; default: empty.
+        pub any: Optional<List<&'v str>>,
+    }
 }
 
-#[derive(Default)]
-pub struct Scopes<'v> {
-    /// Each of these.
-    pub all: Field<List<&'v str>>,
-    /// One of these.
-    pub any: Field<List<&'v str>>,
+object! {
+    /// A condition on one claim.
+    pub struct ConditionConfig<'v> {
+        /// The claim. Required.
+        pub claim: Required<ClaimConfig<'v>>,
+        /// What must hold for it.
+        pub test: ExactlyOne<ClaimTestConfig<'v>>,
+    }
 }
 
-pub struct Condition<'v> {
-    pub claim: Option<Claim<'v>>,
-    pub test: Option<Test<'v>>,
+one_of! {
+    /// What must hold for a claim.
+    pub enum ClaimTestConfig<'v> {
+        /// It equals this string, number or boolean; `"1"` is not `1`.
+        Equals = "equals": &'v Value<'v>,
+        /// It equals one of these strings, numbers or booleans.
+        OneOf = "one_of": NonEmpty<&'v Value<'v>>,
+        /// An element of the array, or a space-separated word of the string, equals this.
+        Contains = "contains": &'v Value<'v>,
+        /// It is present. `true`; nothing else.
+        Present = "present": bool,
+    }
 }
 
-/// Exactly one question to a claim.
-pub enum Test<'v> {
-    /// It equals this.
-    Equals(&'v Value<'v>),
-    /// It equals one of these.
-    OneOf(OneOrMore<&'v Value<'v>>),
-    /// An element of an array, or a space-separated word of a string, equals this.
-    Contains(&'v Value<'v>),
-    /// It is there; `false` says nothing that could be checked.
-    Present(bool),
+object! {
+    /// What upstreams learn about the caller.
+    pub struct ForwardConfig<'v> {
+        /// Header fields and what they hold: `subject`, `client_id`, `scopes`, `tenant`, `provider`,
+        /// `key_id`, or `claim:` and a claim. A client's own copies are always removed. Default: the
+        /// six `x-auth-*` headers.
+        pub headers: Optional<Named<'v, &'v str>>,
+        /// The header field that holds the claims as base64url JSON. Default: none.
+        pub payload_header: Optional<&'v str>,
+        /// Whether upstreams get the credential itself. Default `strip`.
+        pub credential: Optional<ForwardCredential>,
+    }
 }
 
-#[derive(Default)]
-pub struct Forward<'v> {
-    /// Header fields and what they hold.
-    pub headers: Field<Map<'v, &'v str>>,
-    /// Holds the claims, as base64url JSON.
-    pub payload_header: Field<&'v str>,
+words! {
     /// Whether upstreams get the credential itself.
-    pub credential: Field<ForwardCredential>,
+    pub enum ForwardCredential {
+        /// It is removed.
+        Strip = "strip",
+        /// It stays.
+        Keep = "keep",
+    }
 }
 
-#[derive(Clone, Copy)]
-pub enum ForwardCredential {
-    Strip,
-    Keep,
+object! {
+    /// Sizes, each per worker.
+    pub struct LimitsConfig {
+        /// The longest accepted credential, in bytes. 1 to 1048576; default 16384.
+        pub token_bytes: Optional<u64>,
+        /// The entries of the cache of verified tokens; 0: no cache. 0 to 131072; default 4096.
+        pub token_cache_entries: Optional<u64>,
+        /// The entries of the cache of introspection answers; 0: no cache. 0 to 131072; default
+        /// 4096.
+        pub introspection_cache_entries: Optional<u64>,
+    }
 }
 
-#[derive(Default)]
-pub struct Limits {
-    /// The longest credential that is looked at, in bytes.
-    pub token_bytes: Field<u64>,
-    /// Verified tokens that are remembered; 0 remembers none.
-    pub token_cache_entries: Field<u64>,
-    /// Introspection answers that are remembered; 0 remembers none.
-    pub introspection_cache_entries: Field<u64>,
+// === impl ClaimConfig ===
+
+impl<'v> FromValue<'v> for ClaimConfig<'v> {
+    fn from_value(value: &'v Value<'v>, at: At, findings: &mut Findings<'v>) -> Option<Self> {
+        match value {
+            Value::String(names) => Some(ClaimConfig::Dotted(names)),
+            Value::Array(_) => NonEmpty::from_value(value, at, findings).map(ClaimConfig::Literal),
+            _ => {
+                findings.wrong_type(at, value, "a string or an array of strings");
+                None
+            }
+        }
+    }
+}
+
+// === impl PathQuirks ===
+
+impl<'v> FromValue<'v> for PathQuirks {
+    fn from_value(value: &'v Value<'v>, at: At, findings: &mut Findings<'v>) -> Option<Self> {
+        scalar::meaning(&PathQuirks::NAMES, value, at, findings)
+    }
 }

@@ -15,7 +15,9 @@ use crate::policy::provider::{CredentialLocation, Provider};
 use crate::policy::requirement::{ClaimPath, Rule};
 use crate::policy::route::Routes;
 
-pub use crate::policy::compile::{Compiled, InvalidPolicy, Warning, compile, compile_api_keys};
+pub use crate::config::fault::Warning;
+pub use crate::config::{Audit, Mode, Unmatched};
+pub use crate::policy::compile::{Compiled, InvalidPolicy, compile, compile_api_keys};
 
 /// Everything that is decided at configure time.
 #[derive(Debug)]
@@ -48,27 +50,6 @@ pub struct LocationId(pub usize);
 
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct ClaimId(pub usize);
-
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Mode {
-    Enforce,
-    Shadow,
-}
-
-/// What a request gets that no rule matches.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Unmatched {
-    Deny,
-    Anonymous,
-}
-
-/// Which decisions leave a line in the log.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Audit {
-    Denied,
-    All,
-    None,
-}
 
 /// Per worker.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -55,9 +55,9 @@ fn members_that_stand_twice_are_told_by_their_paths() {
         [
             r#"audit: found "some", expected denied, all or none"#,
             "configuration: found none, expected at least one provider or one API key",
-            "mode: found a member that stands twice, expected one",
-            "realm: found a member that stands twice, expected one",
-            "rules[1].match.methods: found a member that stands twice, expected one",
+            "mode: duplicate key",
+            "realm: duplicate key",
+            "rules[1].match.methods: duplicate key",
         ]
     );
 }
@@ -68,7 +68,7 @@ fn members_that_stand_twice_in_keys_are_told_too() {
     let text = br#"{"providers": {"corp": {"issuer": "i", "audiences": ["a"],
         "jwks": {"inline": {"keys": [{"kty": "EC", "kid": "a", "kid": "b"}]}}}}, "rules": [{}]}"#;
     let invalid = compile(text, &environment).unwrap_err().to_string();
-    let told = "providers.corp.jwks.inline.keys[0].kid: found a member that stands twice";
+    let told = "providers.corp.jwks.inline.keys[0].kid: duplicate key";
     assert!(invalid.contains(told), "{invalid}");
 }
 

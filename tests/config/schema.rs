@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use portcullis_core::config::reader::Problem;
+use portcullis_core::config::fault::Problem;
 use portcullis_core::policy::compile;
 use regex_lite::Regex;
 use serde_json::{Map, Value, json};

@@ -16,8 +16,8 @@ pub fn decode(message: &[u8]) -> Option<Value<'_>> {
 /// `message Struct { map<string, Value> fields = 1; }`
 fn object(message: &[u8], depth: usize) -> Option<Object<'_>> {
     let depth = depth.checked_add(1).filter(|depth| *depth <= JSON_DEPTH)?;
-    let members = Fields(message).map(|field| match field? {
-        Field::Bytes(1, entry) => member(entry, depth),
+    let members = WireFields(message).map(|field| match field? {
+        WireField::Bytes(1, entry) => member(entry, depth),
         _ => None,
     });
     Object::from_members(members.collect::<Option<_>>()?)
@@ -26,10 +26,10 @@ fn object(message: &[u8], depth: usize) -> Option<Object<'_>> {
 /// An entry of the map: `key = 1`, `value = 2`.
 fn member(entry: &[u8], depth: usize) -> Option<(Cow<'_, str>, Value<'_>)> {
     let (mut name, mut member) = ("", None);
-    for field in Fields(entry) {
+    for field in WireFields(entry) {
         match field? {
-            Field::Bytes(1, bytes) => name = std::str::from_utf8(bytes).ok()?,
-            Field::Bytes(2, bytes) => member = Some(value(bytes, depth)?),
+            WireField::Bytes(1, bytes) => name = std::str::from_utf8(bytes).ok()?,
+            WireField::Bytes(2, bytes) => member = Some(value(bytes, depth)?),
             _ => return None,
         }
     }
@@ -38,14 +38,14 @@ fn member(entry: &[u8], depth: usize) -> Option<(Cow<'_, str>, Value<'_>)> {
 
 /// `message Value`: exactly one of null 1, number 2, string 3, bool 4, struct 5, list 6.
 fn value(message: &[u8], depth: usize) -> Option<Value<'_>> {
-    let mut fields = Fields(message);
+    let mut fields = WireFields(message);
     let value = match fields.next()?? {
-        Field::Varint(1, 0) => Value::Null,
-        Field::Double(2, number) => Value::Number(Number::from_f64(number)?),
-        Field::Bytes(3, bytes) => Value::String(std::str::from_utf8(bytes).ok()?.into()),
-        Field::Varint(4, bit @ (0 | 1)) => Value::Bool(bit == 1),
-        Field::Bytes(5, bytes) => Value::Object(object(bytes, depth)?),
-        Field::Bytes(6, bytes) => Value::Array(list(bytes, depth)?),
+        WireField::Varint(1, 0) => Value::Null,
+        WireField::Double(2, number) => Value::Number(Number::from_f64(number)?),
+        WireField::Bytes(3, bytes) => Value::String(std::str::from_utf8(bytes).ok()?.into()),
+        WireField::Varint(4, bit @ (0 | 1)) => Value::Bool(bit == 1),
+        WireField::Bytes(5, bytes) => Value::Object(object(bytes, depth)?),
+        WireField::Bytes(6, bytes) => Value::Array(list(bytes, depth)?),
         _ => return None,
     };
     fields.next().is_none().then_some(value)
@@ -54,26 +54,26 @@ fn value(message: &[u8], depth: usize) -> Option<Value<'_>> {
 /// `message ListValue { repeated Value values = 1; }`
 fn list(message: &[u8], depth: usize) -> Option<Vec<Value<'_>>> {
     let depth = depth.checked_add(1).filter(|depth| *depth <= JSON_DEPTH)?;
-    Fields(message)
+    WireFields(message)
         .map(|field| match field? {
-            Field::Bytes(1, bytes) => value(bytes, depth),
+            WireField::Bytes(1, bytes) => value(bytes, depth),
             _ => None,
         })
         .collect()
 }
 
 /// A field with its number, of the three wire types that a `Struct` is made of.
-enum Field<'a> {
+enum WireField<'a> {
     Varint(u64, u64),
     Double(u64, f64),
     Bytes(u64, &'a [u8]),
 }
 
 /// The fields of a message; `None` for what cannot be one, and then no more.
-struct Fields<'a>(&'a [u8]);
+struct WireFields<'a>(&'a [u8]);
 
-impl<'a> Iterator for Fields<'a> {
-    type Item = Option<Field<'a>>;
+impl<'a> Iterator for WireFields<'a> {
+    type Item = Option<WireField<'a>>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.0.is_empty() {
@@ -87,22 +87,22 @@ impl<'a> Iterator for Fields<'a> {
     }
 }
 
-impl<'a> Fields<'a> {
-    fn field(&mut self) -> Option<Field<'a>> {
+impl<'a> WireFields<'a> {
+    fn field(&mut self) -> Option<WireField<'a>> {
         let tag = self.varint()?;
         let number = tag >> 3;
         match tag & 7 {
-            0 => Some(Field::Varint(number, self.varint()?)),
+            0 => Some(WireField::Varint(number, self.varint()?)),
             1 => {
                 let (bytes, rest) = self.0.split_first_chunk::<8>()?;
                 self.0 = rest;
-                Some(Field::Double(number, f64::from_le_bytes(*bytes)))
+                Some(WireField::Double(number, f64::from_le_bytes(*bytes)))
             }
             2 => {
                 let length = usize::try_from(self.varint()?).ok()?;
                 let (bytes, rest) = self.0.split_at_checked(length)?;
                 self.0 = rest;
-                Some(Field::Bytes(number, bytes))
+                Some(WireField::Bytes(number, bytes))
             }
             _ => None,
         }

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use crate::policy::provider::Endpoint;
 
+pub use crate::config::{Fallback, When};
+
 /// Token introspection (RFC 7662).
 #[derive(Debug)]
 pub struct Introspection {
@@ -15,21 +17,6 @@ pub struct Introspection {
     pub negative_cache_ttl: Duration,
     /// Allows only beside [`When::Always`]: something must have been verified.
     pub on_unavailable: Fallback,
-}
-
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum When {
-    /// Tokens that are no JWTs.
-    Opaque,
-    /// JWTs too, after they verified locally.
-    Always,
-}
-
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Fallback {
-    Deny,
-    /// `danger_allow`
-    Allow,
 }
 
 /// A list of what is revoked, polled.

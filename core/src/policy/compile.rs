@@ -1,109 +1,86 @@
-//! From what operators wrote to what it means, with every fault along the way.
+//! Compiles a configuration to a policy, and finds all of its faults at once.
 
 mod api_keys;
 mod callouts;
 mod endpoint;
 mod forward;
-mod places;
+mod locations;
 mod provider;
 mod rules;
 mod secret;
 mod syntax;
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 use std::hash::Hash;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use crate::config::reader::{At, Fault, Faults, Field, List, Map, Read, quoted};
-use crate::config::{self, Config, protobuf_struct};
-use crate::json::{self, Value};
-use crate::limits::CONFIGURATION_BYTES;
+use crate::config::fault::{At, ConfigFault, Findings, Warning, quoted};
+use crate::config::reader::{FromValue, List, Located, Named, Optional};
+use crate::config::scalar::DisplayDuration;
+use crate::config::{ApiKeyListConfig, Audit, Config, LimitsConfig, Mode, Unmatched, document};
 use crate::policy::api_keys::ApiKeyTable;
 use crate::policy::provider::CredentialLocation;
 use crate::policy::requirement::ClaimPath;
 use crate::policy::route::Routes;
-use crate::policy::{Audit, Limits, LocationId, Mode, Policy, ProviderId, Unmatched};
+use crate::policy::{Limits, LocationId, Policy, ProviderId};
 use crate::secret::Pepper;
 
 /// A policy, and what its author should know about it.
 #[derive(Debug)]
 pub struct Compiled {
+    /// What the configuration means.
     pub policy: Policy,
+    /// What is valid in it and probably a mistake.
     pub warnings: Vec<Warning>,
 }
 
-/// Something that is legal and hardly meant.
+/// All faults of a configuration, at least one. None of them repeats a secret.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Warning {
-    pub path: Box<str>,
-    pub message: Box<str>,
-}
+pub struct InvalidPolicy(Vec<ConfigFault>);
 
-/// All faults of a configuration; never none. No secret is in any of them.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct InvalidPolicy(Vec<Fault>);
-
-/// Compiles a configuration as the host hands it over. `environment` knows the VM's variables.
+/// Compiles a configuration as Envoy hands it over. `environment` looks up a variable of the VM's
+/// environment.
 pub fn compile(
     configuration: &[u8],
     environment: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Compiled, InvalidPolicy> {
-    let mut compiler = Compiler::new(environment);
-    let configuration = json_text(configuration);
-    let policy = compiler.read(&configuration, At::CONFIGURATION, |compiler, value| {
-        let config = Config::read(value, At::CONFIGURATION, &mut compiler.faults)?;
-        compiler.policy(config)
-    });
-    let Compiler {
-        faults, warnings, ..
-    } = compiler;
-    match policy {
-        Some(policy) if faults.is_empty() => Ok(Compiled { policy, warnings }),
-        _ => Err(InvalidPolicy(faults.into_vec())),
-    }
+    let value = document::configuration(configuration)?;
+    let mut compiler = Compiler::new(document::CONFIGURATION, environment);
+    compiler.findings.duplicate_keys(At::DOCUMENT, &value);
+    let config = Config::from_value(&value, At::DOCUMENT, &mut compiler.findings);
+    let policy = config.and_then(|config| compiler.policy(config));
+    let (policy, warnings) = compiler.finish(policy)?;
+    Ok(Compiled { policy, warnings })
 }
 
-/// What is no JSON may be a `Struct`, which reads as its JSON.
-fn json_text(configuration: &[u8]) -> Cow<'_, [u8]> {
-    let is_text = configuration.is_empty() || json::parse(configuration).is_ok();
-    match protobuf_struct::decode(configuration).filter(|_| !is_text) {
-        Some(value) => Cow::Owned(value.to_string().into()),
-        None => Cow::Borrowed(configuration),
-    }
-}
-
-/// Compiles a list of API keys as its source answers it: `{"keys": [...]}`, as in the
-/// configuration. One entry that cannot be honoured fails the list as a whole, and the last good
-/// one goes on to serve: with a part of it, a key could come back that a newer list has revoked.
+/// Compiles an answer of `api_keys.remote`: `{"keys": [...]}`, as in the configuration. One invalid
+/// entry fails the whole list, and the last list stays in use: without the entry, a key could pass
+/// that the new list revokes.
 pub fn compile_api_keys(
     body: &[u8],
     pepper: Option<&Pepper>,
 ) -> Result<ApiKeyTable, InvalidPolicy> {
-    let mut compiler = Compiler::new(&|_| None);
-    let list = At::Root("list of API keys");
-    let table = compiler.read(body, list, |compiler, value| {
-        compiler.remote_key_table(value, pepper, list)
-    });
-    match table {
-        Some(table) if compiler.faults.is_empty() => Ok(table),
-        _ => Err(InvalidPolicy(compiler.faults.into_vec())),
-    }
+    let value = document::api_key_list(body)?;
+    let mut compiler = Compiler::new(document::API_KEY_LIST, &|_| None);
+    compiler.findings.duplicate_keys(At::DOCUMENT, &value);
+    let list = ApiKeyListConfig::from_value(&value, At::DOCUMENT, &mut compiler.findings);
+    let table = list.and_then(|list| compiler.remote_key_table(list, pepper));
+    let (table, _) = compiler.finish(table)?;
+    Ok(table)
 }
 
 /// What the parts of a configuration have in common while they are compiled.
-struct Compiler<'e> {
-    environment: &'e dyn Fn(&str) -> Option<String>,
-    faults: Faults,
-    warnings: Vec<Warning>,
+struct Compiler<'v> {
+    environment: &'v dyn Fn(&str) -> Option<String>,
+    findings: Findings<'v>,
     claims: Interned<ClaimPath>,
-    places: Interned<CredentialLocation>,
-    /// Where each place was mentioned first.
-    place_paths: Vec<String>,
-    /// The places before this one are providers'.
-    token_places: usize,
+    locations: Interned<CredentialLocation>,
+    /// Where each location was mentioned first.
+    mentions: Vec<At>,
+    /// How many of the locations are providers'; they come first.
+    token_locations: usize,
     /// The providers that introspect, and where their tokens are.
     introspecting: Vec<(ProviderId, Vec<LocationId>)>,
 }
@@ -114,15 +91,15 @@ struct Interned<T> {
     indices: HashMap<T, usize>,
 }
 
-/// Whom a rule may name in `credentials`.
-struct Issuers<'v> {
+/// The names that a rule can list in `credentials`.
+struct CredentialNames<'v> {
     /// Indexed by [`ProviderId`].
-    names: Vec<&'v str>,
+    providers: Vec<&'v str>,
     ids: HashMap<&'v str, usize>,
     api_keys: bool,
 }
 
-/// The name by which rules refer to API keys.
+/// The name by which rules accept API keys.
 const API_KEYS: &str = "api_keys";
 
 const DEFAULT_REALM: &str = "portcullis";
@@ -137,58 +114,28 @@ const DEFAULT_CACHE_ENTRIES: u64 = 4096;
 
 // === impl Compiler ===
 
-impl<'e> Compiler<'e> {
-    fn new(environment: &'e dyn Fn(&str) -> Option<String>) -> Self {
+impl<'v> Compiler<'v> {
+    fn new(document: &'static str, environment: &'v dyn Fn(&str) -> Option<String>) -> Self {
         Compiler {
             environment,
-            faults: Faults::default(),
-            warnings: Vec::new(),
+            findings: Findings::new(document),
             claims: Interned::default(),
-            places: Interned::default(),
-            place_paths: Vec::new(),
-            token_places: 0,
+            locations: Interned::default(),
+            mentions: Vec::new(),
+            token_locations: 0,
             introspecting: Vec::new(),
         }
     }
 
-    /// Whatever a JSON object is compiled to.
-    fn read<T>(
-        &mut self,
-        text: &[u8],
-        at: At<'_>,
-        compile: impl FnOnce(&mut Self, &Value<'_>) -> Option<T>,
-    ) -> Option<T> {
-        const EXPECTED: &str = "a JSON object";
-        if text.len() > CONFIGURATION_BYTES {
-            let found = format!("{} bytes", text.len());
-            let expected = format!("at most {CONFIGURATION_BYTES}");
-            self.faults.unfit(at, found, expected);
-            return None;
-        }
-        // Istio sends no bytes at all where a WasmPlugin has no `pluginConfig`.
-        if text.trim_ascii().is_empty() {
-            self.faults.unfit(at, "nothing", EXPECTED);
-            return None;
-        }
-        let value = match json::parse_leniently(text) {
-            Ok(value) => value,
-            Err(invalid) => {
-                let before = text.iter().take(invalid.at);
-                let line = before.filter(|b| **b == b'\n').count().saturating_add(1);
-                let found = format!("{invalid} (line {line})");
-                self.faults.unfit(at, found, EXPECTED);
-                return None;
-            }
-        };
-        let Value::Object(_) = value else {
-            self.faults.wrong_type(at, &value, EXPECTED);
-            return None;
-        };
-        self.faults.duplicates(at, &value);
-        compile(self, &value)
+    /// What was compiled, where there is no fault.
+    fn finish<T>(self, compiled: Option<T>) -> Result<(T, Vec<Warning>), InvalidPolicy> {
+        let warnings = self.findings.finish().map_err(InvalidPolicy)?;
+        // Nothing fails without a recorded fault; if it did, it would still be refused.
+        let compiled = compiled.ok_or(InvalidPolicy(Vec::new()))?;
+        Ok((compiled, warnings))
     }
 
-    fn policy(&mut self, config: Config<'_>) -> Option<Policy> {
+    fn policy(&mut self, config: Config<'v>) -> Option<Policy> {
         let Config {
             realm,
             mode,
@@ -201,35 +148,37 @@ impl<'e> Compiler<'e> {
             limits,
             audit,
         } = config;
-        let at = At::CONFIGURATION;
 
         let realm = realm.or(DEFAULT_REALM);
-        let realm = realm.and_then(|realm| self.realm(realm, at.key("realm")));
+        let realm = realm.and_then(|realm| self.realm(realm));
 
         let has_api_keys = !api_keys.is_absent();
-        let providers = providers.or(Map::default());
-        if !has_api_keys && providers.as_ref().is_some_and(Map::is_empty) {
+        let providers = providers.or(Named::default());
+        let providers = providers.map(|providers| providers.value);
+        if !has_api_keys && providers.as_ref().is_some_and(Named::is_empty) {
             let expected = "at least one provider or one API key";
-            self.faults.unfit(at, "none", expected);
+            self.findings.unfit(At::DOCUMENT, "none", expected);
         }
-        let issuers = providers.as_ref();
-        let issuers = issuers.map(|map| Issuers::new(map.names().collect(), has_api_keys));
-        let providers = providers.and_then(|map| self.providers(map, at.key("providers")));
-        self.token_places = self.places.values.len();
-        let api_keys = api_keys.and_then(|keys| self.api_keys(keys, at.key(API_KEYS)));
-        self.warn_of_overlapping_places();
+        let names = providers.as_ref();
+        let names = names.map(|map| CredentialNames::new(map.names().collect(), has_api_keys));
+        let providers = providers.and_then(|providers| self.providers(providers));
+        self.token_locations = self.locations.values.len();
+        let api_keys = api_keys.and_then(|api_keys| self.api_keys(api_keys.value));
+        self.warn_of_overlapping_locations();
 
         let rules = rules.or(List::default());
-        if rules.as_ref().is_some_and(List::is_empty) {
+        if let Some(Located { at, value }) = &rules
+            && value.is_empty()
+        {
             let message = "none: every request is treated as unmatched";
-            self.warn(at.key("rules"), message);
+            self.findings.warn(*at, message);
         }
-        let rules = rules.and_then(|rules| self.rules(rules, issuers.as_ref(), at.key("rules")));
+        let rules = rules.and_then(|rules| self.rules(rules.value, names.as_ref()));
 
-        let forward = forward.or(config::Forward::default());
-        let forward = forward.and_then(|forward| self.forward(forward, at.key("forward")));
-        let limits = limits.or(config::Limits::default());
-        let limits = limits.and_then(|limits| self.limits(limits, at.key("limits")));
+        let forward = forward.or_empty(&mut self.findings);
+        let forward = forward.and_then(|forward| self.forward(forward.value));
+        let limits = limits.or_empty(&mut self.findings);
+        let limits = limits.and_then(|limits| self.limits(limits.value));
 
         let (mut rules, matches) = rules?;
         let (providers, api_keys) = (providers?, api_keys?);
@@ -238,54 +187,42 @@ impl<'e> Compiler<'e> {
         }
         Some(Policy {
             realm: realm?,
-            mode: match mode.or(config::Mode::Enforce)? {
-                config::Mode::Enforce => Mode::Enforce,
-                config::Mode::Shadow => Mode::Shadow,
-            },
+            mode: mode.or(Mode::Enforce)?.value,
             providers,
             api_keys,
-            places: std::mem::take(&mut self.places).values,
+            places: std::mem::take(&mut self.locations).values,
             routes: Routes::compile(matches),
             rules,
-            unmatched: match unmatched.or(config::Unmatched::Deny)? {
-                config::Unmatched::Deny => Unmatched::Deny,
-                config::Unmatched::Anonymous => Unmatched::Anonymous,
-            },
-            allow_cors_preflight: allow_cors_preflight.or(true)?,
+            unmatched: unmatched.or(Unmatched::Deny)?.value,
+            allow_cors_preflight: allow_cors_preflight.or(true)?.value,
             forward: forward?,
             claims: std::mem::take(&mut self.claims).values,
             limits: limits?,
-            audit: match audit.or(config::Audit::Denied)? {
-                config::Audit::Denied => Audit::Denied,
-                config::Audit::All => Audit::All,
-                config::Audit::None => Audit::None,
-            },
+            audit: audit.or(Audit::Denied)?.value,
         })
     }
 
     /// What may stand between the quotes of a quoted-string (RFC 9110 §5.6.4) as it is.
-    fn realm(&mut self, realm: &str, at: At<'_>) -> Option<Box<str>> {
+    fn realm(&mut self, Located { at, value }: Located<&str>) -> Option<Box<str>> {
         let legal = |b: u8| matches!(b, b' '..=b'~') && b != b'"' && b != b'\\';
-        if realm.is_empty() || !realm.bytes().all(legal) {
+        if value.is_empty() || !value.bytes().all(legal) {
             let expected = "printable ASCII without quotes and backslashes";
-            self.faults.unfit(at, quoted(realm), expected);
+            self.findings.unfit(at, quoted(value), expected);
             return None;
         }
-        Some(realm.into())
+        Some(value.into())
     }
 
-    fn limits(&mut self, limits: config::Limits, at: At<'_>) -> Option<Limits> {
-        let config::Limits {
+    fn limits(&mut self, limits: LimitsConfig) -> Option<Limits> {
+        let LimitsConfig {
             token_bytes,
             token_cache_entries,
             introspection_cache_entries,
         } = limits;
-        let key = "token_bytes";
-        let bytes = self.count(token_bytes, DEFAULT_TOKEN_BYTES, TOKEN_BYTES, at.key(key));
-        let mut entries =
-            |field, key| self.count(field, DEFAULT_CACHE_ENTRIES, CACHE_ENTRIES, at.key(key));
-        let tokens = entries(token_cache_entries, "token_cache_entries");
-        let answers = entries(introspection_cache_entries, "introspection_cache_entries");
+        let bytes = self.count(token_bytes, DEFAULT_TOKEN_BYTES, TOKEN_BYTES);
+        let mut entries = |member| self.count(member, DEFAULT_CACHE_ENTRIES, CACHE_ENTRIES);
+        let tokens = entries(token_cache_entries);
+        let answers = entries(introspection_cache_entries);
         Some(Limits {
             token_bytes: bytes?,
             token_cache_entries: tokens?,
@@ -295,50 +232,56 @@ impl<'e> Compiler<'e> {
 
     fn count(
         &mut self,
-        field: Field<u64>,
+        member: Optional<u64>,
         default: u64,
         range: RangeInclusive<u64>,
-        at: At<'_>,
     ) -> Option<usize> {
-        let count = field.or(default)?;
-        if !range.contains(&count) {
+        let Located { at, value } = member.or(default)?;
+        if !range.contains(&value) {
             let expected = format!("{} to {}", range.start(), range.end());
-            self.faults.unfit(at, count.to_string(), expected);
+            self.findings.unfit(at, value.to_string(), expected);
             return None;
         }
-        usize::try_from(count).ok()
+        usize::try_from(value).ok()
     }
 
     fn duration(
         &mut self,
-        field: Field<Duration>,
+        member: Optional<Duration>,
         default: Duration,
         range: RangeInclusive<Duration>,
-        at: At<'_>,
     ) -> Option<Duration> {
-        let duration = field.or(default)?;
-        if !range.contains(&duration) {
-            let expected = format!(
-                "{} to {}",
-                DisplayDuration(*range.start()),
-                DisplayDuration(*range.end())
-            );
-            self.faults
-                .unfit(at, DisplayDuration(duration).to_string(), expected);
-            return None;
-        }
-        Some(duration)
+        self.within(member.or(default)?, range)
     }
 
-    fn warn(&mut self, at: At<'_>, message: impl Into<Box<str>>) {
-        self.warnings.push(Warning {
-            path: at.to_string().into(),
-            message: message.into(),
-        });
+    fn within(
+        &mut self,
+        Located { at, value }: Located<Duration>,
+        range: RangeInclusive<Duration>,
+    ) -> Option<Duration> {
+        if !range.contains(&value) {
+            let found = DisplayDuration(value).to_string();
+            let (start, end) = (
+                DisplayDuration(*range.start()),
+                DisplayDuration(*range.end()),
+            );
+            self.findings.unfit(at, found, format!("{start} to {end}"));
+            return None;
+        }
+        Some(value)
+    }
+
+    /// Compiles each element of a list.
+    fn each<T, U>(
+        &mut self,
+        list: impl IntoIterator<Item = Located<T>>,
+        compile: impl Fn(&mut Self, Located<T>) -> Option<U>,
+    ) -> Option<Vec<U>> {
+        all_or_none(list.into_iter().map(|element| compile(self, element)))
     }
 }
 
-/// All or nothing, but not before the last one was tried: a fault must not hide the next.
+/// `None` if one of them is, but only after all were compiled: one fault must not hide the next.
 fn all_or_none<T>(items: impl Iterator<Item = Option<T>>) -> Option<Vec<T>> {
     let mut collected = Some(Vec::new());
     for item in items {
@@ -350,7 +293,7 @@ fn all_or_none<T>(items: impl Iterator<Item = Option<T>>) -> Option<Vec<T>> {
     collected
 }
 
-/// Of short lists, which need no sort of their own.
+/// For short lists, which need no sort of their own.
 fn insert_sorted<T: Ord>(list: &mut Vec<T>, item: T) {
     if let Err(index) = list.binary_search(&item) {
         list.insert(index, item);
@@ -380,19 +323,18 @@ impl<T> Default for Interned<T> {
     }
 }
 
-// === impl Warning ===
-
-impl fmt::Display for Warning {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.path, self.message)
-    }
-}
-
 // === impl InvalidPolicy ===
 
 impl InvalidPolicy {
-    pub fn faults(&self) -> &[Fault] {
+    /// In the order in which they were found.
+    pub fn faults(&self) -> &[ConfigFault] {
         &self.0
+    }
+}
+
+impl From<ConfigFault> for InvalidPolicy {
+    fn from(fault: ConfigFault) -> Self {
+        InvalidPolicy(vec![fault])
     }
 }
 
@@ -410,22 +352,3 @@ impl fmt::Display for InvalidPolicy {
 }
 
 impl std::error::Error for InvalidPolicy {}
-
-/// A duration as an operator would write it.
-struct DisplayDuration(Duration);
-
-// === impl DisplayDuration ===
-
-impl fmt::Display for DisplayDuration {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let seconds = self.0.as_secs();
-        match (self.0.subsec_nanos(), seconds) {
-            (0, 0) => f.write_str("0s"),
-            (0, s) if s.is_multiple_of(3600) => write!(f, "{}h", s / 3600),
-            (0, s) if s.is_multiple_of(60) => write!(f, "{}m", s / 60),
-            (0, s) => write!(f, "{s}s"),
-            (n, _) if n.is_multiple_of(1_000_000) => write!(f, "{}ms", self.0.as_millis()),
-            _ => write!(f, "{:?}", self.0),
-        }
-    }
-}

@@ -2,6 +2,8 @@
 
 use crate::policy::ClaimId;
 
+pub use crate::config::ForwardCredential;
+
 #[derive(Debug)]
 pub struct Forward {
     /// Names in lower case, each once.
@@ -24,12 +26,6 @@ pub enum Identity {
     Provider,
     KeyId,
     Claim(ClaimId),
-}
-
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum ForwardCredential {
-    Strip,
-    Keep,
 }
 
 // === impl Forward ===

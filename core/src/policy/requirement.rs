@@ -6,6 +6,8 @@ use crate::policy::provider::Provider;
 use crate::policy::{ClaimId, LocationId, ProviderId};
 use crate::scope::RequiredScopes;
 
+pub use crate::config::Access;
+
 #[derive(Debug)]
 pub struct Rule {
     /// Its name, or its path in the configuration: `rules[3]`.
@@ -18,14 +20,6 @@ pub struct Rule {
     pub audiences: Vec<Box<str>>,
     pub scopes: RequiredScopes,
     pub claims: Vec<Condition>,
-}
-
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Access {
-    Required,
-    Optional,
-    Anonymous,
-    Deny,
 }
 
 /// The credentials that a rule accepts; never none at all.

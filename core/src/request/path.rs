@@ -288,18 +288,12 @@ impl PathQuirks {
     /// `;` or `%3B`
     pub const SEMICOLON: Self = PathQuirks(4);
 
-    const NAMES: [(Self, &'static str); 3] = [
-        (Self::ENCODED_SLASH, "encoded_slash"),
-        (Self::DOUBLE_SLASH, "double_slash"),
-        (Self::SEMICOLON, "semicolon"),
+    /// Each of them, by the name that a configuration gives it.
+    pub const NAMES: [(&'static str, Self); 3] = [
+        ("encoded_slash", Self::ENCODED_SLASH),
+        ("double_slash", Self::DOUBLE_SLASH),
+        ("semicolon", Self::SEMICOLON),
     ];
-
-    /// One oddity, by the name that a configuration gives it.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::NAMES
-            .iter()
-            .find_map(|(oddity, n)| (*n == name).then_some(*oddity))
-    }
 
     pub fn is_empty(self) -> bool {
         self == Self::NONE
@@ -323,11 +317,11 @@ impl fmt::Display for PathQuirks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut names = Self::NAMES
             .iter()
-            .filter(|(oddity, _)| oddity.is_within(*self));
-        if let Some((_, name)) = names.next() {
+            .filter(|(_, oddity)| oddity.is_within(*self));
+        if let Some((name, _)) = names.next() {
             f.write_str(name)?;
         }
-        names.try_for_each(|(_, name)| write!(f, ", {name}"))
+        names.try_for_each(|(name, _)| write!(f, ", {name}"))
     }
 }
 

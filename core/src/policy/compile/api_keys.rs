@@ -1,11 +1,11 @@
-//! API keys: places, pepper, and the two tables of digests.
+//! API keys: locations, pepper, and the two tables of digests.
 
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use crate::config;
-use crate::config::reader::{At, Field, List, Read};
-use crate::json::Value;
+use crate::config::fault::At;
+use crate::config::reader::{List, Located};
+use crate::config::{ApiKeyConfig, ApiKeyListConfig, ApiKeysConfig};
 use crate::policy::api_keys::{ApiKey, ApiKeyId, ApiKeyTable, ApiKeys};
 use crate::policy::compile::{Compiler, all_or_none};
 use crate::scope::{Scope, ScopeSet};
@@ -16,70 +16,57 @@ const PEPPER_BYTES: usize = 16;
 
 /// How a key's plaintext became its digest.
 #[derive(Clone, Copy, Eq, Hash, PartialEq)]
-enum Kind {
+enum HashKind {
     Sha256,
     HmacSha256,
 }
 
-/// The index of the first key with each id, and with each hash.
+/// The first key with each id, and with each hash.
 #[derive(Default)]
-struct Seen<'v> {
-    by_id: HashMap<&'v str, usize>,
-    by_hash: HashMap<(Kind, Digest), usize>,
+struct SeenKeys<'v> {
+    by_id: HashMap<&'v str, At>,
+    by_hash: HashMap<(HashKind, Digest), At>,
 }
 
-impl Compiler<'_> {
-    pub(super) fn api_keys(
-        &mut self,
-        api_keys: config::ApiKeys<'_>,
-        at: At<'_>,
-    ) -> Option<ApiKeys> {
-        let config::ApiKeys {
+impl<'v> Compiler<'v> {
+    pub(super) fn api_keys(&mut self, api_keys: ApiKeysConfig<'v>) -> Option<ApiKeys> {
+        let ApiKeysConfig {
             from,
             pepper,
             keys,
             remote,
             revocation,
         } = api_keys;
-        let places = self.key_places(from, at.key("from"));
+        let locations = self.key_locations(from);
         let has_pepper = !pepper.is_absent();
+        let pepper_at = pepper.at;
         let pepper = pepper.and_then(|source| {
-            let secret = self.secret(source, PEPPER_BYTES, at.key("pepper"));
+            let secret = self.secret(source.value, PEPPER_BYTES);
             secret.map(|secret| Pepper::new(&secret))
         });
         let has_remote = !remote.is_absent();
-        let remote = remote.and_then(|remote| self.remote_api_keys(remote, at.key("remote")));
-        let revocation_list = revocation.and_then(|revocation| {
-            let config::KeyRevocation { list } = revocation;
-            let revocation_at = at.key("revocation");
-            self.revocation_list(list?, revocation_at.key("list"))
-        });
+        let remote = remote.and_then(|remote| self.remote_api_keys(remote.value));
+        let revocation_list =
+            revocation.and_then(|revocation| self.revocation_list(revocation.value.list?.value));
 
-        let keys_at = at.key("keys");
-        let keys = match keys {
-            Field::Absent if has_remote => Some(ApiKeyTable::default()),
-            Field::Absent => {
-                self.faults.missing(keys_at);
-                None
+        if keys.is_absent() && !has_remote {
+            self.findings.missing(keys.at);
+        }
+        let keys = keys.map_or(ApiKeyTable::default(), |Located { at, value: keys }| {
+            if keys.is_empty() && !has_remote {
+                let expected = "at least one element";
+                self.findings.unfit(at, "an empty array", expected);
             }
-            Field::Faulty => None,
-            Field::Given(keys) if keys.is_empty() && !has_remote => {
-                self.faults
-                    .unfit(keys_at, "an empty array", "at least one element");
-                None
+            let pepper = pepper.as_ref().and_then(Option::as_ref);
+            let (table, first_hmac) = self.key_table(keys, pepper);
+            if let (Some(hash), false) = (first_hmac, has_pepper) {
+                let reason = format!("required by {}", self.findings.path(hash));
+                self.findings.invalid(pepper_at, reason);
             }
-            Field::Given(keys) => {
-                let pepper = pepper.as_ref().and_then(Option::as_ref);
-                let (table, first_hmac) = self.key_table(keys, pepper, keys_at);
-                if let (Some(first), false) = (first_hmac, has_pepper) {
-                    let reason = format!("required by the hash of {}", keys_at.index(first));
-                    self.faults.invalid(at.key("pepper"), reason);
-                }
-                table
-            }
-        };
+            table
+        });
         Some(ApiKeys {
-            places: places?,
+            places: locations?,
             pepper: pepper?,
             keys: keys?,
             remote: remote?,
@@ -90,73 +77,63 @@ impl Compiler<'_> {
     /// A list as its source answers it.
     pub(super) fn remote_key_table(
         &mut self,
-        list: &Value<'_>,
+        list: ApiKeyListConfig<'v>,
         pepper: Option<&Pepper>,
-        at: At<'_>,
     ) -> Option<ApiKeyTable> {
-        let config::ApiKeyList { keys } = config::ApiKeyList::read(list, at, &mut self.faults)?;
-        let keys_at = at.key("keys");
-        let (table, first_hmac) = self.key_table(keys?, pepper, keys_at);
-        if let (Some(first), None) = (first_hmac, pepper) {
-            let at = keys_at.index(first);
+        let ApiKeyListConfig { keys } = list;
+        let (table, first_hmac) = self.key_table(keys?.value, pepper);
+        if let (Some(hash), None) = (first_hmac, pepper) {
             let expected = "a sha256 hash, as api_keys has no pepper";
-            self.faults
-                .unfit(at.key("hash"), "an hmac-sha256 hash", expected);
+            self.findings.unfit(hash, "an hmac-sha256 hash", expected);
         }
         table
     }
 
-    /// The keys, and the index of the first one that needs the pepper.
+    /// The keys, and the first hash that needs the pepper.
     fn key_table(
         &mut self,
-        keys: List<config::ApiKey<'_>>,
+        keys: List<ApiKeyConfig<'v>>,
         pepper: Option<&Pepper>,
-        at: At<'_>,
-    ) -> (Option<ApiKeyTable>, Option<usize>) {
-        let mut seen = Seen::default();
-        // Whoever sends no key at all must not have one.
+    ) -> (Option<ApiKeyTable>, Option<At>) {
+        let mut seen = SeenKeys::default();
+        // A request without a key must not match one.
         let of_nothing = [
-            Some((Kind::Sha256, Digest::sha256(b""))),
-            pepper.map(|pepper| (Kind::HmacSha256, pepper.digest(b""))),
+            Some((HashKind::Sha256, Digest::sha256(b""))),
+            pepper.map(|pepper| (HashKind::HmacSha256, pepper.digest(b""))),
         ];
         let mut first_hmac = None;
-        let keys = all_or_none(keys.into_indexed().map(|(i, key)| {
-            let key_at = at.index(i);
-            let hash = key
-                .hash
-                .and_then(|hash| self.hash(hash, key_at.key("hash")));
-            if let Some(hash) = hash {
-                let first = *seen.by_hash.entry(hash).or_insert(i);
-                if first != i {
-                    let found = format!("the hash of {}", at.index(first));
-                    self.faults
-                        .unfit(key_at.key("hash"), found, "one key per hash");
+        let keys = all_or_none(keys.into_iter().map(|Located { at, value: key }| {
+            let hash = key.hash.and_then(|text| {
+                let hash = self.hash(text)?;
+                let first = *seen.by_hash.entry(hash).or_insert(at);
+                if first != at {
+                    let found = format!("the hash of {}", self.findings.path(first));
+                    self.findings.unfit(text.at, found, "one key per hash");
                 }
                 if of_nothing.contains(&Some(hash)) {
                     let found = "the hash of the empty string";
-                    self.faults
-                        .unfit(key_at.key("hash"), found, "the hash of a key");
+                    self.findings.unfit(text.at, found, "the hash of a key");
                 }
-                if let (Kind::HmacSha256, _) = hash {
-                    first_hmac.get_or_insert(i);
+                if let (HashKind::HmacSha256, _) = hash {
+                    first_hmac.get_or_insert(text.at);
                 }
-            }
+                Some(hash)
+            });
             if let Some(id) = key.id {
-                let first = *seen.by_id.entry(id).or_insert(i);
-                if first != i {
-                    let found = format!("the id of {}", at.index(first));
-                    self.faults.unfit(key_at.key("id"), found, "one key per id");
+                let first = *seen.by_id.entry(id.value).or_insert(at);
+                if first != at {
+                    let found = format!("the id of {}", self.findings.path(first));
+                    self.findings.unfit(id.at, found, "one key per id");
                 }
             }
-            let key = self.key(key, key_at);
-            hash.zip(key)
+            hash.zip(self.key(key))
         }));
         let table = keys.map(|keys| {
             let mut table = ApiKeyTable::default();
             for ((kind, digest), key) in keys {
                 let digests = match kind {
-                    Kind::Sha256 => &mut table.sha256,
-                    Kind::HmacSha256 => &mut table.hmac_sha256,
+                    HashKind::Sha256 => &mut table.sha256,
+                    HashKind::HmacSha256 => &mut table.hmac_sha256,
                 };
                 digests.insert(digest, ApiKeyId(table.keys.len()));
                 table.keys.push(key);
@@ -166,9 +143,9 @@ impl Compiler<'_> {
         (table, first_hmac)
     }
 
-    /// All but its hash.
-    fn key(&mut self, key: config::ApiKey<'_>, at: At<'_>) -> Option<ApiKey> {
-        let config::ApiKey {
+    /// All of a key but its hash.
+    fn key(&mut self, key: ApiKeyConfig<'_>) -> Option<ApiKey> {
+        let ApiKeyConfig {
             id,
             client,
             hash: _,
@@ -178,53 +155,48 @@ impl Compiler<'_> {
             expires_at,
             revoked,
         } = key;
-        let id = id.and_then(|id| self.text(id, at.key("id")));
-        let client = match client {
-            Field::Absent => id.clone(),
-            Field::Faulty => None,
-            Field::Given(client) => self.text(client, at.key("client")),
-        };
-        let scopes = self.scopes(scopes, at.key("scopes"));
-        let tenant = tenant.and_then(|tenant| self.text(tenant, at.key("tenant")));
-        let not_before = not_before.and_then(Some);
-        let expires_at = expires_at.and_then(Some);
-        if let (Some(Some(start)), Some(Some(end))) = (not_before, expires_at)
-            && start >= end
-        {
-            let found = "a time that is not after not_before";
-            self.faults
-                .unfit(at.key("expires_at"), found, "a later one");
-        }
+        let id = id.and_then(|id| self.text(id));
+        let client = client.and_then(|client| self.text(client));
+        let scopes = self.scopes(scopes);
+        let tenant = tenant.and_then(|tenant| self.text(tenant));
+        let not_before = not_before.and_then(|start| Some(start.value));
+        let start = not_before.flatten();
+        let expires_at = expires_at.and_then(|Located { at, value: end }| {
+            if start.is_some_and(|start| start >= end) {
+                let found = "a time that is not after not_before";
+                self.findings.unfit(at, found, "a later one");
+            }
+            Some(end)
+        });
+        let id = id?;
         Some(ApiKey {
-            id: id?.into(),
-            client: client?.into(),
+            client: client?.unwrap_or_else(|| id.clone()).into(),
+            id: id.into(),
             scopes: ScopeSet::union(scopes?.iter().map(Scope::as_str)),
             tenant: tenant?.map(Rc::from),
             not_before: not_before?,
             expires_at: expires_at?,
-            revoked: revoked.or(false)?,
+            revoked: revoked.or(false)?.value,
         })
     }
 
-    /// Repeats nothing of what it found: what is no hash may be the key itself.
-    fn hash(&mut self, hash: &str, at: At<'_>) -> Option<(Kind, Digest)> {
-        let (kind, digits) = match hash.split_once(':') {
-            Some(("sha256", digits)) => (Kind::Sha256, digits),
-            Some(("hmac-sha256", digits)) => (Kind::HmacSha256, digits),
-            _ => return self.no_hash(hash, at),
-        };
-        match hex(digits) {
-            Some(bytes) => Some((kind, Digest::new(bytes))),
-            None => self.no_hash(hash, at),
+    /// An invalid hash is never repeated: it may be the key itself.
+    fn hash(&mut self, Located { at, value }: Located<&str>) -> Option<(HashKind, Digest)> {
+        let hash = value.split_once(':').and_then(|(kind, digits)| {
+            let kind = match kind {
+                "sha256" => HashKind::Sha256,
+                "hmac-sha256" => HashKind::HmacSha256,
+                _ => return None,
+            };
+            Some((kind, Digest::new(hex(digits)?)))
+        });
+        if hash.is_none() {
+            let characters = value.chars().count();
+            let found = format!("a string of {characters} characters that is no hash");
+            let expected = "sha256: or hmac-sha256: and 64 hexadecimal digits";
+            self.findings.unfit(at, found, expected);
         }
-    }
-
-    fn no_hash<T>(&mut self, hash: &str, at: At<'_>) -> Option<T> {
-        let length = hash.chars().count();
-        let found = format!("a string of {length} characters that is no hash");
-        let expected = "sha256: or hmac-sha256: and 64 hexadecimal digits";
-        self.faults.unfit(at, found, expected);
-        None
+        hash
     }
 }
 

@@ -1,9 +1,9 @@
-//! Services that Envoy calls for us.
+//! Where Envoy sends a call to another service.
 
 use std::time::Duration;
 
-use crate::config::SecretSource;
-use crate::config::reader::{At, Field};
+use crate::config::SecretConfig;
+use crate::config::reader::{Located, Optional, Required};
 use crate::policy::compile::Compiler;
 use crate::policy::provider::Endpoint;
 use crate::secret::Secret;
@@ -12,7 +12,7 @@ use crate::secret::Secret;
 const TIMEOUT: std::ops::RangeInclusive<Duration> =
     Duration::from_millis(1)..=Duration::from_secs(60);
 
-/// An absolute one, as a request needs it.
+/// An absolute URI, in the parts that a request needs.
 pub(super) struct Uri {
     scheme: &'static str,
     authority: Box<str>,
@@ -21,34 +21,16 @@ pub(super) struct Uri {
 }
 
 impl Compiler<'_> {
-    /// `at` is where `cluster`, `uri`, `authorization` and `timeout` stand.
     pub(super) fn endpoint(
         &mut self,
-        cluster: Option<&str>,
-        uri: Option<&str>,
-        authorization: Field<SecretSource<'_>>,
-        timeout: Field<Duration>,
-        default_timeout: Duration,
-        at: At<'_>,
-    ) -> Option<Endpoint> {
-        let uri = uri.and_then(|uri| self.uri(uri, at.key("uri")));
-        self.endpoint_at(cluster, uri, authorization, timeout, default_timeout, at)
-    }
-
-    /// The same with a URI that was read already.
-    pub(super) fn endpoint_at(
-        &mut self,
-        cluster: Option<&str>,
+        cluster: Required<&str>,
         uri: Option<Uri>,
-        authorization: Field<SecretSource<'_>>,
-        timeout: Field<Duration>,
+        authorization: Option<Option<Secret>>,
+        timeout: Optional<Duration>,
         default_timeout: Duration,
-        at: At<'_>,
     ) -> Option<Endpoint> {
-        let cluster = cluster.and_then(|name| self.text(name, at.key("cluster")));
-        let authorization =
-            authorization.and_then(|source| self.authorization(source, at.key("authorization")));
-        let timeout = self.duration(timeout, default_timeout, TIMEOUT, at.key("timeout"));
+        let cluster = cluster.and_then(|name| self.text(name));
+        let timeout = self.duration(timeout, default_timeout, TIMEOUT);
         let Uri {
             scheme,
             authority,
@@ -64,25 +46,30 @@ impl Compiler<'_> {
         })
     }
 
-    /// A secret that a header can carry. It is never repeated.
-    fn authorization(&mut self, source: SecretSource<'_>, at: At<'_>) -> Option<Secret> {
-        let secret = self.secret(source, 1, at)?;
-        let value = secret.expose();
-        let legal = value.iter().all(|b| matches!(b, b' '..=b'~'));
-        if !legal || value.trim_ascii() != value {
-            let found = "a value that no header can carry as it is";
-            let expected = "printable ASCII without outer white space";
-            self.faults.unfit(at, found, expected);
-            return None;
-        }
-        Some(secret)
+    /// A secret that is a valid header value. It is never repeated.
+    pub(super) fn authorization(
+        &mut self,
+        source: Optional<SecretConfig<'_>>,
+    ) -> Option<Option<Secret>> {
+        source.and_then(|Located { at, value: source }| {
+            let secret = self.secret(source, 1)?;
+            let value = secret.expose();
+            let legal = value.iter().all(|b| matches!(b, b' '..=b'~'));
+            if !legal || value.trim_ascii() != value {
+                let found = "a value that no header can carry as it is";
+                let expected = "printable ASCII without outer white space";
+                self.findings.unfit(at, found, expected);
+                return None;
+            }
+            Some(secret)
+        })
     }
 
-    /// A refused URI is never repeated: it may hold a password, or a token in its query.
-    pub(super) fn uri(&mut self, uri: &str, at: At<'_>) -> Option<Uri> {
-        match split(uri) {
+    /// An invalid URI is never repeated: it may have a password, or a token in its query.
+    pub(super) fn uri(&mut self, Located { at, value }: Located<&str>) -> Option<Uri> {
+        match split(value) {
             Ok((scheme, authority, path)) => {
-                // An absolute URI may end behind its host, a request's path may not be empty
+                // An absolute URI may end after its host, a request's path may not be empty
                 // (RFC 9112 §3.2.1).
                 let slash = if path.starts_with('/') { "" } else { "/" };
                 Some(Uri {
@@ -93,14 +80,14 @@ impl Compiler<'_> {
             }
             Err(found) => {
                 let expected = "an http or https URI with a host";
-                self.faults.unfit(at, found, expected);
+                self.findings.unfit(at, found, expected);
                 None
             }
         }
     }
 }
 
-/// Scheme, authority, and path with query (RFC 3986 §3); or what is wrong.
+/// Scheme, authority, and path with query (RFC 3986 §3); or what the text is instead.
 fn split(uri: &str) -> Result<(&'static str, &str, &str), &'static str> {
     let (scheme, rest) = uri
         .split_once("://")

@@ -2,10 +2,11 @@
 
 use std::collections::HashSet;
 
-use crate::config::reader::{At, Field, Map, quoted};
-use crate::config::{self, Claim};
+use crate::config::fault::quoted;
+use crate::config::reader::{Located, Named};
+use crate::config::{ClaimConfig, ForwardConfig, ForwardCredential};
 use crate::policy::compile::{Compiler, all_or_none, syntax};
-use crate::policy::forward::{Forward, ForwardCredential, Identity};
+use crate::policy::forward::{Forward, Identity};
 use crate::policy::provider::CredentialLocation;
 
 const DEFAULT_HEADERS: [(&str, Identity); 6] = [
@@ -17,78 +18,68 @@ const DEFAULT_HEADERS: [(&str, Identity); 6] = [
     ("x-auth-key-id", Identity::KeyId),
 ];
 
-impl Compiler<'_> {
-    pub(super) fn forward(&mut self, forward: config::Forward<'_>, at: At<'_>) -> Option<Forward> {
-        let config::Forward {
+impl<'v> Compiler<'v> {
+    pub(super) fn forward(&mut self, forward: ForwardConfig<'v>) -> Option<Forward> {
+        let ForwardConfig {
             headers,
             payload_header,
             credential,
         } = forward;
-        // A header that carries credentials in and an identity out would lose one of them.
-        let places = self.places.values.iter().filter_map(|place| match place {
+        // One header cannot carry the credential in and the identity out.
+        let locations = self.locations.values.iter();
+        let names = locations.filter_map(|location| match location {
             CredentialLocation::Header { name, .. } => Some(syntax::folded(name)),
             CredentialLocation::Query { .. } | CredentialLocation::Cookie { .. } => None,
         });
-        let mut taken: HashSet<String> = places.collect();
+        let mut taken: HashSet<String> = names.collect();
         taken.insert("authorization".into());
         taken.insert("proxy-authorization".into());
 
-        let headers_at = at.key("headers");
-        let headers = match headers {
-            Field::Faulty => None,
-            Field::Given(map) => self.identity_headers(map, &mut taken, headers_at),
-            Field::Absent => all_or_none(DEFAULT_HEADERS.into_iter().map(|(name, identity)| {
-                let free = self.free_name(name, &mut taken, headers_at.key(name));
+        let headers = match headers.is_absent() {
+            true => all_or_none(DEFAULT_HEADERS.into_iter().map(|(name, identity)| {
+                let at = self.findings.key(headers.at, name);
+                let free = self.free_name(Located { at, value: name }, &mut taken);
                 free.map(|name| (name, identity))
             })),
+            false => headers
+                .or(Named::default())
+                .and_then(|headers| self.identity_headers(headers.value, &mut taken)),
         };
-        let payload_header = payload_header.and_then(|name| {
-            let at = at.key("payload_header");
-            self.free_name(name, &mut taken, at)
-        });
-        Some(Forward::new(
-            headers?,
-            payload_header?,
-            match credential.or(config::ForwardCredential::Strip)? {
-                config::ForwardCredential::Strip => ForwardCredential::Strip,
-                config::ForwardCredential::Keep => ForwardCredential::Keep,
-            },
-        ))
+        let payload_header = payload_header.and_then(|name| self.free_name(name, &mut taken));
+        let credential = credential.or(ForwardCredential::Strip);
+        Some(Forward::new(headers?, payload_header?, credential?.value))
     }
 
     fn identity_headers(
         &mut self,
-        headers: Map<'_, &str>,
+        headers: Named<'_, &str>,
         taken: &mut HashSet<String>,
-        at: At<'_>,
     ) -> Option<Vec<(Box<str>, Identity)>> {
-        all_or_none(headers.into_members().map(|(name, value)| {
-            let at = at.key(name);
-            let name = self.free_name(name, taken, at);
-            let identity = value.and_then(|value| self.identity(value, at));
+        all_or_none(headers.into_iter().map(|(name, value)| {
+            let at = name.at;
+            let name = self.free_name(name, taken);
+            let identity = value.and_then(|value| self.identity(Located { at, value }));
             name.zip(identity)
         }))
     }
 
-    /// Two names that differ in punctuation alone are one name to many an upstream.
-    fn free_name(
-        &mut self,
-        name: &str,
-        taken: &mut HashSet<String>,
-        at: At<'_>,
-    ) -> Option<Box<str>> {
-        let name = self.header_name(name, at)?;
+    /// Many upstreams cannot tell apart two names that differ in punctuation alone.
+    fn free_name(&mut self, name: Located<&str>, taken: &mut HashSet<String>) -> Option<Box<str>> {
+        let at = name.at;
+        let name = self.header_name(name)?;
         if !taken.insert(syntax::folded(&name)) {
             let found = "a header that is taken, by credentials or by another of these";
-            self.faults.unfit(at, found, "a header of its own");
+            self.findings.unfit(at, found, "a header of its own");
             return None;
         }
         Some(name)
     }
 
-    fn identity(&mut self, value: &str, at: At<'_>) -> Option<Identity> {
+    fn identity(&mut self, Located { at, value }: Located<&str>) -> Option<Identity> {
         if let Some(path) = value.strip_prefix("claim:") {
-            return self.claim_id(Claim::Dotted(path), at).map(Identity::Claim);
+            let claim = ClaimConfig::Dotted(path);
+            let id = self.claim_id(Located { at, value: claim });
+            return id.map(Identity::Claim);
         }
         let identity = match value {
             "subject" => Identity::Subject,
@@ -99,7 +90,7 @@ impl Compiler<'_> {
             "key_id" => Identity::KeyId,
             _ => {
                 let expected = "subject, client_id, scopes, tenant, provider, key_id or claim:…";
-                self.faults.unfit(at, quoted(value), expected);
+                self.findings.unfit(at, quoted(value), expected);
                 return None;
             }
         };

@@ -1,39 +1,40 @@
-//! Rules: which requests they are for, and what they ask.
+//! Rules: which requests they are for, and what they need.
 
-use crate::config::reader::{At, Field, List, OneOrMore, alternatives, quoted};
-use crate::config::{self, Claim};
+use crate::config::fault::{At, alternatives, quoted};
+use crate::config::reader::{ExactlyOne, List, Located, NonEmpty, Optional};
+use crate::config::{
+    Access, ClaimConfig, ClaimTestConfig, ConditionConfig, MatchConfig, PathMatchConfig,
+    RuleConfig, ScopesConfig,
+};
 use crate::json::{self, Value};
-use crate::policy::compile::{API_KEYS, Compiler, Issuers, all_or_none, insert_sorted};
-use crate::policy::requirement::{Accepted, Access, Condition, Rule, Test};
+use crate::policy::compile::{API_KEYS, Compiler, CredentialNames, insert_sorted};
+use crate::policy::requirement::{Accepted, Condition, Rule, Test};
 use crate::policy::route::path::PathMatch;
 use crate::policy::route::{HostPattern, InvalidMatch, Match, Method};
 use crate::policy::{ClaimId, ProviderId};
 use crate::request::path::PathQuirks;
 use crate::scope::{RequiredScopes, Scope};
 
-/// Named in a message where a rule names somebody unknown.
-const NAMED_ISSUERS: usize = 16;
+/// How many names a message lists where a rule has an unknown one.
+const LISTED_NAMES: usize = 16;
 
-impl Compiler<'_> {
-    /// `issuers` is `None` where nobody can say who they are.
+impl<'v> Compiler<'v> {
+    /// `names` is `None` where `providers` is faulty.
     pub(super) fn rules(
         &mut self,
-        rules: List<config::Rule<'_>>,
-        issuers: Option<&Issuers<'_>>,
-        at: At<'_>,
+        rules: List<RuleConfig<'v>>,
+        names: Option<&CredentialNames<'_>>,
     ) -> Option<(Vec<Rule>, Vec<Match>)> {
-        let rules = rules.into_indexed();
-        let rules = all_or_none(rules.map(|(i, rule)| self.rule(rule, issuers, at.index(i))));
+        let rules = self.each(rules, |compiler, rule| compiler.rule(rule, names));
         Some(rules?.into_iter().unzip())
     }
 
     fn rule(
         &mut self,
-        rule: config::Rule<'_>,
-        issuers: Option<&Issuers<'_>>,
-        at: At<'_>,
+        Located { at, value: rule }: Located<RuleConfig<'v>>,
+        names: Option<&CredentialNames<'_>>,
     ) -> Option<(Rule, Match)> {
-        let config::Rule {
+        let RuleConfig {
             name,
             matches,
             access,
@@ -44,74 +45,65 @@ impl Compiler<'_> {
             danger_allow_in_path,
         } = rule;
 
-        let label = match name {
-            Field::Absent => Some(at.to_string().into()),
-            Field::Faulty => None,
-            Field::Given(name) => self.text(name, at.key("name")),
-        };
-        let oddities = danger_allow_in_path.map_or(PathQuirks::NONE, |list| {
-            let oddities = list.iter().map(|(_, oddity)| match oddity {
-                config::PathQuirk::EncodedSlash => PathQuirks::ENCODED_SLASH,
-                config::PathQuirk::DoubleSlash => PathQuirks::DOUBLE_SLASH,
-                config::PathQuirk::Semicolon => PathQuirks::SEMICOLON,
-            });
-            Some(oddities.fold(PathQuirks::NONE, |all, oddity| all | oddity))
+        let label = name.and_then(|name| self.text(name));
+        let quirks = danger_allow_in_path.map_or(PathQuirks::NONE, |quirks| {
+            let quirks = quirks.value.into_iter();
+            Some(quirks.fold(PathQuirks::NONE, |all, quirk| all | quirk.value))
         });
-        let matches = matches.or(config::Match::default());
-        let matches = matches.and_then(|m| self.matches(m, oddities, at.key("match")));
+        let matches = matches.or_empty(&mut self.findings);
+        let matches = matches.and_then(|matches| self.matches(matches.value, quirks));
 
-        let access = access.or(config::Access::Required);
-        let access = access.map(|access| match access {
-            config::Access::Required => Access::Required,
-            config::Access::Optional => Access::Optional,
-            config::Access::Anonymous => Access::Anonymous,
-            config::Access::Deny => Access::Deny,
+        let access = access.or(Access::Required);
+        let access = access.map(|access| access.value);
+        let credentials_at = credentials.at;
+        let mut demands = vec![
+            (credentials.at, !credentials.is_absent()),
+            (audiences.at, !audiences.is_absent()),
+        ];
+        let accepts = self.accepted(credentials, names);
+        let has_audiences = !audiences.is_absent();
+        let audiences_at = audiences.at;
+        let audiences = audiences.map_or(Vec::new(), |audiences| self.texts(audiences.value));
+        let scopes_at = scopes.at;
+        let scopes = scopes.or_empty(&mut self.findings);
+        let scopes = scopes.and_then(|scopes| self.required_scopes(scopes.value));
+        demands.push((scopes_at, scopes.as_ref().is_some_and(|s| !s.is_empty())));
+        let claims_at = claims.at;
+        let claims = claims.map_or(Vec::new(), |claims| {
+            self.each(claims.value, Self::condition)
         });
-        let asks_credentials = !credentials.is_absent();
-        let asks_audiences = !audiences.is_absent();
-        let accepts = self.accepted(credentials, issuers, at.key("credentials"));
-        let audiences = audiences.map_or(Vec::new(), |audiences| {
-            self.texts(audiences, at.key("audiences"))
-        });
-        let scopes = scopes.or(config::Scopes::default());
-        let scopes = scopes.and_then(|scopes| self.required_scopes(scopes, at.key("scopes")));
-        let claims = claims.or(List::default());
-        let claims = claims.and_then(|claims| self.conditions(claims, at.key("claims")));
+        let has_claims = claims.as_ref().is_some_and(|claims| !claims.is_empty());
+        demands.push((claims_at, has_claims));
 
-        // Whoever reads such a rule would believe that the request is checked.
-        if let Some(word) = access.and_then(asks_nothing) {
-            let asked = [
-                ("credentials", asks_credentials),
-                ("audiences", asks_audiences),
-                ("scopes", scopes.as_ref().is_some_and(|s| !s.is_empty())),
-                ("claims", claims.as_ref().is_some_and(|c| !c.is_empty())),
-            ];
-            for (key, _) in asked.into_iter().filter(|(_, asked)| *asked) {
-                let found = format!("a demand beside access: {word}");
-                let expected = "one only beside access: required or optional";
-                self.faults.unfit(at.key(key), found, expected);
+        match access {
+            // A reader of such a rule would believe that the request is checked.
+            Some(access @ (Access::Anonymous | Access::Deny)) => {
+                for (at, _) in demands.into_iter().filter(|(_, demanded)| *demanded) {
+                    let found = format!("a demand beside access: {}", access.word());
+                    let expected = "one only beside access: required or optional";
+                    self.findings.unfit(at, found, expected);
+                }
             }
-        } else if accepts
-            .as_ref()
-            .is_some_and(|a| a.api_keys && a.providers.is_empty())
-        {
-            if asks_audiences {
-                let found = "a demand on tokens where only API keys are accepted";
-                self.faults
-                    .unfit(at.key("audiences"), found, "a provider in credentials");
+            Some(Access::Optional | Access::Required) | None => {
+                if let Some(accepts) = &accepts {
+                    if accepts.api_keys && accepts.providers.is_empty() {
+                        if has_audiences {
+                            let found = "a demand on tokens where only API keys are accepted";
+                            let expected = "a provider in credentials";
+                            self.findings.unfit(audiences_at, found, expected);
+                        }
+                        if has_claims {
+                            let message = "no API key has claims: no request can meet this rule";
+                            self.findings.warn(claims_at, message);
+                        }
+                    }
+                    self.refuse_two_introspectors(accepts, names, credentials_at);
+                }
             }
-            if claims.as_ref().is_some_and(|claims| !claims.is_empty()) {
-                let message = "no API key has claims: no request can meet this rule";
-                self.warn(at.key("claims"), message);
-            }
-        }
-
-        if let (None, Some(accepts)) = (access.and_then(asks_nothing), &accepts) {
-            self.refuse_two_introspectors(accepts, issuers, at.key("credentials"));
         }
 
         let rule = Rule {
-            label: label?,
+            label: label?.unwrap_or_else(|| self.findings.path(at).into()),
             access: access?,
             accepts: accepts?,
             places: Vec::new(),
@@ -122,83 +114,69 @@ impl Compiler<'_> {
         Some((rule, matches?))
     }
 
-    /// Nothing in an opaque token says whom to ask about it.
+    /// An opaque token does not say which provider issued it.
     fn refuse_two_introspectors(
         &mut self,
         accepts: &Accepted,
-        issuers: Option<&Issuers<'_>>,
-        at: At<'_>,
+        names: Option<&CredentialNames<'_>>,
+        at: At,
     ) {
-        let mut asked: Vec<Option<ProviderId>> = vec![None; self.places.values.len()];
-        for (id, places) in &self.introspecting {
+        let mut asked: Vec<Option<ProviderId>> = vec![None; self.locations.values.len()];
+        for (id, locations) in &self.introspecting {
             if accepts.providers.binary_search(id).is_err() {
                 continue;
             }
-            for place in places {
-                let slot = asked.get_mut(place.0);
+            for location in locations {
+                let slot = asked.get_mut(location.0);
                 let Some(first) = slot.and_then(|slot| slot.replace(*id)) else {
                     continue;
                 };
-                let name = |id| {
-                    issuers
-                        .and_then(|issuers| issuers.name(id))
-                        .unwrap_or_default()
-                };
-                let place = self.place_paths.get(place.0).map_or("", String::as_str);
+                let name = |id| names.and_then(|n| n.provider(id)).unwrap_or_default();
                 let (first, second) = (name(first), name(*id));
+                let place = self.mention(*location);
                 let found = format!("{first} and {second}, which both introspect {place}");
-                self.faults.unfit(at, found, "one such provider per place");
+                self.findings
+                    .unfit(at, found, "one such provider per place");
                 return;
             }
         }
     }
 
-    fn matches(
-        &mut self,
-        matches: config::Match<'_>,
-        oddities: Option<PathQuirks>,
-        at: At<'_>,
-    ) -> Option<Match> {
-        let config::Match {
+    fn matches(&mut self, matches: MatchConfig<'_>, quirks: Option<PathQuirks>) -> Option<Match> {
+        let MatchConfig {
             path,
             methods,
             hosts,
         } = matches;
-        let path_at = at.key("path");
+        let path_at = path.at;
         let path = path.and_then(|path| {
-            let (key, path) = match path {
-                config::PathMatch::Exact(text) => ("exact", PathMatch::exact(text)),
-                config::PathMatch::Prefix(text) => ("prefix", PathMatch::prefix(text)),
-                config::PathMatch::Template(text) => ("template", PathMatch::template(text)),
-                config::PathMatch::Regex(text) => ("regex", PathMatch::regex(text)),
+            let (at, path) = match path.value {
+                PathMatchConfig::Exact(path) => (path.at, PathMatch::exact(path.value)),
+                PathMatchConfig::Prefix(path) => (path.at, PathMatch::prefix(path.value)),
+                PathMatchConfig::Template(path) => (path.at, PathMatch::template(path.value)),
+                PathMatchConfig::Regex(path) => (path.at, PathMatch::regex(path.value)),
             };
-            self.matched(path, path_at.key(key))
+            self.matched(path, at)
         });
         let methods = methods.map_or(Vec::new(), |methods| {
-            self.each_matched(methods, Method::parse, at.key("methods"))
+            self.each(methods.value, |compiler, method| {
+                compiler.matched(Method::parse(method.value), method.at)
+            })
         });
         let hosts = hosts.map_or(Vec::new(), |hosts| {
-            self.each_matched(hosts, HostPattern::parse, at.key("hosts"))
+            self.each(hosts.value, |compiler, host| {
+                compiler.matched(HostPattern::parse(host.value), host.at)
+            })
         });
-        let matches = Match::new(path?, methods?, hosts?, oddities?);
+        let matches = Match::new(path?, methods?, hosts?, quirks?);
         self.matched(matches, path_at)
     }
 
-    fn each_matched<T>(
-        &mut self,
-        texts: OneOrMore<&str>,
-        parse: fn(&str) -> Result<T, InvalidMatch>,
-        at: At<'_>,
-    ) -> Option<Vec<T>> {
-        let texts = texts.into_indexed();
-        all_or_none(texts.map(|(i, text)| self.matched(parse(text), at.index(i))))
-    }
-
-    fn matched<T>(&mut self, result: Result<T, InvalidMatch>, at: At<'_>) -> Option<T> {
+    fn matched<T>(&mut self, result: Result<T, InvalidMatch>, at: At) -> Option<T> {
         match result {
             Ok(value) => Some(value),
             Err(invalid) => {
-                self.faults.invalid(at, invalid.to_string());
+                self.findings.invalid(at, invalid.to_string());
                 None
             }
         }
@@ -206,47 +184,37 @@ impl Compiler<'_> {
 
     fn accepted(
         &mut self,
-        credentials: Field<OneOrMore<&str>>,
-        issuers: Option<&Issuers<'_>>,
-        at: At<'_>,
+        credentials: Optional<NonEmpty<&str>>,
+        names: Option<&CredentialNames<'_>>,
     ) -> Option<Accepted> {
-        let issuers = issuers?;
-        let credentials = match credentials {
-            Field::Faulty => return None,
-            Field::Given(credentials) => credentials,
-            Field::Absent => {
-                return Some(Accepted {
-                    providers: (0..issuers.names.len()).map(ProviderId).collect(),
-                    api_keys: issuers.api_keys,
-                });
-            }
+        let names = names?;
+        let all = Accepted {
+            providers: (0..names.providers.len()).map(ProviderId).collect(),
+            api_keys: names.api_keys,
         };
-        let mut providers = Vec::new();
-        let mut api_keys = false;
-        for (i, name) in credentials.into_indexed() {
-            if name == API_KEYS && issuers.api_keys {
-                api_keys = true;
-            } else if let Some(id) = issuers.ids.get(name) {
-                insert_sorted(&mut providers, ProviderId(*id));
-            } else {
-                self.faults
-                    .unfit(at.index(i), quoted(name), issuers.to_string());
+        credentials.map_or(all, |credentials| {
+            let mut providers = Vec::new();
+            let mut api_keys = false;
+            for Located { at, value: name } in credentials.value {
+                if name == API_KEYS && names.api_keys {
+                    api_keys = true;
+                } else if let Some(id) = names.ids.get(name) {
+                    insert_sorted(&mut providers, ProviderId(*id));
+                } else {
+                    self.findings.unfit(at, quoted(name), names.to_string());
+                }
             }
-        }
-        Some(Accepted {
-            providers,
-            api_keys,
+            Some(Accepted {
+                providers,
+                api_keys,
+            })
         })
     }
 
-    fn required_scopes(
-        &mut self,
-        scopes: config::Scopes<'_>,
-        at: At<'_>,
-    ) -> Option<RequiredScopes> {
-        let config::Scopes { all, any } = scopes;
-        let all = self.scopes(all, at.key("all"));
-        let any = self.scopes(any, at.key("any"));
+    fn required_scopes(&mut self, scopes: ScopesConfig<'_>) -> Option<RequiredScopes> {
+        let ScopesConfig { all, any } = scopes;
+        let all = self.scopes(all);
+        let any = self.scopes(any);
         Some(RequiredScopes {
             all: all?,
             any: any?,
@@ -254,113 +222,94 @@ impl Compiler<'_> {
     }
 
     /// Scope-tokens; none where nothing is written.
-    pub(super) fn scopes(&mut self, scopes: Field<List<&str>>, at: At<'_>) -> Option<Vec<Scope>> {
-        let scopes = scopes.or(List::default())?;
-        all_or_none(scopes.into_indexed().map(|(i, text)| {
-            let scope = Scope::new(text);
-            if scope.is_none() {
-                let expected = "a scope: printable ASCII without space, quote and backslash";
-                self.faults.unfit(at.index(i), quoted(text), expected);
-            }
-            scope
-        }))
+    pub(super) fn scopes(&mut self, scopes: Optional<List<&str>>) -> Option<Vec<Scope>> {
+        scopes.map_or(Vec::new(), |scopes| {
+            self.each(scopes.value, |compiler, Located { at, value }| {
+                let scope = Scope::new(value);
+                if scope.is_none() {
+                    let expected = "a scope: printable ASCII without space, quote and backslash";
+                    compiler.findings.unfit(at, quoted(value), expected);
+                }
+                scope
+            })
+        })
     }
 
-    fn conditions(
-        &mut self,
-        conditions: List<config::Condition<'_>>,
-        at: At<'_>,
-    ) -> Option<Vec<Condition>> {
-        let conditions = conditions.into_indexed();
-        all_or_none(conditions.map(|(i, condition)| self.condition(condition, at.index(i))))
-    }
-
-    fn condition(&mut self, condition: config::Condition<'_>, at: At<'_>) -> Option<Condition> {
-        let config::Condition { claim, test } = condition;
-        let claim = claim.and_then(|claim| self.claim_id(claim, at.key("claim")));
-        let test = test.and_then(|test| self.test(test, at));
+    fn condition(&mut self, condition: Located<ConditionConfig<'_>>) -> Option<Condition> {
+        let ConditionConfig {
+            claim,
+            test: ExactlyOne(test),
+        } = condition.value;
+        let claim = claim.and_then(|claim| self.claim_id(claim));
+        let test = test.and_then(|test| self.test(test));
         Some(Condition {
             claim: claim?,
             test: test?,
         })
     }
 
-    pub(super) fn claim_id(&mut self, claim: Claim<'_>, at: At<'_>) -> Option<ClaimId> {
-        let path = self.claim(claim, at)?;
+    pub(super) fn claim_id(&mut self, claim: Located<ClaimConfig<'_>>) -> Option<ClaimId> {
+        let path = self.claim(claim)?;
         Some(ClaimId(self.claims.index(path)))
     }
 
-    fn test(&mut self, test: config::Test<'_>, at: At<'_>) -> Option<Test> {
+    fn test(&mut self, test: ClaimTestConfig<'_>) -> Option<Test> {
         match test {
-            config::Test::Equals(value) => self.scalar(value, at.key("equals")).map(Test::Equals),
-            config::Test::Contains(value) => {
-                self.scalar(value, at.key("contains")).map(Test::Contains)
+            ClaimTestConfig::Equals(value) => self.scalar(value).map(Test::Equals),
+            ClaimTestConfig::Contains(value) => self.scalar(value).map(Test::Contains),
+            ClaimTestConfig::OneOf(values) => {
+                self.each(values.value, Self::scalar).map(Test::OneOf)
             }
-            config::Test::OneOf(values) => {
-                let at = at.key("one_of");
-                let values = values.into_indexed();
-                all_or_none(values.map(|(i, value)| self.scalar(value, at.index(i))))
-                    .map(Test::OneOf)
-            }
-            config::Test::Present(true) => Some(Test::Present),
-            config::Test::Present(false) => {
-                self.faults.unfit(at.key("present"), "false", "true");
+            ClaimTestConfig::Present(Located { value: true, .. }) => Some(Test::Present),
+            ClaimTestConfig::Present(Located { at, value: false }) => {
+                self.findings.unfit(at, "false", "true");
                 None
             }
         }
     }
 
-    /// `null` is what YAML makes of a forgotten value, and arrays and objects have no one
-    /// notion of equality.
-    fn scalar(&mut self, value: &Value<'_>, at: At<'_>) -> Option<Value<'static>> {
+    /// YAML reads a forgotten value as `null`; and of arrays and objects nothing says when two are
+    /// equal.
+    fn scalar(&mut self, Located { at, value }: Located<&Value<'_>>) -> Option<Value<'static>> {
         match value {
             Value::Bool(_) | Value::Number(_) | Value::String(_) => {
                 Some(value.clone().into_owned())
             }
             Value::Array(_) | Value::Null | Value::Object(_) => {
-                self.faults
-                    .wrong_type(at, value, "a string, a number or a boolean");
+                let expected = "a string, a number or a boolean";
+                self.findings.wrong_type(at, value, expected);
                 None
             }
         }
     }
 }
 
-/// The word for a kind of access that asks for no credential.
-fn asks_nothing(access: Access) -> Option<&'static str> {
-    match access {
-        Access::Anonymous => Some("anonymous"),
-        Access::Deny => Some("deny"),
-        Access::Optional | Access::Required => None,
-    }
-}
+// === impl CredentialNames ===
 
-// === impl Issuers ===
-
-impl<'v> Issuers<'v> {
-    pub(super) fn new(names: Vec<&'v str>, api_keys: bool) -> Self {
-        let ids = names.iter().enumerate();
-        Issuers {
+impl<'v> CredentialNames<'v> {
+    pub(super) fn new(providers: Vec<&'v str>, api_keys: bool) -> Self {
+        let ids = providers.iter().enumerate();
+        CredentialNames {
             ids: ids.map(|(i, name)| (*name, i)).collect(),
-            names,
+            providers,
             api_keys,
         }
     }
 
-    fn name(&self, id: ProviderId) -> Option<&'v str> {
-        self.names.get(id.0).copied()
+    fn provider(&self, id: ProviderId) -> Option<&'v str> {
+        self.providers.get(id.0).copied()
     }
 }
 
-/// Whom a rule may name.
-impl std::fmt::Display for Issuers<'_> {
+/// The names that a rule can list.
+impl std::fmt::Display for CredentialNames<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // A name could break the line: the message would be two, the second of its choice.
+        // A message has one line, and an unprintable name could break it.
         let unprintable = |name: &&str| name.contains(json::is_escaped);
-        if self.names.len() > NAMED_ISSUERS || self.names.iter().any(unprintable) {
+        if self.providers.len() > LISTED_NAMES || self.providers.iter().any(unprintable) {
             return f.write_str("the name of a provider or api_keys");
         }
-        let names = self.names.iter().copied();
+        let names = self.providers.iter().copied();
         f.write_str(&alternatives(
             names.chain(self.api_keys.then_some(API_KEYS)),
         ))

@@ -1,11 +1,13 @@
-//! What names and texts may consist of.
+//! Which characters names and texts may have.
 
-use crate::config::reader::{At, quoted};
+use crate::config::fault::quoted;
+use crate::config::reader::Located;
 use crate::policy::compile::Compiler;
 use crate::policy::forward;
+use crate::request::is_token;
 
-/// Envoy owns these fields, or hop by hop nobody does (RFC 9110 §7.6.1): to set or remove them
-/// would change what a request is, not what it says.
+/// Header fields of Envoy itself, and those of one connection (RFC 9110 §7.6.1): to set or remove
+/// them would break the request.
 const RESERVED: [&str; 12] = [
     "connection",
     "content-length",
@@ -21,13 +23,7 @@ const RESERVED: [&str; 12] = [
     "x-request-id",
 ];
 
-/// RFC 9110 §5.6.2.
-pub(super) fn is_token(text: &str) -> bool {
-    let tchar = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
-    !text.is_empty() && text.bytes().all(tchar)
-}
-
-/// A header's name as a careless upstream sees it.
+/// A header's name as an upstream may normalize it.
 pub(super) fn folded(name: &str) -> String {
     name.bytes()
         .map(|b| char::from(forward::folded(b)))
@@ -35,26 +31,26 @@ pub(super) fn folded(name: &str) -> String {
 }
 
 impl Compiler<'_> {
-    /// Something that is said in headers and logs.
-    pub(super) fn text(&mut self, text: &str, at: At<'_>) -> Option<Box<str>> {
-        if text.is_empty() || text.trim() != text || text.contains(char::is_control) {
+    /// A text that goes into headers and logs.
+    pub(super) fn text(&mut self, Located { at, value }: Located<&str>) -> Option<Box<str>> {
+        if value.is_empty() || value.trim() != value || value.contains(char::is_control) {
             let expected = "some text without control characters and outer white space";
-            self.faults.unfit(at, quoted(text), expected);
+            self.findings.unfit(at, quoted(value), expected);
             return None;
         }
-        Some(text.into())
+        Some(value.into())
     }
 
-    /// A header's name in lower case, but none that means something to Envoy itself.
-    pub(super) fn header_name(&mut self, name: &str, at: At<'_>) -> Option<Box<str>> {
-        if !is_token(name) {
-            self.faults.unfit(at, quoted(name), "a header name");
+    /// A header's name in lower case, but none that has a meaning for Envoy itself.
+    pub(super) fn header_name(&mut self, Located { at, value }: Located<&str>) -> Option<Box<str>> {
+        if !is_token(value.as_bytes()) {
+            self.findings.unfit(at, quoted(value), "a header name");
             return None;
         }
-        let name = name.to_ascii_lowercase();
+        let name = value.to_ascii_lowercase();
         if RESERVED.contains(&folded(&name).as_str()) {
             let expected = "a header that is not Envoy's own";
-            self.faults.unfit(at, quoted(&name), expected);
+            self.findings.unfit(at, quoted(&name), expected);
             return None;
         }
         Some(name.into())
