@@ -4,14 +4,16 @@
 mod config {
     mod meaning;
     mod messages;
+    mod protobuf;
     mod schema;
     mod size;
 }
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use portcullis_core::policy::{Compiled, InvalidPolicy, compile};
+use portcullis_core::policy::{Compiled, InvalidPolicy, Policy, compile};
 use serde_json::Value;
 
 /// What the VM's environment holds in these tests.
@@ -33,6 +35,36 @@ pub fn compile_yaml(yaml: &str) -> Result<Compiled, InvalidPolicy> {
 
 pub fn to_json(yaml: &str) -> Value {
     serde_saphyr::from_str(yaml).expect("the test's own YAML")
+}
+
+/// All that a policy says, but for what has no order: the tables of digests, the forwarded headers.
+pub fn meaning(policy: &Policy) -> String {
+    let Policy {
+        realm,
+        mode,
+        providers,
+        api_keys,
+        places,
+        routes,
+        rules,
+        unmatched,
+        allow_cors_preflight,
+        forward,
+        claims,
+        limits,
+        audit,
+    } = policy;
+    let api_keys = api_keys.as_ref().map(|keys| {
+        let digests = keys.keys.sha256.len() + keys.keys.hmac_sha256.len();
+        let calls = (&keys.remote, &keys.revocation_list);
+        (&keys.places, &keys.pepper, &keys.keys.keys, digests, calls)
+    });
+    let headers = forward.headers.iter().map(|header| format!("{header:?}"));
+    let headers: BTreeSet<_> = headers.collect();
+    let forward = (headers, &forward.payload_header, forward.credential);
+    let whole = (realm, mode, providers, api_keys, places, routes, rules);
+    let rest = (unmatched, allow_cors_preflight, forward, claims, limits);
+    format!("{whole:?}{rest:?}{audit:?}")
 }
 
 /// The YAML files of a folder of this project, sorted.

@@ -8,7 +8,7 @@ use portcullis_core::policy::compile;
 use regex_lite::Regex;
 use serde_json::{Map, Value, json};
 
-use crate::{environment, files, shipped, to_json};
+use crate::{environment, files, meaning, shipped, to_json};
 
 fn schema() -> Value {
     let text = include_str!("../../schema/portcullis.schema.json");
@@ -96,13 +96,14 @@ fn written(path: &[Step]) -> String {
     text
 }
 
-/// An unknown key is answered with all that are known there: so the reader is walked through
-/// its own messages, and nobody has to keep a list for the test.
-#[test]
-fn every_key_is_in_the_schema_and_in_the_reader() {
-    let schema = schema();
+/// Where the schema and the reader know different keys, and how many objects were compared.
+///
+/// An unknown key is answered with all that are known there: so the reader is walked through its
+/// own messages, and nobody has to keep a list for the test.
+fn differences(schema: &Value) -> (Vec<String>, usize) {
     let mut found = Vec::new();
-    places(&schema, &schema, &[], &mut found);
+    places(schema, schema, &[], &mut found);
+    let mut differences = Vec::new();
     let mut objects = 0;
     for (path, node) in found {
         let probe = holding(&path, json!({"zzzzzzzzzzzz": 1}));
@@ -121,10 +122,105 @@ fn every_key_is_in_the_schema_and_in_the_reader() {
         let closed = node["additionalProperties"] == json!(false);
         let properties = node["properties"].as_object().filter(|_| closed);
         let expected = properties.map(|p| p.keys().map(String::as_str).collect::<BTreeSet<_>>());
-        assert_eq!(known, expected, "at {:?}", written(&path));
+        if known != expected {
+            differences.push(format!("{}: {known:?}, {expected:?}", written(&path)));
+        }
         objects += usize::from(closed);
     }
+    (differences, objects)
+}
+
+#[test]
+fn every_key_is_in_the_schema_and_in_the_reader() {
+    let (differences, objects) = differences(&schema());
+    assert_eq!(differences, [""; 0]);
     assert!(objects > 20, "only {objects} objects were walked");
+}
+
+/// The comparison itself can fail.
+#[test]
+fn a_key_that_one_of_them_lacks_is_found() {
+    let mut less = schema();
+    let limits = less.pointer_mut("/$defs/limits/properties").unwrap();
+    limits.as_object_mut().unwrap().remove("token_bytes");
+    let (found, _) = differences(&less);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].starts_with("limits: "), "{found:?}");
+
+    let mut more = schema();
+    let rule = more.pointer_mut("/$defs/rule/properties").unwrap();
+    rule["acess"] = json!({"type": "string"});
+    let (found, _) = differences(&more);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].starts_with("rules[0]: "), "{found:?}");
+}
+
+/// The places of `value` where the schema has a default, each as a JSON pointer, a key and the
+/// default.
+fn defaults<'s>(
+    schema: &'s Value,
+    node: &'s Value,
+    value: &Value,
+    pointer: &str,
+    found: &mut Vec<(String, &'s str, &'s Value)>,
+) {
+    let node = target(schema, node);
+    match value {
+        Value::Object(members) => {
+            for (key, child) in node["properties"].as_object().into_iter().flatten() {
+                let default = child.get("default");
+                if let Some(default) = default.or(target(schema, child).get("default")) {
+                    found.push((pointer.to_owned(), key, default));
+                }
+            }
+            for (key, value) in members {
+                let child = match &node["properties"][key] {
+                    Value::Null => &node["additionalProperties"],
+                    child => child,
+                };
+                let pointer = format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1"));
+                defaults(schema, child, value, &pointer, found);
+            }
+        }
+        Value::Array(items) => {
+            for (i, item) in items.iter().enumerate() {
+                defaults(
+                    schema,
+                    &node["items"],
+                    item,
+                    &format!("{pointer}/{i}"),
+                    found,
+                );
+            }
+        }
+        _ => {}
+    }
+}
+
+/// What is not written means the same as the default of the schema.
+#[test]
+fn the_defaults_of_the_schema_are_those_of_the_reader() {
+    let schema = schema();
+    let said = |value: &Value| match compile(value.to_string().as_bytes(), &environment) {
+        Ok(compiled) => meaning(&compiled.policy),
+        Err(invalid) => invalid.to_string(),
+    };
+    let mut compared = BTreeSet::new();
+    for path in files("tests/config/good").into_iter().chain(shipped()) {
+        let value = to_json(&fs::read_to_string(&path).unwrap());
+        let mut found = Vec::new();
+        defaults(&schema, &schema, &value, "", &mut found);
+        for (pointer, key, default) in found {
+            let (mut without, mut with) = (value.clone(), value.clone());
+            let object = without.pointer_mut(&pointer).unwrap();
+            object.as_object_mut().unwrap().remove(key);
+            with.pointer_mut(&pointer).unwrap()[key] = default.clone();
+            let at = format!("{}: {pointer}/{key}", path.display());
+            assert_eq!(said(&without), said(&with), "{at}");
+            compared.insert(key);
+        }
+    }
+    assert!(compared.len() > 20, "only {compared:?} were compared");
 }
 
 #[test]
