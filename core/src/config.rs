@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use crate::config::declare::{key, object, one_of, words};
 use crate::config::fault::{At, Findings};
-use crate::config::reader::{ExactlyOne, FromValue, List, Named, NonEmpty, Optional, Required};
+use crate::config::reader::{ExactlyOne, FromValue, ListOf, Named, NonEmpty, Optional, Required};
 use crate::json::{Object, Value};
 use crate::request::path::PathQuirks;
 use crate::time::UnixTime;
@@ -37,7 +37,7 @@ object! {
         pub api_keys: Optional<ApiKeysConfig<'v>>,
         /// What requests need: the first rule that matches a request decides. Default: no rules,
         /// so that every request is unmatched.
-        pub rules: Optional<List<RuleConfig<'v>>>,
+        pub rules: Optional<ListOf<RuleConfig<'v>>>,
         /// What happens to a request that no rule matches. Default `deny`.
         pub unmatched: Optional<Unmatched>,
         /// Whether a CORS preflight request passes that is refused only because it has no
@@ -167,11 +167,11 @@ object! {
     /// all.
     pub struct TokenLocationsConfig<'v> {
         /// Header fields. Default: none.
-        pub headers: Optional<List<TokenHeaderConfig<'v>>>,
+        pub headers: Optional<ListOf<TokenHeaderConfig<'v>>>,
         /// Names of query parameters: letters, digits, `-`, `.`, `_` and `~`. Default: none.
-        pub query: Optional<List<&'v str>>,
+        pub query: Optional<ListOf<&'v str>>,
         /// Names of cookies (RFC 6265 §4.1.1). Default: none.
-        pub cookies: Optional<List<&'v str>>,
+        pub cookies: Optional<ListOf<&'v str>>,
     }
 }
 
@@ -300,7 +300,7 @@ object! {
         /// such a hash.
         pub pepper: Optional<SecretConfig<'v>>,
         /// The keys. Required, unless `remote` is there.
-        pub keys: Optional<List<ApiKeyConfig<'v>>>,
+        pub keys: Optional<ListOf<ApiKeyConfig<'v>>>,
         /// More keys, fetched and refreshed. Default: none.
         pub remote: Optional<RemoteApiKeysConfig<'v>>,
         /// Where revoked keys are listed. Default: none.
@@ -331,7 +331,7 @@ object! {
     /// The answer of a source of API keys.
     pub struct ApiKeyListConfig<'v> {
         /// All keys: one that is not in the list is no longer accepted.
-        pub keys: Required<List<ApiKeyConfig<'v>>>,
+        pub keys: Required<ListOf<ApiKeyConfig<'v>>>,
     }
 }
 
@@ -364,7 +364,7 @@ object! {
         /// `sha256:` or `hmac-sha256:` and 64 hexadecimal digits. Required, unique.
         pub hash: Required<&'v str>,
         /// The scopes of the key (RFC 6749 §3.3). Default: none.
-        pub scopes: Optional<List<&'v str>>,
+        pub scopes: Optional<ListOf<&'v str>>,
         /// The tenant of the key. Default: none.
         pub tenant: Optional<&'v str>,
         /// The key is refused before this time. RFC 3339 time; default: none.
@@ -402,9 +402,9 @@ object! {
         /// The scopes that the credential must have (RFC 6749 §3.3). Default: none.
         pub scopes: Optional<ScopesConfig<'v>>,
         /// Conditions on claims, which must all hold. Default: none.
-        pub claims: Optional<List<ConditionConfig<'v>>>,
+        pub claims: Optional<ListOf<ConditionConfig<'v>>>,
         /// Path forms that are refused elsewhere and accepted by this rule. Default: none.
-        pub danger_allow_in_path: Optional<List<PathQuirks>>,
+        pub danger_allow_in_path: Optional<ListOf<PathQuirks>>,
     }
 }
 
@@ -452,9 +452,9 @@ object! {
     /// The scopes that a credential must have.
     pub struct ScopesConfig<'v> {
         /// Each of these. Default: none.
-        pub all: Optional<List<&'v str>>,
+        pub all: Optional<ListOf<&'v str>>,
         /// At least one of these. An empty list asks for nothing; default: empty.
-        pub any: Optional<List<&'v str>>,
+        pub any: Optional<ListOf<&'v str>>,
     }
 }
 

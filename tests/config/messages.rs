@@ -91,9 +91,9 @@ const FAULTS: &[(&str, &[&str])] = &[
             r#"audit: found "some", expected denied, all or none"#,
             "api_keys.remote.uri: found a string that is no absolute URI, expected an http or \
              https URI with a host",
-            "api_keys.remote.cluster: found \"\", expected some text without control characters and \
+            "api_keys.remote.cluster: found \"\", expected a text without control characters and \
              outer white space",
-            "rules[0].name: found \"\", expected some text without control characters and outer \
+            "rules[0].name: found \"\", expected a text without control characters and outer \
              white space",
             "rules[1].scopes.all[1]: found \"a b\", expected a scope: printable ASCII without \
              space, quote and backslash",

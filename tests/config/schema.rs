@@ -27,8 +27,7 @@ fn target<'s>(schema: &'s Value, node: &'s Value) -> &'s Value {
     }
 }
 
-/// Every place in the schema where an object or a leaf may stand, with a function's worth of
-/// information: how to build a configuration that has `value` right there.
+/// Every path at which the schema has an object or a leaf.
 fn places<'s>(
     schema: &'s Value,
     node: &'s Value,

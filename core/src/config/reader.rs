@@ -64,10 +64,10 @@ enum Written<T> {
 pub struct ExactlyOne<T>(pub Option<T>);
 
 /// A list. An element whose faults are recorded is left out, and the others keep their index.
-pub struct List<T>(Vec<Located<Option<T>>>);
+pub struct ListOf<T>(Vec<Located<Option<T>>>);
 
 /// A list that is not empty.
-pub struct NonEmpty<T>(List<T>);
+pub struct NonEmpty<T>(ListOf<T>);
 
 /// An object whose keys are the operator's; `None` where the faults of a value are recorded.
 pub struct Named<'v, T>(Vec<(Located<&'v str>, Option<T>)>);
@@ -110,6 +110,11 @@ impl<T> Optional<T> {
         self.map_or(None, |located| compile(located).map(Some))
     }
 
+    /// What was written, where it is valid.
+    pub fn given(self) -> Option<Located<T>> {
+        self.and_then(Some)?
+    }
+
     /// Whether nothing was written.
     pub fn is_absent(&self) -> bool {
         matches!(self.written, Written::Absent)
@@ -134,23 +139,23 @@ impl<'v, T: FromMembers<'v>> Optional<T> {
     }
 }
 
-// === impl List ===
+// === impl ListOf ===
 
-impl<T> List<T> {
+impl<T> ListOf<T> {
     /// Whether nothing was written in it.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }
 
-impl<T> Default for List<T> {
+impl<T> Default for ListOf<T> {
     fn default() -> Self {
-        List(Vec::new())
+        ListOf(Vec::new())
     }
 }
 
 /// The elements that could be read.
-impl<T> IntoIterator for List<T> {
+impl<T> IntoIterator for ListOf<T> {
     type Item = Located<T>;
     type IntoIter = std::iter::FilterMap<
         std::vec::IntoIter<Located<Option<T>>>,
@@ -165,7 +170,7 @@ impl<T> IntoIterator for List<T> {
     }
 }
 
-impl<'v, T: FromValue<'v>> FromValue<'v> for List<T> {
+impl<'v, T: FromValue<'v>> FromValue<'v> for ListOf<T> {
     fn from_value(value: &'v Value<'v>, at: At, findings: &mut Findings<'v>) -> Option<Self> {
         let Value::Array(items) = value else {
             findings.wrong_type(at, value, "an array");
@@ -176,7 +181,7 @@ impl<'v, T: FromValue<'v>> FromValue<'v> for List<T> {
             let value = T::from_value(item, at, findings);
             Located { at, value }
         });
-        Some(List(items.collect()))
+        Some(ListOf(items.collect()))
     }
 }
 
@@ -184,7 +189,7 @@ impl<'v, T: FromValue<'v>> FromValue<'v> for List<T> {
 
 impl<T> IntoIterator for NonEmpty<T> {
     type Item = Located<T>;
-    type IntoIter = <List<T> as IntoIterator>::IntoIter;
+    type IntoIter = <ListOf<T> as IntoIterator>::IntoIter;
 
     fn into_iter(self) -> Self::IntoIter {
         self.0.into_iter()
@@ -193,7 +198,7 @@ impl<T> IntoIterator for NonEmpty<T> {
 
 impl<'v, T: FromValue<'v>> FromValue<'v> for NonEmpty<T> {
     fn from_value(value: &'v Value<'v>, at: At, findings: &mut Findings<'v>) -> Option<Self> {
-        let list = List::from_value(value, at, findings)?;
+        let list = ListOf::from_value(value, at, findings)?;
         if list.is_empty() {
             findings.unfit(at, "an empty array", "at least one element");
             return None;

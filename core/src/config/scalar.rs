@@ -54,15 +54,17 @@ impl<'v> FromValue<'v> for bool {
 
 impl<'v> FromValue<'v> for u64 {
     fn from_value(value: &'v Value<'v>, at: At, findings: &mut Findings<'v>) -> Option<Self> {
-        let Value::Number(number) = value else {
-            findings.wrong_type(at, value, "a whole number");
+        const EXPECTED: &str = "a whole number";
+        let Value::Number(_) = value else {
+            findings.wrong_type(at, value, EXPECTED);
             return None;
         };
-        // Envoy's Struct knows doubles only, and some writers print them as `4096.0`.
-        let whole = number.as_str().strip_suffix(".0");
-        let whole = whole.map_or_else(|| number.to_integer(), |digits| digits.parse().ok());
+        // A Struct has doubles only, and some writers print them as `4096.0`.
+        let number = value.to_string();
+        let digits = number.strip_suffix(".0").unwrap_or(&number);
+        let whole = digits.parse().ok();
         if whole.is_none() {
-            findings.unfit(at, shortened(number.as_str()), "a whole number");
+            findings.unfit(at, shortened(&number), EXPECTED);
         }
         whole
     }

@@ -17,7 +17,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::config::fault::{At, ConfigFault, Findings, Warning, quoted};
-use crate::config::reader::{FromValue, List, Located, Named, Optional};
+use crate::config::reader::{FromValue, ListOf, Located, Named, Optional};
 use crate::config::scalar::DisplayDuration;
 use crate::config::{ApiKeyListConfig, Audit, Config, LimitsConfig, Mode, Unmatched, document};
 use crate::policy::api_keys::ApiKeyTable;
@@ -166,7 +166,7 @@ impl<'v> Compiler<'v> {
         let api_keys = api_keys.and_then(|api_keys| self.api_keys(api_keys.value));
         self.warn_of_overlapping_locations();
 
-        let rules = rules.or(List::default());
+        let rules = rules.or(ListOf::default());
         if let Some(Located { at, value }) = &rules
             && value.is_empty()
         {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use crate::config::fault::At;
-use crate::config::reader::{List, Located};
+use crate::config::reader::{ListOf, Located};
 use crate::config::{ApiKeyConfig, ApiKeyListConfig, ApiKeysConfig};
 use crate::policy::api_keys::{ApiKey, ApiKeyId, ApiKeyTable, ApiKeys};
 use crate::policy::compile::{Compiler, all_or_none};
@@ -92,7 +92,7 @@ impl<'v> Compiler<'v> {
     /// The keys, and the first hash that needs the pepper.
     fn key_table(
         &mut self,
-        keys: List<ApiKeyConfig<'v>>,
+        keys: ListOf<ApiKeyConfig<'v>>,
         pepper: Option<&Pepper>,
     ) -> (Option<ApiKeyTable>, Option<At>) {
         let mut seen = SeenKeys::default();

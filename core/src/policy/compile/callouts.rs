@@ -83,7 +83,7 @@ impl Compiler<'_> {
             && when.value == When::Opaque
             && fallback == Fallback::Allow
         {
-            let expected = "deny, unless when is always: else nothing was verified";
+            let expected = "deny: danger_allow needs when: always";
             self.findings.unfit(at, fallback.word(), expected);
         }
         Some(Introspection {
@@ -189,7 +189,7 @@ impl Compiler<'_> {
             || prefix.contains(['?', '%'])
             || segments.any(|segment| segment == "." || segment == "..")
         {
-            let found = "a URI that cannot begin another one";
+            let found = "a URI that is no valid prefix";
             let expected = "a slash at its end, and no dot segment, escape or query";
             self.findings.unfit(at, found, expected);
             return None;

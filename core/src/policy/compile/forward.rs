@@ -42,7 +42,7 @@ impl<'v> Compiler<'v> {
                 free.map(|name| (name, identity))
             })),
             false => headers
-                .or(Named::default())
+                .given()
                 .and_then(|headers| self.identity_headers(headers.value, &mut taken)),
         };
         let payload_header = payload_header.and_then(|name| self.free_name(name, &mut taken));
@@ -68,7 +68,7 @@ impl<'v> Compiler<'v> {
         let at = name.at;
         let name = self.header_name(name)?;
         if !taken.insert(syntax::folded(&name)) {
-            let found = "a header that is taken, by credentials or by another of these";
+            let found = "a header that is already used, by credentials or by another of these";
             self.findings.unfit(at, found, "a header of its own");
             return None;
         }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::config::fault::{At, quoted};
-use crate::config::reader::{List, Located, NonEmpty, Optional};
+use crate::config::reader::{ListOf, Located, NonEmpty, Optional};
 use crate::config::{KeyHeaderConfig, TokenHeaderConfig, TokenLocationsConfig};
 use crate::policy::LocationId;
 use crate::policy::compile::{Compiler, insert_sorted};
@@ -23,15 +23,15 @@ impl Compiler<'_> {
             };
             return Some(vec![self.location(location, at)]);
         }
-        let from = from.and_then(Some)??;
+        let from = from.given()?;
         let TokenLocationsConfig {
             headers,
             query,
             cookies,
         } = from.value;
-        let headers = headers.or(List::default());
-        let query = query.or(List::default());
-        let cookies = cookies.or(List::default());
+        let headers = headers.or(ListOf::default());
+        let query = query.or(ListOf::default());
+        let cookies = cookies.or(ListOf::default());
         if let (Some(headers), Some(query), Some(cookies)) = (&headers, &query, &cookies)
             && headers.value.is_empty()
             && query.value.is_empty()
@@ -120,7 +120,7 @@ impl Compiler<'_> {
             let id = self.key_location(CredentialLocation::Header { name, prefix }, at);
             return id.map(|id| vec![id]);
         }
-        let from = from.and_then(Some)??;
+        let from = from.given()?;
         self.each(from.value, Self::key_header).map(sorted)
     }
 

@@ -149,8 +149,8 @@ impl<'v> Compiler<'v> {
                 None
             }
             (false, false) => {
-                let audiences = audiences.and_then(|audiences| self.texts(audiences.value));
-                audiences?.map(Audiences::OneOf)
+                let audiences = self.texts(audiences.given()?.value);
+                audiences.map(Audiences::OneOf)
             }
         }
     }
@@ -308,8 +308,7 @@ impl<'v> Compiler<'v> {
         if claims.is_absent() {
             return default.into_iter().map(ClaimPath::from_dotted).collect();
         }
-        let claims = claims.and_then(|claims| self.each(claims.value, Self::claim));
-        claims?
+        self.each(claims.given()?.value, Self::claim)
     }
 
     pub(super) fn claim(

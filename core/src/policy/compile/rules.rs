@@ -1,7 +1,7 @@
 //! Rules: which requests they are for, and what they need.
 
 use crate::config::fault::{At, alternatives, quoted};
-use crate::config::reader::{ExactlyOne, List, Located, NonEmpty, Optional};
+use crate::config::reader::{ExactlyOne, ListOf, Located, NonEmpty, Optional};
 use crate::config::{
     Access, ClaimConfig, ClaimTestConfig, ConditionConfig, MatchConfig, PathMatchConfig,
     RuleConfig, ScopesConfig,
@@ -22,7 +22,7 @@ impl<'v> Compiler<'v> {
     /// `names` is `None` where `providers` is faulty.
     pub(super) fn rules(
         &mut self,
-        rules: List<RuleConfig<'v>>,
+        rules: ListOf<RuleConfig<'v>>,
         names: Option<&CredentialNames<'_>>,
     ) -> Option<(Vec<Rule>, Vec<Match>)> {
         let rules = self.each(rules, |compiler, rule| compiler.rule(rule, names));
@@ -79,8 +79,8 @@ impl<'v> Compiler<'v> {
             // A reader of such a rule would believe that the request is checked.
             Some(access @ (Access::Anonymous | Access::Deny)) => {
                 for (at, _) in demands.into_iter().filter(|(_, demanded)| *demanded) {
-                    let found = format!("a demand beside access: {}", access.word());
-                    let expected = "one only beside access: required or optional";
+                    let found = format!("a requirement beside access: {}", access.word());
+                    let expected = "access: required or optional";
                     self.findings.unfit(at, found, expected);
                 }
             }
@@ -88,7 +88,7 @@ impl<'v> Compiler<'v> {
                 if let Some(accepts) = &accepts {
                     if accepts.api_keys && accepts.providers.is_empty() {
                         if has_audiences {
-                            let found = "a demand on tokens where only API keys are accepted";
+                            let found = "a requirement on tokens where only API keys are accepted";
                             let expected = "a provider in credentials";
                             self.findings.unfit(audiences_at, found, expected);
                         }
@@ -222,7 +222,7 @@ impl<'v> Compiler<'v> {
     }
 
     /// Scope-tokens; none where nothing is written.
-    pub(super) fn scopes(&mut self, scopes: Optional<List<&str>>) -> Option<Vec<Scope>> {
+    pub(super) fn scopes(&mut self, scopes: Optional<ListOf<&str>>) -> Option<Vec<Scope>> {
         scopes.map_or(Vec::new(), |scopes| {
             self.each(scopes.value, |compiler, Located { at, value }| {
                 let scope = Scope::new(value);

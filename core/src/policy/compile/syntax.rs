@@ -34,7 +34,7 @@ impl Compiler<'_> {
     /// A text that goes into headers and logs.
     pub(super) fn text(&mut self, Located { at, value }: Located<&str>) -> Option<Box<str>> {
         if value.is_empty() || value.trim() != value || value.contains(char::is_control) {
-            let expected = "some text without control characters and outer white space";
+            let expected = "a text without control characters and outer white space";
             self.findings.unfit(at, quoted(value), expected);
             return None;
         }
