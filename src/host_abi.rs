@@ -5,6 +5,8 @@
 
 #![allow(unsafe_code)]
 
+use std::cell::Cell;
+
 use proxy_wasm::types::Status;
 
 /// What Envoy is to do with a stream (`FilterHeadersStatus` of Proxy-Wasm ABI 0.2.1).
@@ -47,10 +49,21 @@ unsafe extern "C" {
 // SAFETY: no other function has this name.
 #[unsafe(no_mangle)]
 extern "C" fn portcullis_request_head_(stream: u32, headers: usize, end_of_stream: bool) -> u32 {
+    IS_IN_FRONT.set(true);
     match proxy_on_request_headers(stream, headers, end_of_stream) {
         CONTINUE => CONTINUE,
         _ => STOP_ALL_ITERATION_AND_WATERMARK,
     }
+}
+
+thread_local! {
+    static IS_IN_FRONT: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether [`portcullis_request_head_`] is what the host calls. A module that another linker made
+/// has the SDK's function in its place, and must not judge requests.
+pub fn is_in_front() -> bool {
+    IS_IN_FRONT.get()
 }
 
 /// Makes the root the context that the SDK takes for the caller of what is called next.

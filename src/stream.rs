@@ -29,7 +29,7 @@ impl Context for Stream {}
 
 impl HttpContext for Stream {
     fn on_http_request_headers(&mut self, _headers: usize, _end_of_stream: bool) -> Action {
-        let Some(worker) = &self.worker else {
+        let Some(worker) = self.worker.as_ref().filter(|_| host_abi::is_in_front()) else {
             return fail_closed();
         };
         let Ok(headers) = hostcalls::get_map_bytes(MapType::HttpRequestHeaders) else {

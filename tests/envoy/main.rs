@@ -22,6 +22,7 @@ mod introspection;
 mod jwks;
 #[path = "../vectors/lists.rs"]
 mod lists;
+mod module;
 mod reload;
 mod remote_api_keys;
 mod revocation;

@@ -527,6 +527,27 @@ impl Gateway {
         values.filter_map(|value| value.parse::<u64>().ok()).sum()
     }
 
+    /// The counters have these values, once the workers have handed over what they counted: they do
+    /// on their tick.
+    pub fn assert_counts(&self, expected: &[(&str, u64)]) {
+        let counts = || {
+            let names = expected.iter().map(|(name, _)| *name);
+            names
+                .map(|name| (name, self.counter(name)))
+                .collect::<Vec<_>>()
+        };
+        if poll(PATIENCE, || (counts() == expected).then_some(())).is_none() {
+            assert_eq!(counts(), expected, "{}", self.log_tail());
+        }
+    }
+
+    /// The counter has, or will have, at least this value.
+    pub fn assert_counts_at_least(&self, counter: &str, least: u64) {
+        let counted = poll(PATIENCE, || (self.counter(counter) >= least).then_some(()));
+        let (found, log) = (self.counter(counter), self.log_tail());
+        assert!(counted.is_some(), "{counter}: {found}, not {least}\n{log}");
+    }
+
     /// The lines of `/stats/prometheus` that are the filter's.
     pub fn prometheus_of_filter(&self) -> String {
         let answer = self
