@@ -6,6 +6,7 @@ use aws_lc_rs::constant_time;
 use aws_lc_rs::digest::{self, SHA256, SHA256_OUTPUT_LEN};
 use aws_lc_rs::error::Unspecified;
 use aws_lc_rs::rand;
+use base16ct::HexDisplay;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
@@ -64,18 +65,10 @@ impl SecretHash {
     pub fn parse(text: &str) -> Result<Self, InvalidHash> {
         let hex = text.strip_prefix("sha256:").ok_or(InvalidHash(()))?;
         let mut bytes = [0; SHA256_OUTPUT_LEN];
-        if hex.len() != SHA256_OUTPUT_LEN.saturating_mul(2) {
-            return Err(InvalidHash(()));
+        match base16ct::mixed::decode(hex, &mut bytes) {
+            Ok(decoded) if decoded.len() == SHA256_OUTPUT_LEN => Ok(Self(bytes)),
+            _ => Err(InvalidHash(())),
         }
-        for (byte, pair) in bytes.iter_mut().zip(hex.as_bytes().chunks_exact(2)) {
-            let pair = std::str::from_utf8(pair).map_err(|_| InvalidHash(()))?;
-            // `from_str_radix` alone would take a sign.
-            if !pair.bytes().all(|digit| digit.is_ascii_hexdigit()) {
-                return Err(InvalidHash(()));
-            }
-            *byte = u8::from_str_radix(pair, 16).map_err(|_| InvalidHash(()))?;
-        }
-        Ok(Self(bytes))
     }
 
     pub fn as_bytes(&self) -> &[u8] {
@@ -95,8 +88,7 @@ impl SecretHash {
 
 impl fmt::Display for SecretHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("sha256:")?;
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        write!(f, "sha256:{:x}", HexDisplay(&self.0))
     }
 }
 

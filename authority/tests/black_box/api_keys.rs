@@ -1,4 +1,5 @@
 use aws_lc_rs::digest::{SHA256, digest};
+use base16ct::HexDisplay;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
@@ -33,12 +34,7 @@ fn path(key: &Value, action: &str) -> String {
 
 fn hash(key: &Value) -> String {
     let digest = digest(&SHA256, key["key"].as_str().unwrap().as_bytes());
-    let hex: String = digest
-        .as_ref()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    format!("sha256:{hex}")
+    format!("sha256:{:x}", HexDisplay(digest.as_ref()))
 }
 
 #[test]
