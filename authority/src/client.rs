@@ -102,7 +102,7 @@ impl Clients {
 
     fn verify(&self, credentials: &Credentials) -> Result<&Client, Refusal> {
         let client = self.0.get(&credentials.id);
-        let hash = client.map_or(&SecretHash::NEVER, |client| &client.secret);
+        let hash = client.map_or(&SecretHash::UNMATCHABLE, |client| &client.secret);
         match (hash.matches(&credentials.secret), client) {
             (true, Some(client)) => Ok(client),
             _ => Err(Refusal::InvalidClient),

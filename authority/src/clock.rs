@@ -17,15 +17,15 @@ pub struct Rfc3339(pub UnixTime);
 
 /// A duration that is written such as `500ms`, `60s`, `5m` or `1h`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Span(pub Duration);
+pub struct HumanDuration(pub Duration);
 
 // === impl UnixTime ===
 
 impl UnixTime {
-    pub const EVER: Range<Self> = Self(i64::MIN)..Self(i64::MAX);
+    pub const ANY_TIME: Range<Self> = Self(i64::MIN)..Self(i64::MAX);
 
     pub fn now() -> Self {
-        Self::of(SystemTime::now())
+        Self::from_system_time(SystemTime::now())
     }
 
     pub const fn from_seconds(seconds: i64) -> Self {
@@ -50,7 +50,7 @@ impl UnixTime {
         )
     }
 
-    fn of(time: SystemTime) -> Self {
+    fn from_system_time(time: SystemTime) -> Self {
         let since_epoch = time.duration_since(UNIX_EPOCH).unwrap_or_default();
         Self(i64::try_from(since_epoch.as_secs()).unwrap_or(i64::MAX))
     }
@@ -74,7 +74,7 @@ impl<'de> Deserialize<'de> for Rfc3339 {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         match humantime::parse_rfc3339(&text) {
-            Ok(time) => Ok(Self(UnixTime::of(time))),
+            Ok(time) => Ok(Self(UnixTime::from_system_time(time))),
             Err(_) => Err(de::Error::custom(
                 "expected a time such as \"2027-01-01T00:00:00Z\"",
             )),
@@ -96,9 +96,9 @@ impl Serialize for Rfc3339 {
     }
 }
 
-// === impl Span ===
+// === impl HumanDuration ===
 
-impl<'de> Deserialize<'de> for Span {
+impl<'de> Deserialize<'de> for HumanDuration {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         match humantime::parse_duration(&text) {

@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use crate::cli;
 use crate::client::{Client, Clients, TokenFormat};
-use crate::clock::Span;
+use crate::clock::HumanDuration;
 use crate::keys::Algorithm;
 use crate::scope::Scopes;
 use crate::secret::SecretHash;
@@ -60,9 +60,9 @@ struct File {
     admin_hosts: Vec<String>,
     database: Option<PathBuf>,
     /// How long a client may take to send a request's head, and again to send its body.
-    read_timeout: Option<Span>,
+    read_timeout: Option<HumanDuration>,
     /// How long a rotated key stays published.
-    key_grace: Option<Span>,
+    key_grace: Option<HumanDuration>,
     #[serde(default)]
     status_list: StatusListEntry,
     #[serde(default)]
@@ -75,9 +75,9 @@ struct File {
 struct StatusListEntry {
     algorithm: Option<Algorithm>,
     /// After how long a reader asks again: how long a revocation may take to count.
-    ttl: Option<Span>,
+    ttl: Option<HumanDuration>,
     /// After how long a list is void, asked again or not.
-    lifetime: Option<Span>,
+    lifetime: Option<HumanDuration>,
 }
 
 #[derive(Deserialize)]
@@ -89,7 +89,7 @@ struct ClientEntry {
     scopes: String,
     audiences: Option<Vec<String>>,
     algorithm: Option<Algorithm>,
-    token_lifetime: Option<Span>,
+    token_lifetime: Option<HumanDuration>,
     access_token_format: Option<FormatEntry>,
     subject: Option<String>,
     tenant: Option<String>,
@@ -287,9 +287,9 @@ fn compile_client(
             "secret_hash",
             "expected sha256:<64 hex digits>, as `authority hash-secret` prints it",
         );
-        SecretHash::NEVER
+        SecretHash::UNMATCHABLE
     });
-    if secret.is_of_nothing() {
+    if secret.is_of_empty_secret() {
         fault(
             "secret_hash",
             "the hash of the empty string: expected that of a secret",
@@ -335,12 +335,12 @@ fn compile_client(
 
 /// Claims count whole seconds.
 fn seconds(
-    entry: Option<Span>,
+    entry: Option<HumanDuration>,
     default: Duration,
     key: &str,
     faults: &mut Vec<Invalid>,
 ) -> Duration {
-    let Some(Span(duration)) = entry else {
+    let Some(HumanDuration(duration)) = entry else {
         return default;
     };
     if duration.is_zero() || duration.subsec_nanos() > 0 {

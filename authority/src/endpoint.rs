@@ -18,8 +18,8 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware;
 use axum::routing::{get, post, put};
 
-use crate::faults;
-use crate::guard;
+use crate::browser_guard;
+use crate::fault_injection;
 use crate::refusal::Refusal;
 use crate::server::App;
 
@@ -47,7 +47,7 @@ pub fn public(app: Arc<App>) -> Router {
     finish(router, MAX_FORM)
         .layer(middleware::from_fn_with_state(
             Arc::clone(&app),
-            faults::inject,
+            fault_injection::inject,
         ))
         .with_state(app)
 }
@@ -71,7 +71,7 @@ pub fn admin(app: Arc<App>) -> Router {
     finish(router, MAX_ADMIN_BODY)
         .layer(middleware::from_fn_with_state(
             Arc::clone(&app),
-            guard::inspect,
+            browser_guard::inspect,
         ))
         .with_state(app)
 }

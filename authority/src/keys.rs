@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::clock::UnixTime;
-use crate::store::{self, Part, Store};
+use crate::store::{self, Dataset, Store};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub enum Algorithm {
@@ -126,7 +126,7 @@ impl KeyRing {
         let until = grace.map(|grace| now.saturating_add(grace));
         store.replace_signing_keys(&fresh, until, now)?;
         *current = Arc::new(Keys::from_rows(store.signing_keys(now)?)?);
-        store.has_changed(Part::Statuses);
+        store.note_change(Dataset::Statuses);
         // The keys that went are still in there. Rotated is rotated, whether they can be removed now or later.
         if let Err(error) = store.empty_log() {
             eprintln!("authority: the keys that were removed may still be on the disk: {error}");
@@ -165,17 +165,17 @@ impl Keys {
     }
 
     /// Other keys under the same kids, for the fault of that name.
-    pub fn impostors(&self) -> Result<Self, Error> {
-        let mut impostors = Self::from_rows(generate()?)?;
+    pub fn decoys(&self) -> Result<Self, Error> {
+        let mut decoys = Self::from_rows(generate()?)?;
         let Active {
             rs256,
             es256,
             eddsa,
-        } = &mut impostors.active;
+        } = &mut decoys.active;
         for key in [rs256, es256, eddsa] {
             key.kid.clone_from(&self.active.get(key.algorithm).kid);
         }
-        Ok(impostors)
+        Ok(decoys)
     }
 
     pub fn active_kids(&self) -> impl Iterator<Item = &str> {

@@ -9,21 +9,21 @@
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::indexing_slicing))]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
-mod body;
+mod access_token;
+mod browser_guard;
 mod cli;
 mod client;
 mod clock;
 mod config;
-mod editions;
+mod document_cache;
 mod endpoint;
-mod faults;
+mod fault_injection;
 mod form;
-mod grant;
-mod guard;
-mod health;
+mod health_probe;
 mod keys;
 mod refusal;
-mod reply;
+mod request_body;
+mod response;
 mod revocation;
 mod scope;
 mod secret;
@@ -40,7 +40,7 @@ fn main() -> ExitCode {
     let result = match cli::parse(std::env::args().skip(1)) {
         Ok(Command::Serve(options)) => serve(options),
         Ok(Command::HashSecret) => hash_secret(),
-        Ok(Command::Health { url }) => health::check(&url).map_err(|error| error.to_string()),
+        Ok(Command::Health { url }) => health_probe::check(&url).map_err(|error| error.to_string()),
         Ok(Command::Help) => {
             println!("{}", cli::USAGE);
             Ok(())
@@ -70,6 +70,6 @@ fn hash_secret() -> Result<(), String> {
     if plain.is_empty() {
         return Err("no secret on standard input".to_owned());
     }
-    println!("{}", secret::SecretHash::of(plain.as_bytes()));
+    println!("{}", secret::SecretHash::digest(plain.as_bytes()));
     Ok(())
 }

@@ -8,7 +8,7 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
-use crate::{keys, reply, store};
+use crate::{keys, response, store};
 
 #[derive(Debug)]
 pub enum Refusal {
@@ -101,7 +101,7 @@ impl IntoResponse for Refusal {
             ),
         };
         let body = json!({"error": error, "error_description": description});
-        let mut response = (status, reply::json(&body)).into_response();
+        let mut response = (status, response::json(&body)).into_response();
         let headers = response.headers_mut();
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if status == S::UNAUTHORIZED {

@@ -101,12 +101,12 @@ impl Entry {
 
 impl Since {
     /// The cursor of a position: it holds in the database of this name only.
-    pub fn cursor(epoch: &str, position: u64) -> String {
+    pub fn format_cursor(epoch: &str, position: u64) -> String {
         format!("{epoch}-{position}")
     }
 
     /// Any text is a cursor, if only one that leads nowhere.
-    pub fn read(cursor: Option<&str>, epoch: &str) -> Self {
+    pub fn parse_cursor(cursor: Option<&str>, epoch: &str) -> Self {
         let Some(cursor) = cursor else {
             return Self::Start;
         };
@@ -171,10 +171,10 @@ mod tests {
     #[test]
     fn a_cursor_holds_in_its_own_database_only() {
         let (read, given) = (
-            |cursor| Since::read(Some(cursor), "ab"),
-            Since::cursor("ab", 42),
+            |cursor| Since::parse_cursor(Some(cursor), "ab"),
+            Since::format_cursor("ab", 42),
         );
-        assert_eq!(Since::read(None, "ab"), Since::Start);
+        assert_eq!(Since::parse_cursor(None, "ab"), Since::Start);
         assert_eq!(read(&given), Since::Position(42));
         for wrong in [
             "",

@@ -54,9 +54,9 @@ impl fmt::Debug for Secret {
 impl SecretHash {
     /// Stands in for the hash of an unknown client, so that its refusal takes as long as any other:
     /// nothing is known that hashes to it.
-    pub const NEVER: Self = Self([0; SHA256_OUTPUT_LEN]);
+    pub const UNMATCHABLE: Self = Self([0; SHA256_OUTPUT_LEN]);
 
-    pub fn of(plain: &[u8]) -> Self {
+    pub fn digest(plain: &[u8]) -> Self {
         let mut bytes = [0; SHA256_OUTPUT_LEN];
         bytes.copy_from_slice(digest::digest(&SHA256, plain).as_ref());
         Self(bytes)
@@ -76,12 +76,12 @@ impl SecretHash {
     }
 
     /// Whoever sent an empty secret would match it.
-    pub fn is_of_nothing(&self) -> bool {
-        *self == Self::of(b"")
+    pub fn is_of_empty_secret(&self) -> bool {
+        *self == Self::digest(b"")
     }
 
     pub fn matches(&self, presented: &Secret) -> bool {
-        let presented = Self::of(presented.expose().as_bytes());
+        let presented = Self::digest(presented.expose().as_bytes());
         constant_time::verify_slices_are_equal(&self.0, &presented.0).is_ok()
     }
 }
@@ -98,12 +98,12 @@ mod tests {
 
     #[test]
     fn a_hash_matches_its_secret_and_no_other() {
-        let hash = SecretHash::of(b"s3cret");
+        let hash = SecretHash::digest(b"s3cret");
         assert!(hash.matches(&Secret::new("s3cret".into())));
         for wrong in ["", "s3cre", "s3cret ", "S3cret", "s3cret\0"] {
             assert!(!hash.matches(&Secret::new(wrong.into())), "{wrong:?}");
             assert!(
-                !SecretHash::NEVER.matches(&Secret::new(wrong.into())),
+                !SecretHash::UNMATCHABLE.matches(&Secret::new(wrong.into())),
                 "{wrong:?}"
             );
         }
@@ -111,8 +111,10 @@ mod tests {
 
     #[test]
     fn hashes_are_read_strictly() {
-        let written = SecretHash::of(b"s3cret").to_string();
-        assert!(SecretHash::parse(&written).is_ok_and(|hash| hash == SecretHash::of(b"s3cret")));
+        let written = SecretHash::digest(b"s3cret").to_string();
+        assert!(
+            SecretHash::parse(&written).is_ok_and(|hash| hash == SecretHash::digest(b"s3cret"))
+        );
         assert!(SecretHash::parse(&written.to_uppercase().replace("SHA", "sha")).is_ok());
 
         let signed = format!("sha256:+1{}", "0".repeat(62));

@@ -19,14 +19,14 @@ use tokio::sync::watch;
 
 use crate::clock::UnixTime;
 use crate::config::Settings;
-use crate::editions::Editions;
+use crate::document_cache::DocumentCache;
 use crate::endpoint;
-use crate::faults::Faults;
+use crate::fault_injection::Faults;
 use crate::keys::{self, KeyRing, Keys};
 use crate::refusal::{Internal, Refusal};
 use crate::revocation::Since;
 use crate::status_list::ListNumber;
-use crate::store::{self, List, Store};
+use crate::store::{self, RevocationList, Store};
 
 /// How long requests in flight may take to end after SIGTERM.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -45,16 +45,16 @@ pub struct App {
     pub settings: Settings,
     pub faults: Faults,
     pub keys: KeyRing,
-    pub lists: Arc<Editions<Listed>>,
-    pub statuses: Arc<Editions<ListNumber>>,
+    pub lists: Arc<DocumentCache<PolledList>>,
+    pub statuses: Arc<DocumentCache<ListNumber>>,
     pub store: Store,
 }
 
 /// What resource servers poll.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Listed {
+pub enum PolledList {
     ApiKeys,
-    Revocations(List, Since),
+    Revocations(RevocationList, Since),
 }
 
 #[derive(Debug)]
@@ -75,8 +75,8 @@ pub fn run(settings: Settings) -> Result<(), Error> {
         settings,
         faults: Faults::default(),
         keys,
-        lists: Arc::new(Editions::new(MAX_LISTS)),
-        statuses: Arc::new(Editions::new(MAX_STATUSES)),
+        lists: Arc::new(DocumentCache::new(MAX_LISTS)),
+        statuses: Arc::new(DocumentCache::new(MAX_STATUSES)),
         store,
     });
     let runtime = runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -168,9 +168,7 @@ fn announce(public: SocketAddr, admin: SocketAddr) -> io::Result<()> {
 impl App {
     /// Those of the ring, unless a fault says otherwise.
     pub fn signing_keys(&self) -> Arc<Keys> {
-        self.faults
-            .impostors()
-            .unwrap_or_else(|| self.keys.current())
+        self.faults.decoys().unwrap_or_else(|| self.keys.current())
     }
 
     /// With the state.

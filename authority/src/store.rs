@@ -19,9 +19,9 @@ use rusqlite::{
 };
 
 pub use api_keys::ApiKey;
-pub use revocations::{List, Slice};
+pub use revocations::{RevocationList, RevocationSlice};
 pub use signing_keys::SigningKeyRow;
-pub use tokens::Issued;
+pub use tokens::StoredToken;
 
 /// Step N brings a database from `user_version` N to N + 1. Released steps never change.
 const MIGRATIONS: [&str; 3] = [
@@ -49,7 +49,7 @@ pub struct Store {
 
 /// What is published of the state, each part for itself.
 #[derive(Clone, Copy)]
-pub enum Part {
+pub enum Dataset {
     ApiKeys,
     Revocations,
     Statuses,
@@ -125,13 +125,15 @@ impl Store {
     }
 
     /// What is read of the part after this call holds every change that this number counts, and perhaps more.
-    pub fn version(&self, part: Part) -> u64 {
-        self.changes.of(part).load(Ordering::Acquire)
+    pub fn version(&self, dataset: Dataset) -> u64 {
+        self.changes.counter(dataset).load(Ordering::Acquire)
     }
 
     /// To be called once a change can be read and before anybody is told that it was made.
-    pub fn has_changed(&self, part: Part) {
-        self.changes.of(part).fetch_add(1, Ordering::Release);
+    pub fn note_change(&self, dataset: Dataset) {
+        self.changes
+            .counter(dataset)
+            .fetch_add(1, Ordering::Release);
     }
 
     /// Whether the database answers at all.
@@ -220,11 +222,11 @@ fn migrate(connection: &mut Connection) -> Result<(), Error> {
 // === impl Changes ===
 
 impl Changes {
-    fn of(&self, part: Part) -> &AtomicU64 {
-        match part {
-            Part::ApiKeys => &self.api_keys,
-            Part::Revocations => &self.revocations,
-            Part::Statuses => &self.statuses,
+    fn counter(&self, dataset: Dataset) -> &AtomicU64 {
+        match dataset {
+            Dataset::ApiKeys => &self.api_keys,
+            Dataset::Revocations => &self.revocations,
+            Dataset::Statuses => &self.statuses,
         }
     }
 }
@@ -327,13 +329,13 @@ mod tests {
             let count = |tx: &Transaction<'_>| -> Result<u64, Error> {
                 Ok(tx.query_row("SELECT count(*) FROM epoch", [], |row| row.get(0))?)
             };
-            let before = store.version(Part::Revocations);
+            let before = store.version(Dataset::Revocations);
             store.read(|tx| {
                 count(tx)?;
                 store.revoke(std::slice::from_ref(&revocation), now)?;
                 count(tx)
             })?;
-            assert!(store.version(Part::Revocations) > before);
+            assert!(store.version(Dataset::Revocations) > before);
             Ok(())
         })
     }

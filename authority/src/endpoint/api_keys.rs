@@ -9,29 +9,32 @@ use axum::response::Response;
 use serde_json::json;
 
 use crate::clock::UnixTime;
-use crate::editions::Edition;
+use crate::document_cache::CachedDocument;
 use crate::refusal::Refusal;
-use crate::reply::Document;
-use crate::server::{App, Listed};
-use crate::store::Part;
+use crate::response::Document;
+use crate::server::{App, PolledList};
+use crate::store::Dataset;
 
 pub async fn answer(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Response, Refusal> {
     app.settings.clients.authenticate_introspector(&headers)?;
-    let version = app.store.version(Part::ApiKeys);
+    let version = app.store.version(Dataset::ApiKeys);
     let now = UnixTime::now();
     let builder = Arc::clone(&app);
     let build = move || edition(&builder);
-    let list = app.lists.get(Listed::ApiKeys, version, now, build).await?;
+    let list = app
+        .lists
+        .get(PolledList::ApiKeys, version, now, build)
+        .await?;
     Ok(list.answer(&headers))
 }
 
-fn edition(app: &App) -> Result<Edition, Refusal> {
-    let version = app.store.version(Part::ApiKeys);
+fn edition(app: &App) -> Result<CachedDocument, Refusal> {
+    let version = app.store.version(Dataset::ApiKeys);
     let body = json!({"keys": app.store.api_keys()?});
-    Ok(Edition {
+    Ok(CachedDocument {
         document: Document::json(body.to_string()),
         version,
         // Nothing in it depends on the time.
-        fresh: UnixTime::EVER,
+        fresh: UnixTime::ANY_TIME,
     })
 }

@@ -7,10 +7,10 @@ use axum::response::Response;
 use serde_json::json;
 
 use crate::refusal::Refusal;
-use crate::reply;
+use crate::response;
 use crate::server::App;
 
 pub async fn answer(State(app): State<Arc<App>>) -> Result<Response, Refusal> {
     app.blocking(|app| Ok(app.store.ping()?)).await?;
-    Ok(reply::json_no_store(&json!({"status": "ok"})))
+    Ok(response::json_no_store(&json!({"status": "ok"})))
 }

@@ -7,20 +7,20 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use serde_json::{Value, json};
 
-use crate::body::Body;
 use crate::client::Client;
 use crate::clock::UnixTime;
 use crate::form::Form;
 use crate::refusal::Refusal;
-use crate::reply;
+use crate::request_body::RequestBody;
+use crate::response;
 use crate::secret::Secret;
 use crate::server::App;
-use crate::store::Issued;
+use crate::store::StoredToken;
 
 pub async fn answer(
     State(app): State<Arc<App>>,
     headers: HeaderMap,
-    Body(body): Body,
+    RequestBody(body): RequestBody,
 ) -> Result<Response, Refusal> {
     let now = UnixTime::now();
     app.blocking(move |app| introspect(app, &headers, &body, now))
@@ -56,11 +56,11 @@ fn introspect(
         // expired, revoked and somebody else's look the same.
         _ => json!({"active": false}),
     };
-    Ok(reply::json_no_store(&answer))
+    Ok(response::json_no_store(&answer))
 }
 
-fn is_active(issued: &Issued, client: &Client, now: UnixTime) -> bool {
-    let Issued { grant, revoked } = issued;
+fn is_active(issued: &StoredToken, client: &Client, now: UnixTime) -> bool {
+    let StoredToken { grant, revoked } = issued;
     let for_client = grant
         .audiences
         .iter()

@@ -7,7 +7,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 
 use crate::clock::UnixTime;
-use crate::reply::Document;
+use crate::response::Document;
 use crate::server::App;
 
 pub async fn answer(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {

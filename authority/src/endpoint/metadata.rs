@@ -8,7 +8,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use serde_json::json;
 
-use crate::reply::Document;
+use crate::response::Document;
 use crate::server::App;
 
 pub async fn answer(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {

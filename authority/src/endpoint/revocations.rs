@@ -8,13 +8,13 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 
 use crate::clock::UnixTime;
-use crate::editions::Edition;
+use crate::document_cache::CachedDocument;
 use crate::form::Form;
 use crate::refusal::Refusal;
-use crate::reply::Document;
+use crate::response::Document;
 use crate::revocation::Since;
-use crate::server::{App, Listed};
-use crate::store::{List, Slice};
+use crate::server::{App, PolledList};
+use crate::store::{RevocationList, RevocationSlice};
 
 /// A reader takes no more than this in one page.
 const MAX_ENTRIES: usize = 50_000;
@@ -31,7 +31,7 @@ pub async fn of_tokens(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    answer(&app, List::Tokens, query.as_deref(), &headers).await
+    answer(&app, RevocationList::Tokens, query.as_deref(), &headers).await
 }
 
 pub async fn of_api_keys(
@@ -39,32 +39,37 @@ pub async fn of_api_keys(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    answer(&app, List::ApiKeys, query.as_deref(), &headers).await
+    answer(&app, RevocationList::ApiKeys, query.as_deref(), &headers).await
 }
 
 async fn answer(
     app: &Arc<App>,
-    list: List,
+    list: RevocationList,
     query: Option<&str>,
     headers: &HeaderMap,
 ) -> Result<Response, Refusal> {
     app.settings.clients.authenticate_introspector(headers)?;
     let query = Form::parse_query(query)?;
-    let since = Since::read(query.get("since"), app.store.epoch());
-    let version = app.store.version(list.part());
+    let since = Since::parse_cursor(query.get("since"), app.store.epoch());
+    let version = app.store.version(list.dataset());
     let now = UnixTime::now();
-    let (key, builder) = (Listed::Revocations(list, since), Arc::clone(app));
+    let (key, builder) = (PolledList::Revocations(list, since), Arc::clone(app));
     let build = move || edition(&builder, list, since, now);
     let page = app.lists.get(key, version, now, build).await?;
     Ok(page.answer(headers))
 }
 
-fn edition(app: &App, list: List, since: Since, now: UnixTime) -> Result<Edition, Refusal> {
-    let version = app.store.version(list.part());
+fn edition(
+    app: &App,
+    list: RevocationList,
+    since: Since,
+    now: UnixTime,
+) -> Result<CachedDocument, Refusal> {
+    let version = app.store.version(list.dataset());
     // One more than a page takes shows whether there is more.
     let limit = MAX_ENTRIES.saturating_add(1);
     let slice = app.store.revocations(list, since, limit, now)?;
-    Ok(Edition {
+    Ok(CachedDocument {
         document: Document::json(page(&slice, app.store.epoch())),
         version,
         fresh: now..now.saturating_add(LIFETIME),
@@ -72,8 +77,8 @@ fn edition(app: &App, list: List, since: Since, now: UnixTime) -> Result<Edition
 }
 
 /// As many entries as a page may hold. Its cursor is the end of the list, or its own where there is more.
-fn page(slice: &Slice, epoch: &str) -> String {
-    let Slice {
+fn page(slice: &RevocationSlice, epoch: &str) -> String {
+    let RevocationSlice {
         reset,
         end,
         entries,
@@ -97,7 +102,7 @@ fn page(slice: &Slice, epoch: &str) -> String {
         revoked.push_str(entry);
         last = *id;
     }
-    let cursor = Since::cursor(epoch, position);
+    let cursor = Since::format_cursor(epoch, position);
     let reset = if *reset { r#""reset":true,"# } else { "" };
     let more = if more { r#""more":true,"# } else { "" };
     format!(r#"{{"cursor":"{cursor}",{reset}{more}"revoked":[{revoked}]}}"#)

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 
-use crate::body::Body;
 use crate::clock::UnixTime;
 use crate::form::Form;
 use crate::refusal::Refusal;
+use crate::request_body::RequestBody;
 use crate::revocation::Revocation;
 use crate::secret::Secret;
 use crate::server::App;
@@ -16,7 +16,7 @@ use crate::server::App;
 pub async fn answer(
     State(app): State<Arc<App>>,
     headers: HeaderMap,
-    Body(body): Body,
+    RequestBody(body): RequestBody,
 ) -> Result<StatusCode, Refusal> {
     let now = UnixTime::now();
     app.blocking(move |app| revoke(app, &headers, &body, now))

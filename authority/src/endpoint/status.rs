@@ -8,12 +8,12 @@ use axum::response::Response;
 use serde_json::json;
 
 use crate::clock::UnixTime;
-use crate::editions::Edition;
+use crate::document_cache::CachedDocument;
 use crate::refusal::Refusal;
-use crate::reply::Document;
+use crate::response::Document;
 use crate::server::App;
 use crate::status_list::ListNumber;
-use crate::store::Part;
+use crate::store::Dataset;
 
 pub async fn answer(
     State(app): State<Arc<App>>,
@@ -22,15 +22,15 @@ pub async fn answer(
 ) -> Result<Response, Refusal> {
     let list = ListNumber::parse(&list).ok_or(Refusal::NotFound)?;
     let now = UnixTime::now();
-    let version = app.store.version(Part::Statuses);
+    let version = app.store.version(Dataset::Statuses);
     let builder = Arc::clone(&app);
     let build = move || edition(&builder, list, now);
     let token = app.statuses.get(list, version, now, build).await?;
     Ok(token.answer(&headers))
 }
 
-fn edition(app: &App, list: ListNumber, now: UnixTime) -> Result<Edition, Refusal> {
-    let version = app.store.version(Part::Statuses);
+fn edition(app: &App, list: ListNumber, now: UnixTime) -> Result<CachedDocument, Refusal> {
+    let version = app.store.version(Dataset::Statuses);
     let revoked = app
         .store
         .revoked_indices(list.indices())?
@@ -46,7 +46,7 @@ fn edition(app: &App, list: ListNumber, now: UnixTime) -> Result<Edition, Refusa
     let token = app
         .signing_keys()
         .sign(settings.algorithm, "statuslist+jwt", &claims)?;
-    Ok(Edition {
+    Ok(CachedDocument {
         document: Document::new("application/statuslist+jwt", token),
         version,
         fresh: now..now.saturating_add(settings.handed_out_for()),

@@ -7,13 +7,13 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use serde_json::json;
 
-use crate::body::Body;
+use crate::access_token::AccessToken;
 use crate::client::{Client, TokenFormat};
 use crate::clock::UnixTime;
 use crate::form::Form;
-use crate::grant::Grant;
 use crate::refusal::Refusal;
-use crate::reply;
+use crate::request_body::RequestBody;
+use crate::response;
 use crate::scope::Scopes;
 use crate::secret::{self, Secret};
 use crate::server::App;
@@ -22,7 +22,7 @@ use crate::status_list;
 pub async fn answer(
     State(app): State<Arc<App>>,
     headers: HeaderMap,
-    Body(body): Body,
+    RequestBody(body): RequestBody,
 ) -> Result<Response, Refusal> {
     let now = UnixTime::now();
     app.blocking(move |app| grant(app, &headers, &body, now))
@@ -43,7 +43,7 @@ fn grant(app: &App, headers: &HeaderMap, body: &[u8], now: UnixTime) -> Result<R
     let scopes = scopes(client, &form)?;
     let audiences = audiences(client, &form)?;
 
-    let grant = Grant {
+    let grant = AccessToken {
         jti: secret::random::<16>()?,
         client_id: client.id.clone(),
         sub: client.subject.clone(),
@@ -56,7 +56,7 @@ fn grant(app: &App, headers: &HeaderMap, body: &[u8], now: UnixTime) -> Result<R
     let access_token = app
         .store
         .issue(&grant, |index| mint(app, client, &grant, index))?;
-    Ok(reply::json_no_store(&json!({
+    Ok(response::json_no_store(&json!({
         "access_token": access_token.expose(),
         "token_type": "Bearer",
         "expires_in": client.token_lifetime.as_secs(),
@@ -96,7 +96,7 @@ fn audiences(client: &Client, form: &Form) -> Result<Vec<String>, Refusal> {
 }
 
 /// The token in the client's format; a JWT says where its status is published.
-fn mint(app: &App, client: &Client, grant: &Grant, index: u64) -> Result<Secret, Refusal> {
+fn mint(app: &App, client: &Client, grant: &AccessToken, index: u64) -> Result<Secret, Refusal> {
     let issuer = &app.settings.issuer;
     let token = match client.format {
         TokenFormat::Opaque => secret::random::<32>()?,

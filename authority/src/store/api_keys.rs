@@ -1,7 +1,7 @@
 use rusqlite::{Row, Transaction, params};
 use serde::Serialize;
 
-use super::{Error, Part, Store, execute};
+use super::{Dataset, Error, Store, execute};
 use crate::clock::{Rfc3339, UnixTime};
 
 /// A key as the filter reads it; nobody has the key itself but its owner.
@@ -35,7 +35,7 @@ impl Store {
 
     pub fn add_api_key(&self, key: &ApiKey, now: UnixTime) -> Result<(), Error> {
         let done = self.write(|tx| insert(tx, key, now));
-        self.has_changed(Part::ApiKeys);
+        self.note_change(Dataset::ApiKeys);
         done
     }
 
@@ -61,7 +61,7 @@ impl Store {
             insert(tx, &new, now)?;
             Ok(Some(new))
         });
-        self.has_changed(Part::ApiKeys);
+        self.note_change(Dataset::ApiKeys);
         done
     }
 
@@ -78,7 +78,7 @@ impl Store {
             )?;
             Ok(true)
         });
-        self.has_changed(Part::ApiKeys);
+        self.note_change(Dataset::ApiKeys);
         done
     }
 }

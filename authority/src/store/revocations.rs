@@ -1,18 +1,18 @@
 use rusqlite::{Row, Transaction, params};
 use serde_json::json;
 
-use super::{CLEANED_PER_WRITE, Error, Part, RETENTION, Store, execute, last_id};
+use super::{CLEANED_PER_WRITE, Dataset, Error, RETENTION, Store, execute, last_id};
 use crate::clock::UnixTime;
 use crate::revocation::{Holder, Revocation, Since};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum List {
+pub enum RevocationList {
     ApiKeys,
     Tokens,
 }
 
 /// A part of a list, read at one moment.
-pub struct Slice {
+pub struct RevocationSlice {
     /// The cursor that was asked for is not of this list: here is the list from its start.
     pub reset: bool,
     /// Where the list ends.
@@ -35,23 +35,23 @@ impl Store {
                 .iter()
                 .try_for_each(|revocation| insert(tx, revocation))
         });
-        self.has_changed(Part::Revocations);
-        self.has_changed(Part::Statuses);
+        self.note_change(Dataset::Revocations);
+        self.note_change(Dataset::Statuses);
         done
     }
 
     /// The first `limit` entries after `since`.
     pub fn revocations(
         &self,
-        list: List,
+        list: RevocationList,
         since: Since,
         limit: usize,
         now: UnixTime,
-    ) -> Result<Slice, Error> {
+    ) -> Result<RevocationSlice, Error> {
         self.read(|tx| {
             let end = match list {
-                List::ApiKeys => last_id(tx, "api_key_revocations")?,
-                List::Tokens => last_id(tx, "revocations")?,
+                RevocationList::ApiKeys => last_id(tx, "api_key_revocations")?,
+                RevocationList::Tokens => last_id(tx, "revocations")?,
             };
             let (reset, after) = match since {
                 Since::Start => (false, 0),
@@ -59,10 +59,10 @@ impl Store {
                 Since::Position(_) | Since::Elsewhere => (true, 0),
             };
             let entries = match list {
-                List::ApiKeys => keys_after(tx, after, limit)?,
-                List::Tokens => tokens_after(tx, after, limit, now)?,
+                RevocationList::ApiKeys => keys_after(tx, after, limit)?,
+                RevocationList::Tokens => tokens_after(tx, after, limit, now)?,
             };
-            Ok(Slice {
+            Ok(RevocationSlice {
                 reset,
                 end,
                 entries,
@@ -71,13 +71,13 @@ impl Store {
     }
 }
 
-// === impl List ===
+// === impl RevocationList ===
 
-impl List {
-    pub fn part(self) -> Part {
+impl RevocationList {
+    pub fn dataset(self) -> Dataset {
         match self {
-            Self::ApiKeys => Part::ApiKeys,
-            Self::Tokens => Part::Revocations,
+            Self::ApiKeys => Dataset::ApiKeys,
+            Self::Tokens => Dataset::Revocations,
         }
     }
 }

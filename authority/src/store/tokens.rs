@@ -2,14 +2,14 @@ use std::ops::Range;
 
 use rusqlite::{Row, Transaction, named_params};
 
-use super::{CLEANED_PER_WRITE, Error, Part, RETENTION, Store, execute, last_id};
+use super::{CLEANED_PER_WRITE, Dataset, Error, RETENTION, Store, execute, last_id};
+use crate::access_token::AccessToken;
 use crate::clock::UnixTime;
-use crate::grant::Grant;
 use crate::secret::{Secret, SecretHash};
 
 /// What was granted, and whether it was taken back.
-pub struct Issued {
-    pub grant: Grant,
+pub struct StoredToken {
+    pub grant: AccessToken,
     pub revoked: bool,
 }
 
@@ -18,7 +18,7 @@ impl Store {
     /// once it is on disk: a token that is not in here could not be revoked.
     pub fn issue<E: From<Error>>(
         &self,
-        grant: &Grant,
+        grant: &AccessToken,
         mint: impl FnOnce(u64) -> Result<Secret, E>,
     ) -> Result<Secret, E> {
         let (token, is_revoked) = self.write(|tx| {
@@ -29,14 +29,14 @@ impl Store {
             Ok::<_, E>((token, is_revoked))
         })?;
         if is_revoked {
-            self.has_changed(Part::Statuses);
+            self.note_change(Dataset::Statuses);
         }
         Ok(token)
     }
 
     /// By the digest of its bytes: a token that is not byte for byte as we issued it is none of ours.
-    pub fn token(&self, presented: &Secret) -> Result<Option<Issued>, Error> {
-        let digest = SecretHash::of(presented.expose().as_bytes());
+    pub fn token(&self, presented: &Secret) -> Result<Option<StoredToken>, Error> {
+        let digest = SecretHash::digest(presented.expose().as_bytes());
         self.read(|tx| {
             let mut query = tx.prepare_cached("SELECT * FROM tokens WHERE digest = ?1")?;
             let mut rows = query.query([digest.as_bytes()])?;
@@ -59,10 +59,10 @@ impl Store {
     }
 }
 
-fn issued(row: &Row<'_>) -> Result<Issued, Error> {
+fn issued(row: &Row<'_>) -> Result<StoredToken, Error> {
     let audiences: String = row.get("aud")?;
-    Ok(Issued {
-        grant: Grant {
+    Ok(StoredToken {
+        grant: AccessToken {
             jti: row.get("jti")?,
             client_id: row.get("client_id")?,
             sub: row.get("sub")?,
@@ -90,8 +90,13 @@ fn next_index(tx: &Transaction<'_>) -> Result<u64, Error> {
 }
 
 /// Whether it is revoked already.
-fn record(tx: &Transaction<'_>, index: u64, grant: &Grant, token: &Secret) -> Result<bool, Error> {
-    let Grant {
+fn record(
+    tx: &Transaction<'_>,
+    index: u64,
+    grant: &AccessToken,
+    token: &Secret,
+) -> Result<bool, Error> {
+    let AccessToken {
         jti,
         client_id,
         sub,
@@ -113,7 +118,7 @@ fn record(tx: &Transaction<'_>, index: u64, grant: &Grant, token: &Secret) -> Re
     let is_revoked = insert.query_row(
         named_params! {
             ":id": index,
-            ":digest": SecretHash::of(token.expose().as_bytes()).as_bytes(),
+            ":digest": SecretHash::digest(token.expose().as_bytes()).as_bytes(),
             ":jti": jti,
             ":client_id": client_id,
             ":sub": sub,

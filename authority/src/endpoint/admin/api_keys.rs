@@ -10,10 +10,10 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::parse;
-use crate::body::Body;
-use crate::clock::{Rfc3339, Span, UnixTime};
+use crate::clock::{HumanDuration, Rfc3339, UnixTime};
 use crate::refusal::Refusal;
-use crate::reply;
+use crate::request_body::RequestBody;
+use crate::response;
 use crate::scope::Scopes;
 use crate::secret::{self, Secret, SecretHash};
 use crate::server::App;
@@ -41,14 +41,14 @@ struct Mint {
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Rotate {
-    grace: Option<Span>,
+    grace: Option<HumanDuration>,
     /// Of the new key; default: as the old one had it.
     expires_at: Option<Rfc3339>,
 }
 
 pub async fn list(State(app): State<Arc<App>>) -> Result<Response, Refusal> {
     app.blocking(|app| {
-        Ok(reply::json_no_store(
+        Ok(response::json_no_store(
             &json!({"keys": app.store.api_keys()?}),
         ))
     })
@@ -58,7 +58,7 @@ pub async fn list(State(app): State<Arc<App>>) -> Result<Response, Refusal> {
 pub async fn mint(
     State(app): State<Arc<App>>,
     headers: HeaderMap,
-    Body(body): Body,
+    RequestBody(body): RequestBody,
 ) -> Result<Response, Refusal> {
     let Mint {
         client,
@@ -86,7 +86,7 @@ pub async fn mint(
         let key = ApiKey {
             id,
             client,
-            hash: SecretHash::of(secret.expose().as_bytes()).to_string(),
+            hash: SecretHash::digest(secret.expose().as_bytes()).to_string(),
             scopes: scopes.into_tokens(),
             tenant,
             not_before,
@@ -104,7 +104,7 @@ pub async fn rotate(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
     headers: HeaderMap,
-    Body(body): Body,
+    RequestBody(body): RequestBody,
 ) -> Result<Response, Refusal> {
     let Rotate { grace, expires_at } = if body.is_empty() {
         Rotate::default()
@@ -112,10 +112,10 @@ pub async fn rotate(
         parse(&headers, &body)?
     };
     let now = UnixTime::now();
-    let until = now.saturating_add(grace.map_or(DEFAULT_GRACE, |Span(grace)| grace));
+    let until = now.saturating_add(grace.map_or(DEFAULT_GRACE, |HumanDuration(grace)| grace));
     app.blocking(move |app| {
         let (new_id, secret) = new_key()?;
-        let hash = SecretHash::of(secret.expose().as_bytes()).to_string();
+        let hash = SecretHash::digest(secret.expose().as_bytes()).to_string();
         let rotated = app.store.replace_api_key(&id, until, now, |old| {
             if old.revoked || old.expires_at.is_some_and(|Rfc3339(end)| end <= now) {
                 return Err(Refusal::InvalidRequest("the key is revoked or has expired"));
@@ -162,7 +162,7 @@ fn shown_once(key: &ApiKey, secret: &Secret) -> Response {
         "scopes": key.scopes,
         "expires_at": key.expires_at,
     });
-    (StatusCode::CREATED, reply::json_no_store(&body)).into_response()
+    (StatusCode::CREATED, response::json_no_store(&body)).into_response()
 }
 
 /// It becomes a header's value on its way to an upstream.

@@ -10,19 +10,19 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::Deserialize;
 
 use super::parse;
-use crate::body::Body;
-use crate::clock::Span;
-use crate::faults::{Fault, Instead};
+use crate::clock::HumanDuration;
+use crate::fault_injection::{Fault, Instead};
 use crate::refusal::Refusal;
+use crate::request_body::RequestBody;
 use crate::server::App;
-use crate::store::Part;
+use crate::store::Dataset;
 
 /// As it is written. With `status`, `headers` or `body` the endpoint itself is not asked.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Entry {
     path: String,
-    delay: Option<Span>,
+    delay: Option<HumanDuration>,
     status: Option<u16>,
     headers: Option<BTreeMap<String, String>>,
     body: Option<String>,
@@ -31,7 +31,7 @@ struct Entry {
 pub async fn set(
     State(app): State<Arc<App>>,
     request_headers: HeaderMap,
-    Body(request): Body,
+    RequestBody(request): RequestBody,
 ) -> Result<StatusCode, Refusal> {
     let Entry {
         path,
@@ -59,7 +59,7 @@ pub async fn set(
             body: body.unwrap_or_default(),
         }),
     };
-    let delay = delay.map_or(Duration::ZERO, |Span(delay)| delay);
+    let delay = delay.map_or(Duration::ZERO, |HumanDuration(delay)| delay);
     app.faults.set(path, Fault { delay, instead });
     Ok(StatusCode::NO_CONTENT)
 }
@@ -68,8 +68,8 @@ pub async fn set(
 /// published: every signature is wrong.
 pub async fn swap_keys(State(app): State<Arc<App>>) -> Result<StatusCode, Refusal> {
     app.blocking(|app| {
-        app.faults.swap_keys(app.keys.current().impostors()?);
-        app.store.has_changed(Part::Statuses);
+        app.faults.swap_keys(app.keys.current().decoys()?);
+        app.store.note_change(Dataset::Statuses);
         Ok(StatusCode::NO_CONTENT)
     })
     .await
@@ -77,7 +77,7 @@ pub async fn swap_keys(State(app): State<Arc<App>>) -> Result<StatusCode, Refusa
 
 pub async fn clear(State(app): State<Arc<App>>) -> StatusCode {
     app.faults.clear();
-    app.store.has_changed(Part::Statuses);
+    app.store.note_change(Dataset::Statuses);
     StatusCode::NO_CONTENT
 }
 

@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::clock::UnixTime;
 use crate::form::Form;
 use crate::refusal::Refusal;
-use crate::reply;
+use crate::response;
 use crate::server::App;
 
 pub async fn rotate(
@@ -29,7 +29,7 @@ pub async fn rotate(
     .await?;
     let keys = app.keys.current();
     let active: Vec<&str> = keys.active_kids().collect();
-    Ok(reply::json_no_store(
+    Ok(response::json_no_store(
         &json!({"active": active, "published": keys.jwks(now)}),
     ))
 }

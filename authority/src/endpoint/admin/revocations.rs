@@ -8,17 +8,17 @@ use axum::response::Response;
 use serde_json::json;
 
 use super::parse;
-use crate::body::Body;
 use crate::clock::UnixTime;
 use crate::refusal::Refusal;
-use crate::reply;
+use crate::request_body::RequestBody;
+use crate::response;
 use crate::revocation::{Entry, Revocation};
 use crate::server::App;
 
 pub async fn add(
     State(app): State<Arc<App>>,
     headers: HeaderMap,
-    Body(body): Body,
+    RequestBody(body): RequestBody,
 ) -> Result<Response, Refusal> {
     let now = UnixTime::now();
     app.blocking(move |app| {
@@ -32,7 +32,9 @@ pub async fn add(
             "expected jti and exp, or sub, client_id or both and before",
         ))?;
         app.store.revoke(&revocations, now)?;
-        Ok(reply::json_no_store(&json!({"revoked": revocations.len()})))
+        Ok(response::json_no_store(
+            &json!({"revoked": revocations.len()}),
+        ))
     })
     .await
 }

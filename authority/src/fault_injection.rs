@@ -19,7 +19,7 @@ pub struct Faults(Mutex<Switches>);
 #[derive(Default)]
 struct Switches {
     by_path: HashMap<String, Arc<Fault>>,
-    impostors: Option<Arc<Keys>>,
+    decoys: Option<Arc<Keys>>,
 }
 
 /// What happens to each request for one path: it waits, and then it is answered with `instead`, if any.
@@ -36,7 +36,7 @@ pub struct Instead {
 
 /// Layer of the public router.
 pub async fn inject(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    let Some(fault) = app.faults.of(request.uri().path()) else {
+    let Some(fault) = app.faults.for_path(request.uri().path()) else {
         return next.run(request).await;
     };
     tokio::time::sleep(fault.delay).await;
@@ -58,19 +58,19 @@ impl Faults {
     }
 
     /// From now on these sign, in place of the keys that are published.
-    pub fn swap_keys(&self, impostors: Keys) {
-        self.switches().impostors = Some(Arc::new(impostors));
+    pub fn swap_keys(&self, decoys: Keys) {
+        self.switches().decoys = Some(Arc::new(decoys));
     }
 
-    pub fn impostors(&self) -> Option<Arc<Keys>> {
-        self.switches().impostors.clone()
+    pub fn decoys(&self) -> Option<Arc<Keys>> {
+        self.switches().decoys.clone()
     }
 
     pub fn clear(&self) {
         *self.switches() = Switches::default();
     }
 
-    fn of(&self, path: &str) -> Option<Arc<Fault>> {
+    fn for_path(&self, path: &str) -> Option<Arc<Fault>> {
         self.switches().by_path.get(path).cloned()
     }
 

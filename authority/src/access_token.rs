@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::clock::UnixTime;
 use crate::config::Issuer;
 
-pub struct Grant {
+pub struct AccessToken {
     pub jti: String,
     pub client_id: String,
     pub sub: String,
@@ -17,7 +17,7 @@ pub struct Grant {
     pub exp: UnixTime,
 }
 
-impl Grant {
+impl AccessToken {
     /// The claims of RFC 9068 §2.2, which introspection (RFC 7662 §2.2) tells under the same names.
     pub fn claims(&self, issuer: &Issuer) -> Map<String, Value> {
         let Self {

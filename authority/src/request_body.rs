@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, StatusCode};
 use crate::refusal::Refusal;
 use crate::server::App;
 
-pub struct Body(pub Bytes);
+pub struct RequestBody(pub Bytes);
 
 /// Whether the request says that its body is of this type; the type's parameters do not matter.
 pub fn is_of_type(headers: &HeaderMap, expected: &str) -> bool {
@@ -25,7 +25,7 @@ pub fn is_of_type(headers: &HeaderMap, expected: &str) -> bool {
     media_type.is_some_and(|media_type| media_type.trim().eq_ignore_ascii_case(expected))
 }
 
-impl FromRequest<Arc<App>> for Body {
+impl FromRequest<Arc<App>> for RequestBody {
     type Rejection = Refusal;
 
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Refusal> {
