@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::clock::UnixTime;
-use crate::config::Issuer;
+use crate::issuer::Issuer;
 
 pub struct AccessToken {
     pub jti: String,

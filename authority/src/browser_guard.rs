@@ -13,11 +13,10 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use crate::refusal::Refusal;
-use crate::server::App;
 
 /// Layer of the admin router, in front of everything else on it.
-pub async fn inspect(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    match check(request.uri(), request.headers(), &app.settings.admin_hosts) {
+pub async fn inspect(State(hosts): State<Arc<[String]>>, request: Request, next: Next) -> Response {
+    match check(request.uri(), request.headers(), &hosts) {
         Ok(()) => next.run(request).await,
         Err(refusal) => refusal.into_response(),
     }

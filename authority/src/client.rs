@@ -9,8 +9,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use percent_encoding::percent_decode_str;
 
+use crate::algorithm::Algorithm;
 use crate::form::Form;
-use crate::keys::Algorithm;
 use crate::refusal::Refusal;
 use crate::scope::Scopes;
 use crate::secret::{Secret, SecretHash};

@@ -6,14 +6,16 @@ use std::fs;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
 
+use crate::algorithm::Algorithm;
 use crate::cli;
 use crate::client::{Client, Clients, TokenFormat};
 use crate::clock::HumanDuration;
-use crate::keys::Algorithm;
+use crate::issuer::Issuer;
 use crate::scope::Scopes;
 use crate::secret::SecretHash;
 
@@ -31,7 +33,7 @@ pub struct Settings {
     pub listen: SocketAddr,
     pub admin: SocketAddr,
     /// What the admin port answers to, besides the names of loopback.
-    pub admin_hosts: Vec<String>,
+    pub admin_hosts: Arc<[String]>,
     pub database: Option<PathBuf>,
     pub key_grace: Duration,
     pub read_timeout: Duration,
@@ -44,9 +46,6 @@ pub struct StatusListSettings {
     pub ttl: Duration,
     pub lifetime: Duration,
 }
-
-/// The issuer identifier (RFC 8414 §2) and base of every URL that we name.
-pub struct Issuer(String);
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -166,7 +165,8 @@ fn compile(file: File) -> Result<Settings, Vec<Invalid>> {
     let mut faults = Vec::new();
     let admin = admin.unwrap_or(DEFAULT_ADMIN);
 
-    if !is_issuer(&issuer) {
+    let issuer = Issuer::parse(issuer);
+    if issuer.is_none() {
         let problem = "expected an http(s) URL without query, fragment or white space";
         faults.push(Invalid::new("issuer", problem));
     }
@@ -217,14 +217,14 @@ fn compile(file: File) -> Result<Settings, Vec<Invalid>> {
         faults.push(Invalid::new("key_grace", problem));
     }
 
-    if !faults.is_empty() {
+    let (Some(issuer), true) = (issuer, faults.is_empty()) else {
         return Err(faults);
-    }
+    };
     Ok(Settings {
-        issuer: Issuer(issuer),
+        issuer,
         listen: listen.unwrap_or(DEFAULT_LISTEN),
         admin,
-        admin_hosts,
+        admin_hosts: admin_hosts.into(),
         database,
         key_grace,
         read_timeout,
@@ -349,17 +349,6 @@ fn seconds(
     duration
 }
 
-/// RFC 8414 §2, but for `https`: inside a mesh it is often the proxies that speak TLS.
-fn is_issuer(url: &str) -> bool {
-    let rest = url
-        .strip_prefix("https://")
-        .or_else(|| url.strip_prefix("http://"));
-    let printable = url
-        .bytes()
-        .all(|b| b.is_ascii_graphic() && !matches!(b, b'?' | b'#' | b'"' | b'\\'));
-    rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/')) && printable
-}
-
 /// The port is no part of it: any that is forwarded to ours will do.
 fn is_host(name: &str) -> bool {
     !name.is_empty()
@@ -375,18 +364,6 @@ impl StatusListSettings {
     pub fn handed_out_for(&self) -> Duration {
         let spare = self.lifetime.saturating_sub(self.ttl);
         spare.min(self.ttl).max(Duration::from_secs(1))
-    }
-}
-
-// === impl Issuer ===
-
-impl Issuer {
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    pub fn url(&self, path: &str) -> String {
-        format!("{}{path}", self.0.trim_end_matches('/'))
     }
 }
 
@@ -460,7 +437,7 @@ mod tests {
         let settings = with("", "").unwrap();
         assert_eq!(settings.listen, DEFAULT_LISTEN);
         assert_eq!(settings.admin, DEFAULT_ADMIN);
-        assert_eq!(settings.admin_hosts, [""; 0]);
+        assert!(settings.admin_hosts.is_empty());
         assert_eq!(settings.database, None);
         assert_eq!(settings.read_timeout, DEFAULT_READ_TIMEOUT);
         assert_eq!(settings.status_list.lifetime, DEFAULT_STATUS_LIFETIME);

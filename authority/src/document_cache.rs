@@ -10,10 +10,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Mutex as AsyncMutex;
 
+use crate::blocking;
 use crate::clock::UnixTime;
 use crate::refusal::Refusal;
 use crate::response::Document;
-use crate::server;
 
 /// Every document counts as at least this many bytes, so that the limit in bytes also bounds their number.
 const MIN_CHARGE: usize = 16 * 1024;
@@ -82,7 +82,7 @@ impl<K: Copy + Eq + Hash + Send + 'static> DocumentCache<K> {
         }
         // The job holds the lock and stores what it built, even if the client that started it has left by then.
         let cache = Arc::clone(self);
-        server::blocking(move || {
+        blocking::run(move || {
             *cached = None;
             let built = build();
             let bytes = built.as_ref().map(|built| built.document.len()).ok();

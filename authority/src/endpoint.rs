@@ -18,10 +18,10 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware;
 use axum::routing::{get, post, put};
 
+use crate::app::App;
 use crate::browser_guard;
 use crate::fault_injection;
 use crate::refusal::Refusal;
-use crate::server::App;
 
 /// A form with the longest token that the filter takes (16 KiB), every byte escaped, fits.
 const MAX_FORM: usize = 64 * 1024;
@@ -46,7 +46,7 @@ pub fn public(app: Arc<App>) -> Router {
         .route("/token", post(token::answer));
     finish(router, MAX_FORM)
         .layer(middleware::from_fn_with_state(
-            Arc::clone(&app),
+            Arc::clone(&app.faults),
             fault_injection::inject,
         ))
         .with_state(app)
@@ -70,7 +70,7 @@ pub fn admin(app: Arc<App>) -> Router {
         .route("/revocations", post(admin::revocations::add));
     finish(router, MAX_ADMIN_BODY)
         .layer(middleware::from_fn_with_state(
-            Arc::clone(&app),
+            Arc::clone(&app.settings.admin_hosts),
             browser_guard::inspect,
         ))
         .with_state(app)

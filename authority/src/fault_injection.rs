@@ -11,7 +11,6 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use crate::keys::Keys;
-use crate::server::App;
 
 #[derive(Default)]
 pub struct Faults(Mutex<Switches>);
@@ -35,8 +34,8 @@ pub struct Instead {
 }
 
 /// Layer of the public router.
-pub async fn inject(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    let Some(fault) = app.faults.for_path(request.uri().path()) else {
+pub async fn inject(State(faults): State<Arc<Faults>>, request: Request, next: Next) -> Response {
+    let Some(fault) = faults.for_path(request.uri().path()) else {
         return next.run(request).await;
     };
     tokio::time::sleep(fault.delay).await;

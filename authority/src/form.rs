@@ -2,8 +2,8 @@
 
 use axum::http::HeaderMap;
 
+use crate::media_type;
 use crate::refusal::Refusal;
-use crate::request_body;
 
 /// Far above what any endpoint takes; bounds the search for duplicates.
 const MAX_PARAMETERS: usize = 32;
@@ -14,7 +14,7 @@ pub struct Form(Vec<(String, String)>);
 
 impl Form {
     pub fn parse(headers: &HeaderMap, body: &[u8]) -> Result<Self, Refusal> {
-        if !request_body::is_of_type(headers, "application/x-www-form-urlencoded") {
+        if !media_type::is(headers, "application/x-www-form-urlencoded") {
             return Err(Refusal::InvalidRequest(
                 "expected application/x-www-form-urlencoded",
             ));

@@ -11,21 +11,13 @@ use aws_lc_rs::rsa::{self, KeySize};
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair};
 use jsonwebtoken::jwk::{Jwk, PublicKeyUse, ThumbprintHash};
 use jsonwebtoken::{EncodingKey, Header};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::algorithm::Algorithm;
 use crate::clock::UnixTime;
-use crate::store::{self, Dataset, Store};
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-pub enum Algorithm {
-    #[serde(rename = "RS256")]
-    Rs256,
-    #[serde(rename = "ES256")]
-    Es256,
-    #[serde(rename = "EdDSA")]
-    EdDsa,
-}
+use crate::store::database::{self, Database, Dataset};
+use crate::store::signing_keys::{self, SigningKeyRow};
 
 /// The keys of this moment. Signing never waits for a rotation: it holds the set that it began with.
 pub struct KeyRing(RwLock<Arc<Keys>>);
@@ -60,48 +52,18 @@ pub enum Error {
     Jwt(jsonwebtoken::errors::Error),
     /// The database has no active key of this algorithm although it has others.
     Missing(Algorithm),
-    Store(store::Error),
-}
-
-// === impl Algorithm ===
-
-impl Algorithm {
-    pub const ALL: [Self; 3] = [Self::Rs256, Self::Es256, Self::EdDsa];
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Rs256 => "RS256",
-            Self::Es256 => "ES256",
-            Self::EdDsa => "EdDSA",
-        }
-    }
-
-    pub fn named(name: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|algorithm| algorithm.name() == name)
-    }
-}
-
-impl From<Algorithm> for jsonwebtoken::Algorithm {
-    fn from(algorithm: Algorithm) -> Self {
-        match algorithm {
-            Algorithm::Rs256 => Self::RS256,
-            Algorithm::Es256 => Self::ES256,
-            Algorithm::EdDsa => Self::EdDSA,
-        }
-    }
+    Database(database::Error),
 }
 
 // === impl KeyRing ===
 
 impl KeyRing {
     /// The keys of the database, or new ones in an empty database.
-    pub fn open(store: &Store, now: UnixTime) -> Result<Self, Error> {
-        let rows = store.signing_keys(now)?;
+    pub fn open(database: &Database, now: UnixTime) -> Result<Self, Error> {
+        let rows = signing_keys::published(database, now)?;
         let keys = if rows.is_empty() {
             let rows = generate()?;
-            store.replace_signing_keys(&rows, None, now)?;
+            signing_keys::replace(database, &rows, None, now)?;
             Keys::from_rows(rows)?
         } else {
             Keys::from_rows(rows)?
@@ -116,7 +78,7 @@ impl KeyRing {
     /// New keys for every algorithm. The old ones stay published for `grace`; without, they are gone.
     pub fn rotate(
         &self,
-        store: &Store,
+        database: &Database,
         grace: Option<Duration>,
         now: UnixTime,
     ) -> Result<(), Error> {
@@ -124,11 +86,11 @@ impl KeyRing {
         // Held throughout, so that of two rotations the ring keeps the one that the database keeps.
         let mut current = self.0.write().unwrap_or_else(PoisonError::into_inner);
         let until = grace.map(|grace| now.saturating_add(grace));
-        store.replace_signing_keys(&fresh, until, now)?;
-        *current = Arc::new(Keys::from_rows(store.signing_keys(now)?)?);
-        store.note_change(Dataset::Statuses);
+        signing_keys::replace(database, &fresh, until, now)?;
+        *current = Arc::new(Keys::from_rows(signing_keys::published(database, now)?)?);
+        database.note_change(Dataset::Statuses);
         // The keys that went are still in there. Rotated is rotated, whether they can be removed now or later.
-        if let Err(error) = store.empty_log() {
+        if let Err(error) = database.empty_log() {
             eprintln!("authority: the keys that were removed may still be on the disk: {error}");
         }
         Ok(())
@@ -138,7 +100,7 @@ impl KeyRing {
 // === impl Keys ===
 
 impl Keys {
-    fn from_rows(rows: Vec<store::SigningKeyRow>) -> Result<Self, Error> {
+    fn from_rows(rows: Vec<SigningKeyRow>) -> Result<Self, Error> {
         let (mut rs256, mut es256, mut eddsa) = (None, None, None);
         let mut retired = Vec::new();
         for row in rows {
@@ -254,7 +216,7 @@ impl fmt::Debug for SigningKey {
 }
 
 /// A new active key for every algorithm.
-fn generate() -> Result<Vec<store::SigningKeyRow>, Error> {
+fn generate() -> Result<Vec<SigningKeyRow>, Error> {
     let rng = SystemRandom::new();
     Algorithm::ALL
         .into_iter()
@@ -269,7 +231,7 @@ fn generate() -> Result<Vec<store::SigningKeyRow>, Error> {
                 Algorithm::EdDsa => Ed25519KeyPair::generate_pkcs8v1(&rng)?.as_ref().to_vec(),
             };
             let kid = SigningKey::new(algorithm, private.clone())?.kid;
-            Ok(store::SigningKeyRow {
+            Ok(SigningKeyRow {
                 kid,
                 algorithm,
                 private,
@@ -307,7 +269,7 @@ impl fmt::Display for Error {
                     algorithm.name()
                 )
             }
-            Self::Store(error) => write!(f, "{error}"),
+            Self::Database(error) => write!(f, "{error}"),
         }
     }
 }
@@ -324,8 +286,8 @@ impl From<jsonwebtoken::errors::Error> for Error {
     }
 }
 
-impl From<store::Error> for Error {
-    fn from(error: store::Error) -> Self {
-        Self::Store(error)
+impl From<database::Error> for Error {
+    fn from(error: database::Error) -> Self {
+        Self::Database(error)
     }
 }

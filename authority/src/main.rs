@@ -10,6 +10,9 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod access_token;
+mod algorithm;
+mod app;
+mod blocking;
 mod browser_guard;
 mod cli;
 mod client;
@@ -20,7 +23,10 @@ mod endpoint;
 mod fault_injection;
 mod form;
 mod health_probe;
+mod issuer;
+mod json_body;
 mod keys;
+mod media_type;
 mod refusal;
 mod request_body;
 mod response;
@@ -34,6 +40,7 @@ mod store;
 use std::io::{self, Read};
 use std::process::ExitCode;
 
+use app::App;
 use cli::Command;
 
 fn main() -> ExitCode {
@@ -58,7 +65,8 @@ fn main() -> ExitCode {
 
 fn serve(options: cli::Serve) -> Result<(), String> {
     let settings = config::load(options).map_err(|error| error.to_string())?;
-    server::run(settings).map_err(|error| error.to_string())
+    let app = App::open(settings).map_err(|error| error.to_string())?;
+    server::run(app).map_err(|error| error.to_string())
 }
 
 fn hash_secret() -> Result<(), String> {

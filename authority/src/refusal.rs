@@ -8,7 +8,9 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
-use crate::{keys, response, store};
+use crate::keys;
+use crate::response;
+use crate::store::database;
 
 #[derive(Debug)]
 pub enum Refusal {
@@ -34,7 +36,7 @@ pub enum Refusal {
 pub enum Internal {
     Keys(keys::Error),
     Panicked,
-    Store(store::Error),
+    Database(database::Error),
 }
 
 impl IntoResponse for Refusal {
@@ -117,7 +119,7 @@ impl fmt::Display for Internal {
         match self {
             Self::Keys(error) => write!(f, "signing keys: {error}"),
             Self::Panicked => f.write_str("a request panicked"),
-            Self::Store(error) => write!(f, "database: {error}"),
+            Self::Database(error) => write!(f, "database: {error}"),
         }
     }
 }
@@ -134,8 +136,8 @@ impl From<Unspecified> for Refusal {
     }
 }
 
-impl From<store::Error> for Refusal {
-    fn from(error: store::Error) -> Self {
-        Self::Internal(Internal::Store(error))
+impl From<database::Error> for Refusal {
+    fn from(error: database::Error) -> Self {
+        Self::Internal(Internal::Database(error))
     }
 }

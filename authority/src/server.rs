@@ -17,16 +17,8 @@ use tokio::runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use crate::clock::UnixTime;
-use crate::config::Settings;
-use crate::document_cache::DocumentCache;
+use crate::app::App;
 use crate::endpoint;
-use crate::fault_injection::Faults;
-use crate::keys::{self, KeyRing, Keys};
-use crate::refusal::{Internal, Refusal};
-use crate::revocation::Since;
-use crate::status_list::ListNumber;
-use crate::store::{self, RevocationList, Store};
 
 /// How long requests in flight may take to end after SIGTERM.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -35,52 +27,16 @@ const DRAIN: Duration = Duration::from_secs(5);
 const MAX_HEAD: usize = 16 * 1024;
 const MAX_HEADERS: usize = 64;
 
-/// What is kept of the lists that are polled: some pages of the largest, all of the usual ones.
-const MAX_LISTS: usize = 32 * 1024 * 1024;
-
-/// The status lists of some hundred million tokens, or of fewer where many are revoked.
-const MAX_STATUSES: usize = 16 * 1024 * 1024;
-
-pub struct App {
-    pub settings: Settings,
-    pub faults: Faults,
-    pub keys: KeyRing,
-    pub lists: Arc<DocumentCache<PolledList>>,
-    pub statuses: Arc<DocumentCache<ListNumber>>,
-    pub store: Store,
-}
-
-/// What resource servers poll.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub enum PolledList {
-    ApiKeys,
-    Revocations(RevocationList, Since),
-}
-
 #[derive(Debug)]
 pub enum Error {
     Bind(SocketAddr, io::Error),
     Io(io::Error),
-    Keys(keys::Error),
-    Store(store::Error),
 }
 
-pub fn run(settings: Settings) -> Result<(), Error> {
-    if settings.database.is_none() {
-        eprintln!("authority: no database: keys, tokens and revocations end with this process");
-    }
-    let store = Store::open(settings.database.as_deref()).map_err(Error::Store)?;
-    let keys = KeyRing::open(&store, UnixTime::now()).map_err(Error::Keys)?;
-    let app = Arc::new(App {
-        settings,
-        faults: Faults::default(),
-        keys,
-        lists: Arc::new(DocumentCache::new(MAX_LISTS)),
-        statuses: Arc::new(DocumentCache::new(MAX_STATUSES)),
-        store,
-    });
+/// Serves until SIGTERM or SIGINT.
+pub fn run(app: App) -> Result<(), Error> {
     let runtime = runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(serve(app))
+    runtime.block_on(serve(Arc::new(app)))
 }
 
 async fn serve(app: Arc<App>) -> Result<(), Error> {
@@ -163,35 +119,6 @@ fn announce(public: SocketAddr, admin: SocketAddr) -> io::Result<()> {
     stdout.flush()
 }
 
-// === impl App ===
-
-impl App {
-    /// Those of the ring, unless a fault says otherwise.
-    pub fn signing_keys(&self) -> Arc<Keys> {
-        self.faults.decoys().unwrap_or_else(|| self.keys.current())
-    }
-
-    /// With the state.
-    pub async fn blocking<T, F>(self: &Arc<Self>, job: F) -> Result<T, Refusal>
-    where
-        T: Send + 'static,
-        F: FnOnce(&Self) -> Result<T, Refusal> + Send + 'static,
-    {
-        let app = Arc::clone(self);
-        blocking(move || job(&app)).await
-    }
-}
-
-/// Runs what takes the disk or a private key on a thread that may block.
-pub async fn blocking<T, F>(job: F) -> Result<T, Refusal>
-where
-    T: Send + 'static,
-    F: FnOnce() -> Result<T, Refusal> + Send + 'static,
-{
-    let done = tokio::task::spawn_blocking(job).await;
-    done.unwrap_or(Err(Refusal::Internal(Internal::Panicked)))
-}
-
 // === impl Error ===
 
 impl fmt::Display for Error {
@@ -199,8 +126,6 @@ impl fmt::Display for Error {
         match self {
             Self::Bind(address, error) => write!(f, "{address}: {error}"),
             Self::Io(error) => write!(f, "{error}"),
-            Self::Keys(error) => write!(f, "signing keys: {error}"),
-            Self::Store(error) => write!(f, "database: {error}"),
         }
     }
 }

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use miniz_oxide::deflate::compress_to_vec_zlib;
 use serde_json::{Value, json};
 
-use crate::config::Issuer;
+use crate::issuer::Issuer;
 
 /// Tokens per list: 16 KiB of bits, of which a verifier downloads some dozen bytes for each revoked one.
 const SIZE: u64 = 1 << 17;

@@ -8,16 +8,17 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use serde_json::json;
 
+use crate::app::{App, PolledList};
 use crate::clock::UnixTime;
 use crate::document_cache::CachedDocument;
 use crate::refusal::Refusal;
 use crate::response::Document;
-use crate::server::{App, PolledList};
-use crate::store::Dataset;
+use crate::store::api_keys;
+use crate::store::database::Dataset;
 
 pub async fn answer(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Response, Refusal> {
     app.settings.clients.authenticate_introspector(&headers)?;
-    let version = app.store.version(Dataset::ApiKeys);
+    let version = app.database.version(Dataset::ApiKeys);
     let now = UnixTime::now();
     let builder = Arc::clone(&app);
     let build = move || edition(&builder);
@@ -29,8 +30,8 @@ pub async fn answer(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<R
 }
 
 fn edition(app: &App) -> Result<CachedDocument, Refusal> {
-    let version = app.store.version(Dataset::ApiKeys);
-    let body = json!({"keys": app.store.api_keys()?});
+    let version = app.database.version(Dataset::ApiKeys);
+    let body = json!({"keys": api_keys::all(&app.database)?});
     Ok(CachedDocument {
         document: Document::json(body.to_string()),
         version,

@@ -6,11 +6,11 @@ use axum::extract::State;
 use axum::response::Response;
 use serde_json::json;
 
+use crate::app::App;
 use crate::refusal::Refusal;
 use crate::response;
-use crate::server::App;
 
 pub async fn answer(State(app): State<Arc<App>>) -> Result<Response, Refusal> {
-    app.blocking(|app| Ok(app.store.ping()?)).await?;
+    app.blocking(|app| Ok(app.database.ping()?)).await?;
     Ok(response::json_no_store(&json!({"status": "ok"})))
 }

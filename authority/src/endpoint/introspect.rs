@@ -7,6 +7,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use serde_json::{Value, json};
 
+use crate::app::App;
 use crate::client::Client;
 use crate::clock::UnixTime;
 use crate::form::Form;
@@ -14,8 +15,7 @@ use crate::refusal::Refusal;
 use crate::request_body::RequestBody;
 use crate::response;
 use crate::secret::Secret;
-use crate::server::App;
-use crate::store::StoredToken;
+use crate::store::tokens::{self, StoredToken};
 
 pub async fn answer(
     State(app): State<Arc<App>>,
@@ -44,7 +44,7 @@ fn introspect(
         .get("token")
         .ok_or(Refusal::InvalidRequest("token is missing"))?;
 
-    let answer = match app.store.token(&Secret::new(token.to_owned()))? {
+    let answer = match tokens::find(&app.database, &Secret::new(token.to_owned()))? {
         Some(issued) if is_active(&issued, client, now) => {
             let mut answer = issued.grant.claims(&app.settings.issuer);
             answer.insert("active".to_owned(), true.into());

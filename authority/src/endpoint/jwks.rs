@@ -6,9 +6,9 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 
+use crate::app::App;
 use crate::clock::UnixTime;
 use crate::response::Document;
-use crate::server::App;
 
 pub async fn answer(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
     let jwks = app.keys.current().jwks(UnixTime::now());

@@ -8,8 +8,8 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use serde_json::json;
 
+use crate::app::App;
 use crate::response::Document;
-use crate::server::App;
 
 pub async fn answer(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
     let issuer = &app.settings.issuer;

@@ -7,14 +7,14 @@ use axum::extract::{RawQuery, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 
+use crate::app::{App, PolledList};
 use crate::clock::UnixTime;
 use crate::document_cache::CachedDocument;
 use crate::form::Form;
 use crate::refusal::Refusal;
 use crate::response::Document;
 use crate::revocation::Since;
-use crate::server::{App, PolledList};
-use crate::store::{RevocationList, RevocationSlice};
+use crate::store::revocations::{self, RevocationList, RevocationSlice};
 
 /// A reader takes no more than this in one page.
 const MAX_ENTRIES: usize = 50_000;
@@ -50,8 +50,8 @@ async fn answer(
 ) -> Result<Response, Refusal> {
     app.settings.clients.authenticate_introspector(headers)?;
     let query = Form::parse_query(query)?;
-    let since = Since::parse_cursor(query.get("since"), app.store.epoch());
-    let version = app.store.version(list.dataset());
+    let since = Since::parse_cursor(query.get("since"), app.database.epoch());
+    let version = app.database.version(list.dataset());
     let now = UnixTime::now();
     let (key, builder) = (PolledList::Revocations(list, since), Arc::clone(app));
     let build = move || edition(&builder, list, since, now);
@@ -65,12 +65,12 @@ fn edition(
     since: Since,
     now: UnixTime,
 ) -> Result<CachedDocument, Refusal> {
-    let version = app.store.version(list.dataset());
+    let version = app.database.version(list.dataset());
     // One more than a page takes shows whether there is more.
     let limit = MAX_ENTRIES.saturating_add(1);
-    let slice = app.store.revocations(list, since, limit, now)?;
+    let slice = revocations::read(&app.database, list, since, limit, now)?;
     Ok(CachedDocument {
-        document: Document::json(page(&slice, app.store.epoch())),
+        document: Document::json(page(&slice, app.database.epoch())),
         version,
         fresh: now..now.saturating_add(LIFETIME),
     })

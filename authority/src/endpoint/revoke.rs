@@ -5,13 +5,14 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 
+use crate::app::App;
 use crate::clock::UnixTime;
 use crate::form::Form;
 use crate::refusal::Refusal;
 use crate::request_body::RequestBody;
 use crate::revocation::Revocation;
 use crate::secret::Secret;
-use crate::server::App;
+use crate::store::{revocations, tokens};
 
 pub async fn answer(
     State(app): State<Arc<App>>,
@@ -36,7 +37,7 @@ fn revoke(
         .ok_or(Refusal::InvalidRequest("token is missing"))?;
 
     // §2.2: a token that is not there any more, or never was, is as good as revoked.
-    let Some(issued) = app.store.token(&Secret::new(token.to_owned()))? else {
+    let Some(issued) = tokens::find(&app.database, &Secret::new(token.to_owned()))? else {
         return Ok(StatusCode::OK);
     };
     // §2.1: only the client that it was issued to may revoke it.
@@ -49,6 +50,6 @@ fn revoke(
         jti: issued.grant.jti,
         exp: issued.grant.exp,
     };
-    app.store.revoke(&[revocation], now)?;
+    revocations::add(&app.database, &[revocation], now)?;
     Ok(StatusCode::OK)
 }

@@ -7,13 +7,14 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use serde_json::json;
 
+use crate::app::App;
 use crate::clock::UnixTime;
 use crate::document_cache::CachedDocument;
 use crate::refusal::Refusal;
 use crate::response::Document;
-use crate::server::App;
 use crate::status_list::ListNumber;
-use crate::store::Dataset;
+use crate::store::database::Dataset;
+use crate::store::tokens;
 
 pub async fn answer(
     State(app): State<Arc<App>>,
@@ -22,7 +23,7 @@ pub async fn answer(
 ) -> Result<Response, Refusal> {
     let list = ListNumber::parse(&list).ok_or(Refusal::NotFound)?;
     let now = UnixTime::now();
-    let version = app.store.version(Dataset::Statuses);
+    let version = app.database.version(Dataset::Statuses);
     let builder = Arc::clone(&app);
     let build = move || edition(&builder, list, now);
     let token = app.statuses.get(list, version, now, build).await?;
@@ -30,11 +31,9 @@ pub async fn answer(
 }
 
 fn edition(app: &App, list: ListNumber, now: UnixTime) -> Result<CachedDocument, Refusal> {
-    let version = app.store.version(Dataset::Statuses);
-    let revoked = app
-        .store
-        .revoked_indices(list.indices())?
-        .ok_or(Refusal::NotFound)?;
+    let version = app.database.version(Dataset::Statuses);
+    let revoked =
+        tokens::revoked_indices(&app.database, list.indices())?.ok_or(Refusal::NotFound)?;
     let settings = &app.settings.status_list;
     let claims = json!({
         "sub": list.uri(&app.settings.issuer),

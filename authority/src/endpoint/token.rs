@@ -8,6 +8,7 @@ use axum::response::Response;
 use serde_json::json;
 
 use crate::access_token::AccessToken;
+use crate::app::App;
 use crate::client::{Client, TokenFormat};
 use crate::clock::UnixTime;
 use crate::form::Form;
@@ -16,8 +17,8 @@ use crate::request_body::RequestBody;
 use crate::response;
 use crate::scope::Scopes;
 use crate::secret::{self, Secret};
-use crate::server::App;
 use crate::status_list;
+use crate::store::tokens;
 
 pub async fn answer(
     State(app): State<Arc<App>>,
@@ -53,9 +54,9 @@ fn grant(app: &App, headers: &HeaderMap, body: &[u8], now: UnixTime) -> Result<R
         iat: now,
         exp: now.saturating_add(client.token_lifetime),
     };
-    let access_token = app
-        .store
-        .issue(&grant, |index| mint(app, client, &grant, index))?;
+    let access_token = tokens::issue(&app.database, &grant, |index| {
+        mint(app, client, &grant, index)
+    })?;
     Ok(response::json_no_store(&json!({
         "access_token": access_token.expose(),
         "token_type": "Bearer",

@@ -1,8 +1,10 @@
+//! API keys, by their hashes.
+
 use rusqlite::{Row, Transaction, params};
 use serde::Serialize;
 
-use super::{Dataset, Error, Store, execute};
 use crate::clock::{Rfc3339, UnixTime};
+use crate::store::database::{Database, Dataset, Error, execute};
 
 /// A key as the filter reads it; nobody has the key itself but its owner.
 #[derive(Serialize)]
@@ -20,67 +22,65 @@ pub struct ApiKey {
     pub revoked: bool,
 }
 
-impl Store {
-    pub fn api_keys(&self) -> Result<Vec<ApiKey>, Error> {
-        self.read(|tx| {
-            let mut query = tx.prepare_cached("SELECT * FROM api_keys ORDER BY created_at, id")?;
-            let mut rows = query.query([])?;
-            let mut keys = Vec::new();
-            while let Some(row) = rows.next()? {
-                keys.push(api_key(row)?);
-            }
-            Ok(keys)
-        })
-    }
+pub fn all(database: &Database) -> Result<Vec<ApiKey>, Error> {
+    database.read(|tx| {
+        let mut query = tx.prepare_cached("SELECT * FROM api_keys ORDER BY created_at, id")?;
+        let mut rows = query.query([])?;
+        let mut keys = Vec::new();
+        while let Some(row) = rows.next()? {
+            keys.push(api_key(row)?);
+        }
+        Ok(keys)
+    })
+}
 
-    pub fn add_api_key(&self, key: &ApiKey, now: UnixTime) -> Result<(), Error> {
-        let done = self.write(|tx| insert(tx, key, now));
-        self.note_change(Dataset::ApiKeys);
-        done
-    }
+pub fn add(database: &Database, key: &ApiKey, now: UnixTime) -> Result<(), Error> {
+    let done = database.write(|tx| insert(tx, key, now));
+    database.note_change(Dataset::ApiKeys);
+    done
+}
 
-    /// Adds what `successor` makes of the key, which itself ends at `until` if not before. Both or
-    /// none: there is no moment at which a client has no key. `None`: there is no such key.
-    pub fn replace_api_key<E: From<Error>>(
-        &self,
-        id: &str,
-        until: UnixTime,
-        now: UnixTime,
-        successor: impl FnOnce(ApiKey) -> Result<ApiKey, E>,
-    ) -> Result<Option<ApiKey>, E> {
-        let done = self.write(|tx| {
-            let Some(old) = find(tx, id)? else {
-                return Ok(None);
-            };
-            let new = successor(old)?;
-            execute(
-                tx,
-                "UPDATE api_keys SET expires_at = min(ifnull(expires_at, ?2), ?2) WHERE id = ?1",
-                params![id, until],
-            )?;
-            insert(tx, &new, now)?;
-            Ok(Some(new))
-        });
-        self.note_change(Dataset::ApiKeys);
-        done
-    }
+/// Adds what `successor` makes of the key, which itself ends at `until` if not before. Both or
+/// none: there is no moment at which a client has no key. `None`: there is no such key.
+pub fn replace<E: From<Error>>(
+    database: &Database,
+    id: &str,
+    until: UnixTime,
+    now: UnixTime,
+    successor: impl FnOnce(ApiKey) -> Result<ApiKey, E>,
+) -> Result<Option<ApiKey>, E> {
+    let done = database.write(|tx| {
+        let Some(old) = find(tx, id)? else {
+            return Ok(None);
+        };
+        let new = successor(old)?;
+        execute(
+            tx,
+            "UPDATE api_keys SET expires_at = min(ifnull(expires_at, ?2), ?2) WHERE id = ?1",
+            params![id, until],
+        )?;
+        insert(tx, &new, now)?;
+        Ok(Some(new))
+    });
+    database.note_change(Dataset::ApiKeys);
+    done
+}
 
-    /// `false`: there is no such key.
-    pub fn revoke_api_key(&self, id: &str) -> Result<bool, Error> {
-        let done = self.write(|tx| {
-            if execute(tx, "UPDATE api_keys SET revoked = 1 WHERE id = ?1", [id])? == 0 {
-                return Ok(false);
-            }
-            execute(
-                tx,
-                "INSERT INTO api_key_revocations (key_id) VALUES (?1) ON CONFLICT DO NOTHING",
-                [id],
-            )?;
-            Ok(true)
-        });
-        self.note_change(Dataset::ApiKeys);
-        done
-    }
+/// `false`: there is no such key.
+pub fn revoke(database: &Database, id: &str) -> Result<bool, Error> {
+    let done = database.write(|tx| {
+        if execute(tx, "UPDATE api_keys SET revoked = 1 WHERE id = ?1", [id])? == 0 {
+            return Ok(false);
+        }
+        execute(
+            tx,
+            "INSERT INTO api_key_revocations (key_id) VALUES (?1) ON CONFLICT DO NOTHING",
+            [id],
+        )?;
+        Ok(true)
+    });
+    database.note_change(Dataset::ApiKeys);
+    done
 }
 
 fn find(tx: &Transaction<'_>, id: &str) -> Result<Option<ApiKey>, Error> {

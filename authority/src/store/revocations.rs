@@ -1,9 +1,13 @@
+//! The revocation lists, of tokens and of API keys.
+
 use rusqlite::{Row, Transaction, params};
 use serde_json::json;
 
-use super::{CLEANED_PER_WRITE, Dataset, Error, RETENTION, Store, execute, last_id};
 use crate::clock::UnixTime;
 use crate::revocation::{Holder, Revocation, Since};
+use crate::store::database::{
+    CLEANED_PER_WRITE, Database, Dataset, Error, RETENTION, execute, last_id,
+};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RevocationList {
@@ -21,54 +25,52 @@ pub struct RevocationSlice {
     pub entries: Vec<(u64, String)>,
 }
 
-impl Store {
-    /// All of them or, if one fails, none.
-    pub fn revoke(&self, revocations: &[Revocation], now: UnixTime) -> Result<(), Error> {
-        let done = self.write(|tx| {
-            execute(
-                tx,
-                "DELETE FROM revocations WHERE id IN
-                     (SELECT id FROM revocations WHERE jti IS NOT NULL AND exp <= ?1 LIMIT ?2)",
-                (now.saturating_sub(RETENTION), CLEANED_PER_WRITE),
-            )?;
-            revocations
-                .iter()
-                .try_for_each(|revocation| insert(tx, revocation))
-        });
-        self.note_change(Dataset::Revocations);
-        self.note_change(Dataset::Statuses);
-        done
-    }
+/// All of them or, if one fails, none.
+pub fn add(database: &Database, revocations: &[Revocation], now: UnixTime) -> Result<(), Error> {
+    let done = database.write(|tx| {
+        execute(
+            tx,
+            "DELETE FROM revocations WHERE id IN
+                 (SELECT id FROM revocations WHERE jti IS NOT NULL AND exp <= ?1 LIMIT ?2)",
+            (now.saturating_sub(RETENTION), CLEANED_PER_WRITE),
+        )?;
+        revocations
+            .iter()
+            .try_for_each(|revocation| insert(tx, revocation))
+    });
+    database.note_change(Dataset::Revocations);
+    database.note_change(Dataset::Statuses);
+    done
+}
 
-    /// The first `limit` entries after `since`.
-    pub fn revocations(
-        &self,
-        list: RevocationList,
-        since: Since,
-        limit: usize,
-        now: UnixTime,
-    ) -> Result<RevocationSlice, Error> {
-        self.read(|tx| {
-            let end = match list {
-                RevocationList::ApiKeys => last_id(tx, "api_key_revocations")?,
-                RevocationList::Tokens => last_id(tx, "revocations")?,
-            };
-            let (reset, after) = match since {
-                Since::Start => (false, 0),
-                Since::Position(position) if position <= end => (false, position),
-                Since::Position(_) | Since::Elsewhere => (true, 0),
-            };
-            let entries = match list {
-                RevocationList::ApiKeys => keys_after(tx, after, limit)?,
-                RevocationList::Tokens => tokens_after(tx, after, limit, now)?,
-            };
-            Ok(RevocationSlice {
-                reset,
-                end,
-                entries,
-            })
+/// The first `limit` entries after `since`.
+pub fn read(
+    database: &Database,
+    list: RevocationList,
+    since: Since,
+    limit: usize,
+    now: UnixTime,
+) -> Result<RevocationSlice, Error> {
+    database.read(|tx| {
+        let end = match list {
+            RevocationList::ApiKeys => last_id(tx, "api_key_revocations")?,
+            RevocationList::Tokens => last_id(tx, "revocations")?,
+        };
+        let (reset, after) = match since {
+            Since::Start => (false, 0),
+            Since::Position(position) if position <= end => (false, position),
+            Since::Position(_) | Since::Elsewhere => (true, 0),
+        };
+        let entries = match list {
+            RevocationList::ApiKeys => keys_after(tx, after, limit)?,
+            RevocationList::Tokens => tokens_after(tx, after, limit, now)?,
+        };
+        Ok(RevocationSlice {
+            reset,
+            end,
+            entries,
         })
-    }
+    })
 }
 
 // === impl RevocationList ===

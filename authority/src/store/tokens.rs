@@ -1,11 +1,15 @@
+//! The tokens that were issued, by their digests.
+
 use std::ops::Range;
 
 use rusqlite::{Row, Transaction, named_params};
 
-use super::{CLEANED_PER_WRITE, Dataset, Error, RETENTION, Store, execute, last_id};
 use crate::access_token::AccessToken;
 use crate::clock::UnixTime;
 use crate::secret::{Secret, SecretHash};
+use crate::store::database::{
+    CLEANED_PER_WRITE, Database, Dataset, Error, RETENTION, execute, last_id,
+};
 
 /// What was granted, and whether it was taken back.
 pub struct StoredToken {
@@ -13,50 +17,48 @@ pub struct StoredToken {
     pub revoked: bool,
 }
 
-impl Store {
-    /// Records the token that `mint` makes for its place in the status lists. It is given out only
-    /// once it is on disk: a token that is not in here could not be revoked.
-    pub fn issue<E: From<Error>>(
-        &self,
-        grant: &AccessToken,
-        mint: impl FnOnce(u64) -> Result<Secret, E>,
-    ) -> Result<Secret, E> {
-        let (token, is_revoked) = self.write(|tx| {
-            clean(tx, grant.iat)?;
-            let index = next_index(tx)?;
-            let token = mint(index)?;
-            let is_revoked = record(tx, index, grant, &token)?;
-            Ok::<_, E>((token, is_revoked))
-        })?;
-        if is_revoked {
-            self.note_change(Dataset::Statuses);
+/// Records the token that `mint` makes for its place in the status lists. It is given out only
+/// once it is on disk: a token that is not in here could not be revoked.
+pub fn issue<E: From<Error>>(
+    database: &Database,
+    grant: &AccessToken,
+    mint: impl FnOnce(u64) -> Result<Secret, E>,
+) -> Result<Secret, E> {
+    let (token, is_revoked) = database.write(|tx| {
+        clean(tx, grant.iat)?;
+        let index = next_index(tx)?;
+        let token = mint(index)?;
+        let is_revoked = record(tx, index, grant, &token)?;
+        Ok::<_, E>((token, is_revoked))
+    })?;
+    if is_revoked {
+        database.note_change(Dataset::Statuses);
+    }
+    Ok(token)
+}
+
+/// By the digest of its bytes: a token that is not byte for byte as we issued it is none of ours.
+pub fn find(database: &Database, presented: &Secret) -> Result<Option<StoredToken>, Error> {
+    let digest = SecretHash::digest(presented.expose().as_bytes());
+    database.read(|tx| {
+        let mut query = tx.prepare_cached("SELECT * FROM tokens WHERE digest = ?1")?;
+        let mut rows = query.query([digest.as_bytes()])?;
+        rows.next()?.map(issued).transpose()
+    })
+}
+
+/// The revoked ones among the places of `range`; `None` where none of them was ever taken.
+pub fn revoked_indices(database: &Database, range: Range<u64>) -> Result<Option<Vec<u64>>, Error> {
+    database.read(|tx| {
+        if range.start > 0 && range.start >= next_index(tx)? {
+            return Ok(None);
         }
-        Ok(token)
-    }
-
-    /// By the digest of its bytes: a token that is not byte for byte as we issued it is none of ours.
-    pub fn token(&self, presented: &Secret) -> Result<Option<StoredToken>, Error> {
-        let digest = SecretHash::digest(presented.expose().as_bytes());
-        self.read(|tx| {
-            let mut query = tx.prepare_cached("SELECT * FROM tokens WHERE digest = ?1")?;
-            let mut rows = query.query([digest.as_bytes()])?;
-            rows.next()?.map(issued).transpose()
-        })
-    }
-
-    /// The revoked ones among the places of `range`; `None` where none of them was ever taken.
-    pub fn revoked_indices(&self, range: Range<u64>) -> Result<Option<Vec<u64>>, Error> {
-        self.read(|tx| {
-            if range.start > 0 && range.start >= next_index(tx)? {
-                return Ok(None);
-            }
-            let mut query = tx.prepare_cached(
-                "SELECT id FROM tokens WHERE revoked = 1 AND id >= ?1 AND id < ?2 ORDER BY id",
-            )?;
-            let rows = query.query_map([range.start, range.end], |row| row.get(0))?;
-            Ok(Some(rows.collect::<Result<_, _>>()?))
-        })
-    }
+        let mut query = tx.prepare_cached(
+            "SELECT id FROM tokens WHERE revoked = 1 AND id >= ?1 AND id < ?2 ORDER BY id",
+        )?;
+        let rows = query.query_map([range.start, range.end], |row| row.get(0))?;
+        Ok(Some(rows.collect::<Result<_, _>>()?))
+    })
 }
 
 fn issued(row: &Row<'_>) -> Result<StoredToken, Error> {

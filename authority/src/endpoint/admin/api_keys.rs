@@ -9,15 +9,15 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::parse;
+use crate::app::App;
 use crate::clock::{HumanDuration, Rfc3339, UnixTime};
+use crate::json_body;
 use crate::refusal::Refusal;
 use crate::request_body::RequestBody;
 use crate::response;
 use crate::scope::Scopes;
 use crate::secret::{self, Secret, SecretHash};
-use crate::server::App;
-use crate::store::ApiKey;
+use crate::store::api_keys::{self, ApiKey};
 
 const DEFAULT_GRACE: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -49,7 +49,7 @@ struct Rotate {
 pub async fn list(State(app): State<Arc<App>>) -> Result<Response, Refusal> {
     app.blocking(|app| {
         Ok(response::json_no_store(
-            &json!({"keys": app.store.api_keys()?}),
+            &json!({"keys": api_keys::all(&app.database)?}),
         ))
     })
     .await
@@ -66,7 +66,7 @@ pub async fn mint(
         tenant,
         not_before,
         expires_at,
-    } = parse(&headers, &body)?;
+    } = json_body::parse(&headers, &body)?;
     let now = UnixTime::now();
     if [Some(&client), tenant.as_ref()]
         .into_iter()
@@ -93,7 +93,7 @@ pub async fn mint(
             expires_at,
             revoked: false,
         };
-        app.store.add_api_key(&key, now)?;
+        api_keys::add(&app.database, &key, now)?;
         Ok(shown_once(&key, &secret))
     })
     .await
@@ -109,14 +109,14 @@ pub async fn rotate(
     let Rotate { grace, expires_at } = if body.is_empty() {
         Rotate::default()
     } else {
-        parse(&headers, &body)?
+        json_body::parse(&headers, &body)?
     };
     let now = UnixTime::now();
     let until = now.saturating_add(grace.map_or(DEFAULT_GRACE, |HumanDuration(grace)| grace));
     app.blocking(move |app| {
         let (new_id, secret) = new_key()?;
         let hash = SecretHash::digest(secret.expose().as_bytes()).to_string();
-        let rotated = app.store.replace_api_key(&id, until, now, |old| {
+        let rotated = api_keys::replace(&app.database, &id, until, now, |old| {
             if old.revoked || old.expires_at.is_some_and(|Rfc3339(end)| end <= now) {
                 return Err(Refusal::InvalidRequest("the key is revoked or has expired"));
             }
@@ -138,7 +138,7 @@ pub async fn revoke(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
 ) -> Result<StatusCode, Refusal> {
-    app.blocking(move |app| match app.store.revoke_api_key(&id)? {
+    app.blocking(move |app| match api_keys::revoke(&app.database, &id)? {
         true => Ok(StatusCode::NO_CONTENT),
         false => Err(Refusal::NotFound),
     })

@@ -9,13 +9,13 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::Deserialize;
 
-use super::parse;
+use crate::app::App;
 use crate::clock::HumanDuration;
 use crate::fault_injection::{Fault, Instead};
+use crate::json_body;
 use crate::refusal::Refusal;
 use crate::request_body::RequestBody;
-use crate::server::App;
-use crate::store::Dataset;
+use crate::store::database::Dataset;
 
 /// As it is written. With `status`, `headers` or `body` the endpoint itself is not asked.
 #[derive(Deserialize)]
@@ -39,7 +39,7 @@ pub async fn set(
         status,
         headers,
         body,
-    } = parse(&request_headers, &request)?;
+    } = json_body::parse(&request_headers, &request)?;
     if !path.starts_with('/') {
         return Err(Refusal::InvalidRequest("path: expected an absolute path"));
     }
@@ -69,7 +69,7 @@ pub async fn set(
 pub async fn swap_keys(State(app): State<Arc<App>>) -> Result<StatusCode, Refusal> {
     app.blocking(|app| {
         app.faults.swap_keys(app.keys.current().decoys()?);
-        app.store.note_change(Dataset::Statuses);
+        app.database.note_change(Dataset::Statuses);
         Ok(StatusCode::NO_CONTENT)
     })
     .await
@@ -77,7 +77,7 @@ pub async fn swap_keys(State(app): State<Arc<App>>) -> Result<StatusCode, Refusa
 
 pub async fn clear(State(app): State<Arc<App>>) -> StatusCode {
     app.faults.clear();
-    app.store.note_change(Dataset::Statuses);
+    app.database.note_change(Dataset::Statuses);
     StatusCode::NO_CONTENT
 }
 

@@ -6,11 +6,11 @@ use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use serde_json::json;
 
+use crate::app::App;
 use crate::clock::UnixTime;
 use crate::form::Form;
 use crate::refusal::Refusal;
 use crate::response;
-use crate::server::App;
 
 pub async fn rotate(
     State(app): State<Arc<App>>,
@@ -24,7 +24,7 @@ pub async fn rotate(
     let now = UnixTime::now();
     app.blocking(move |app| {
         let grace = (!drop_old).then_some(app.settings.key_grace);
-        Ok(app.keys.rotate(&app.store, grace, now)?)
+        Ok(app.keys.rotate(&app.database, grace, now)?)
     })
     .await?;
     let keys = app.keys.current();

@@ -7,13 +7,14 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use serde_json::json;
 
-use super::parse;
+use crate::app::App;
 use crate::clock::UnixTime;
+use crate::json_body;
 use crate::refusal::Refusal;
 use crate::request_body::RequestBody;
 use crate::response;
 use crate::revocation::{Entry, Revocation};
-use crate::server::App;
+use crate::store::revocations;
 
 pub async fn add(
     State(app): State<Arc<App>>,
@@ -23,18 +24,16 @@ pub async fn add(
     let now = UnixTime::now();
     app.blocking(move |app| {
         let entries: Vec<Entry> = if body.trim_ascii_start().starts_with(b"[") {
-            parse(&headers, &body)?
+            json_body::parse(&headers, &body)?
         } else {
-            vec![parse(&headers, &body)?]
+            vec![json_body::parse(&headers, &body)?]
         };
-        let revocations: Option<Vec<Revocation>> = entries.into_iter().map(Entry::parse).collect();
-        let revocations = revocations.ok_or(Refusal::InvalidRequest(
+        let entries: Option<Vec<Revocation>> = entries.into_iter().map(Entry::parse).collect();
+        let entries = entries.ok_or(Refusal::InvalidRequest(
             "expected jti and exp, or sub, client_id or both and before",
         ))?;
-        app.store.revoke(&revocations, now)?;
-        Ok(response::json_no_store(
-            &json!({"revoked": revocations.len()}),
-        ))
+        revocations::add(&app.database, &entries, now)?;
+        Ok(response::json_no_store(&json!({"revoked": entries.len()})))
     })
     .await
 }
