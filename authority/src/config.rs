@@ -360,8 +360,8 @@ fn is_host(name: &str) -> bool {
 // === impl StatusListSettings ===
 
 impl StatusListSettings {
-    /// How long a list is handed out after it was signed: whoever gets it last may still keep it for its `ttl`.
-    pub fn handed_out_for(&self) -> Duration {
+    /// How long a list is served after it was signed: the last reader may still keep it for its `ttl`.
+    pub fn served_for(&self) -> Duration {
         let spare = self.lifetime.saturating_sub(self.ttl);
         spare.min(self.ttl).max(Duration::from_secs(1))
     }

@@ -162,7 +162,7 @@ mod tests {
 
     fn document(text: &str, version: u64) -> CachedDocument {
         CachedDocument {
-            document: Document::json(text.to_owned()),
+            document: Document::new("text/plain", text.to_owned()),
             version,
             fresh: NOW..UnixTime::from_seconds(1010),
         }

@@ -12,7 +12,6 @@ use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed2551
 use jsonwebtoken::jwk::{Jwk, PublicKeyUse, ThumbprintHash};
 use jsonwebtoken::{EncodingKey, Header};
 use serde::Serialize;
-use serde_json::{Value, json};
 
 use crate::algorithm::Algorithm;
 use crate::clock::UnixTime;
@@ -32,6 +31,12 @@ struct Active {
     rs256: SigningKey,
     es256: SigningKey,
     eddsa: SigningKey,
+}
+
+/// A JWK Set (RFC 7517 §5).
+#[derive(Serialize)]
+pub struct JwkSet<'a> {
+    keys: Vec<&'a Jwk>,
 }
 
 struct Retired {
@@ -121,9 +126,9 @@ impl Keys {
     }
 
     /// The public halves as a JWK Set (RFC 7517 §5).
-    pub fn jwks(&self, now: UnixTime) -> Value {
-        let keys: Vec<&Jwk> = self.published(now).map(|key| &key.public).collect();
-        json!({ "keys": keys })
+    pub fn jwks(&self, now: UnixTime) -> JwkSet<'_> {
+        let keys = self.published(now).map(|key| &key.public).collect();
+        JwkSet { keys }
     }
 
     /// Other keys under the same kids, for the fault of that name.

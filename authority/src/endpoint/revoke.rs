@@ -1,4 +1,4 @@
-//! `POST /revoke` (RFC 7009)
+//! `POST /revoke` (RFC 7009).
 
 use std::sync::Arc;
 
@@ -14,6 +14,7 @@ use crate::revocation::Revocation;
 use crate::secret::Secret;
 use crate::store::{revocations, tokens};
 
+/// Handles the request.
 pub async fn answer(
     State(app): State<Arc<App>>,
     headers: HeaderMap,
@@ -36,19 +37,19 @@ fn revoke(
         .get("token")
         .ok_or(Refusal::InvalidRequest("token is missing"))?;
 
-    // §2.2: a token that is not there any more, or never was, is as good as revoked.
-    let Some(issued) = tokens::find(&app.database, &Secret::new(token.to_owned()))? else {
+    // §2.2: an unknown token counts as revoked.
+    let Some(stored) = tokens::find(&app.database, &Secret::new(token.to_owned()))? else {
         return Ok(StatusCode::OK);
     };
-    // §2.1: only the client that it was issued to may revoke it.
-    if issued.grant.client_id != client.id {
+    // §2.1: only the client that the token was issued to may revoke it.
+    if stored.token.client_id != client.id {
         return Err(Refusal::UnauthorizedClient(
             "the token was not issued to this client",
         ));
     }
     let revocation = Revocation::Token {
-        jti: issued.grant.jti,
-        exp: issued.grant.exp,
+        jti: stored.token.jti,
+        exp: stored.token.exp,
     };
     revocations::add(&app.database, &[revocation], now)?;
     Ok(StatusCode::OK)

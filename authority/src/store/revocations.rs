@@ -1,7 +1,7 @@
 //! The revocation lists, of tokens and of API keys.
 
 use rusqlite::{Row, Transaction, params};
-use serde_json::json;
+use serde::Serialize;
 
 use crate::clock::UnixTime;
 use crate::revocation::{Holder, Revocation, Since};
@@ -21,8 +21,25 @@ pub struct RevocationSlice {
     pub reset: bool,
     /// Where the list ends.
     pub end: u64,
-    /// Each as JSON, and its place in the list.
-    pub entries: Vec<(u64, String)>,
+    /// In the order of the list.
+    pub entries: Vec<ListEntry>,
+}
+
+/// An entry of a list, and where it stands there.
+#[derive(Serialize)]
+#[serde(transparent)]
+pub struct ListEntry {
+    /// Its position: that of the cursor after it.
+    #[serde(skip)]
+    pub position: u64,
+    revoked: Revoked,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Revoked {
+    ApiKey { key_id: String },
+    Tokens(Revocation),
 }
 
 /// All of them or, if one fails, none.
@@ -127,13 +144,17 @@ fn insert(tx: &Transaction<'_>, revocation: &Revocation) -> Result<(), Error> {
     Ok(())
 }
 
-fn keys_after(tx: &Transaction<'_>, after: u64, limit: usize) -> Result<Vec<(u64, String)>, Error> {
+fn keys_after(tx: &Transaction<'_>, after: u64, limit: usize) -> Result<Vec<ListEntry>, Error> {
     let mut query = tx.prepare_cached(
         "SELECT id, key_id FROM api_key_revocations WHERE id > ?1 ORDER BY id LIMIT ?2",
     )?;
     let rows = query.query_map(params![after, limit], |row| {
-        let key_id: String = row.get(1)?;
-        Ok((row.get(0)?, json!({ "key_id": key_id }).to_string()))
+        Ok(ListEntry {
+            position: row.get(0)?,
+            revoked: Revoked::ApiKey {
+                key_id: row.get(1)?,
+            },
+        })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
@@ -143,7 +164,7 @@ fn tokens_after(
     after: u64,
     limit: usize,
     now: UnixTime,
-) -> Result<Vec<(u64, String)>, Error> {
+) -> Result<Vec<ListEntry>, Error> {
     let mut query = tx.prepare_cached(
         "SELECT id, jti, exp, sub, client_id, before FROM revocations
          WHERE id > ?1 AND (jti IS NULL OR exp > ?2) ORDER BY id LIMIT ?3",
@@ -155,8 +176,10 @@ fn tokens_after(
         let Some(revocation) = revocation(row)? else {
             continue;
         };
-        let json = serde_json::to_string(&revocation).map_err(Error::Json)?;
-        entries.push((row.get(0)?, json));
+        entries.push(ListEntry {
+            position: row.get(0)?,
+            revoked: Revoked::Tokens(revocation),
+        });
     }
     Ok(entries)
 }

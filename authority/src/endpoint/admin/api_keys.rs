@@ -6,8 +6,7 @@ use std::time::Duration;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
-use serde_json::json;
+use serde::{Deserialize, Serialize};
 
 use crate::app::App;
 use crate::clock::{HumanDuration, Rfc3339, UnixTime};
@@ -21,10 +20,10 @@ use crate::store::api_keys::{self, ApiKey};
 
 const DEFAULT_GRACE: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Says to a person or a secret scanner what it is that was found.
+/// Tells people and secret scanners what they have found.
 const PREFIX: &str = "pck_";
 
-/// The list has no limit of its own but what one answer may reasonably hold.
+/// In bytes, for each name: the list of keys is one response.
 const MAX_NAME: usize = 256;
 
 #[derive(Deserialize)]
@@ -42,19 +41,29 @@ struct Mint {
 #[serde(deny_unknown_fields)]
 struct Rotate {
     grace: Option<HumanDuration>,
-    /// Of the new key; default: as the old one had it.
+    /// Of the new key. Default: that of the old key.
     expires_at: Option<Rfc3339>,
 }
 
+#[derive(Serialize)]
+struct Created<'a> {
+    id: &'a str,
+    key: &'a str,
+    client: &'a str,
+    scopes: &'a [String],
+    expires_at: Option<Rfc3339>,
+}
+
+/// Handles `GET /api-keys`.
 pub async fn list(State(app): State<Arc<App>>) -> Result<Response, Refusal> {
     app.blocking(|app| {
-        Ok(response::json_no_store(
-            &json!({"keys": api_keys::all(&app.database)?}),
-        ))
+        let keys = api_keys::all(&app.database)?;
+        Ok(response::json_no_store(&keys)?)
     })
     .await
 }
 
+/// Handles `POST /api-keys`.
 pub async fn mint(
     State(app): State<Arc<App>>,
     headers: HeaderMap,
@@ -94,12 +103,12 @@ pub async fn mint(
             revoked: false,
         };
         api_keys::add(&app.database, &key, now)?;
-        Ok(shown_once(&key, &secret))
+        shown_once(&key, &secret)
     })
     .await
 }
 
-/// A new key like the old one, which works on until the grace period is over.
+/// Handles `POST /api-keys/{id}/rotate`: a new key like the old one, which stays valid for a grace period.
 pub async fn rotate(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
@@ -129,11 +138,12 @@ pub async fn rotate(
                 ..old
             })
         })?;
-        Ok(shown_once(&rotated.ok_or(Refusal::NotFound)?, &secret))
+        shown_once(&rotated.ok_or(Refusal::NotFound)?, &secret)
     })
     .await
 }
 
+/// Handles `POST /api-keys/{id}/revoke`.
 pub async fn revoke(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
@@ -153,19 +163,19 @@ fn new_key() -> Result<(String, Secret), Refusal> {
     ))
 }
 
-/// The only answer that ever holds a key.
-fn shown_once(key: &ApiKey, secret: &Secret) -> Response {
-    let body = json!({
-        "id": key.id,
-        "key": secret.expose(),
-        "client": key.client,
-        "scopes": key.scopes,
-        "expires_at": key.expires_at,
-    });
-    (StatusCode::CREATED, response::json_no_store(&body)).into_response()
+/// The only response that ever has a key in it.
+fn shown_once(key: &ApiKey, secret: &Secret) -> Result<Response, Refusal> {
+    let created = Created {
+        id: &key.id,
+        key: secret.expose(),
+        client: &key.client,
+        scopes: &key.scopes,
+        expires_at: key.expires_at,
+    };
+    Ok((StatusCode::CREATED, response::json_no_store(&created)?).into_response())
 }
 
-/// It becomes a header's value on its way to an upstream.
+/// The filter forwards names in headers, so they may not have control characters.
 fn is_name(text: &str) -> bool {
     !text.is_empty() && text.len() <= MAX_NAME && !text.chars().any(char::is_control)
 }

@@ -1,17 +1,26 @@
-//! `POST /keys/rotate[?drop_old=true]`
+//! `POST /keys/rotate[?drop_old=true]`: new signing keys.
 
 use std::sync::Arc;
 
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
-use serde_json::json;
+use serde::Serialize;
 
 use crate::app::App;
 use crate::clock::UnixTime;
 use crate::form::Form;
+use crate::keys::JwkSet;
 use crate::refusal::Refusal;
 use crate::response;
 
+#[derive(Serialize)]
+struct Rotated<'a> {
+    /// The kids of the keys that sign from now on.
+    active: Vec<&'a str>,
+    published: JwkSet<'a>,
+}
+
+/// Handles the request.
 pub async fn rotate(
     State(app): State<Arc<App>>,
     RawQuery(query): RawQuery,
@@ -28,8 +37,9 @@ pub async fn rotate(
     })
     .await?;
     let keys = app.keys.current();
-    let active: Vec<&str> = keys.active_kids().collect();
-    Ok(response::json_no_store(
-        &json!({"active": active, "published": keys.jwks(now)}),
-    ))
+    let rotated = Rotated {
+        active: keys.active_kids().collect(),
+        published: keys.jwks(now),
+    };
+    Ok(response::json_no_store(&rotated)?)
 }

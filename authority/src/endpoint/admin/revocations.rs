@@ -1,11 +1,11 @@
-//! `POST /revocations`: one entry of the revocation list, or an array of them.
+//! `POST /revocations`: adds an entry to the revocation list, or an array of entries.
 
 use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
-use serde_json::json;
+use serde::Serialize;
 
 use crate::app::App;
 use crate::clock::UnixTime;
@@ -16,6 +16,13 @@ use crate::response;
 use crate::revocation::{Entry, Revocation};
 use crate::store::revocations;
 
+#[derive(Serialize)]
+struct Added {
+    /// The number of entries.
+    revoked: usize,
+}
+
+/// Handles the request: all entries or none.
 pub async fn add(
     State(app): State<Arc<App>>,
     headers: HeaderMap,
@@ -33,7 +40,8 @@ pub async fn add(
             "expected jti and exp, or sub, client_id or both and before",
         ))?;
         revocations::add(&app.database, &entries, now)?;
-        Ok(response::json_no_store(&json!({"revoked": entries.len()})))
+        let revoked = entries.len();
+        Ok(response::json_no_store(&Added { revoked })?)
     })
     .await
 }
