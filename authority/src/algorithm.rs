@@ -2,12 +2,16 @@
 
 use serde::Deserialize;
 
+/// What the authority can sign with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub enum Algorithm {
+    /// RSASSA-PKCS1-v1_5 with SHA-256
     #[serde(rename = "RS256")]
     Rs256,
+    /// ECDSA on P-256 with SHA-256
     #[serde(rename = "ES256")]
     Es256,
+    /// Ed25519
     #[serde(rename = "EdDSA")]
     EdDsa,
 }
@@ -15,8 +19,10 @@ pub enum Algorithm {
 // === impl Algorithm ===
 
 impl Algorithm {
+    /// In the order in which their keys are published.
     pub const ALL: [Self; 3] = [Self::Rs256, Self::Es256, Self::EdDsa];
 
+    /// The value of `alg`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Rs256 => "RS256",
@@ -25,6 +31,7 @@ impl Algorithm {
         }
     }
 
+    /// The algorithm with this name.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL
             .into_iter()

@@ -1,4 +1,4 @@
-//! What the endpoints share: settings, keys, the database and what is cached of it.
+//! What the endpoints share: settings, keys, the database, and documents cached from it.
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,41 +15,50 @@ use crate::status_list::ListNumber;
 use crate::store::database::{self, Database};
 use crate::store::revocations::RevocationList;
 
-/// What is kept of the lists that are polled: some pages of the largest, all of the usual ones.
+/// Bytes of cached list pages: lists of the usual size fit entirely, of the largest some pages.
 const MAX_LISTS: usize = 32 * 1024 * 1024;
 
-/// The status lists of some hundred million tokens, or of fewer where many are revoked.
+/// Bytes of cached status lists: enough for about a hundred million tokens, or fewer if many are revoked.
 const MAX_STATUSES: usize = 16 * 1024 * 1024;
 
+/// The state of the server.
 pub struct App {
+    /// The compiled configuration.
     pub settings: Settings,
+    /// The faults that are on.
     pub faults: Arc<Faults>,
+    /// The signing keys.
     pub keys: KeyRing,
+    /// The lists that need a credential.
     pub lists: Arc<DocumentCache<PolledList>>,
+    /// The status lists.
     pub statuses: Arc<DocumentCache<ListNumber>>,
+    /// All durable state.
     pub database: Database,
 }
 
-/// What resource servers poll.
+/// A list that resource servers poll.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub enum PolledList {
+    /// All API keys.
     ApiKeys,
+    /// A page of a revocation list.
     Revocations(RevocationList, Since),
 }
 
 /// Why the state cannot be opened.
 #[derive(Debug)]
 pub enum Error {
-    /// The database.
+    /// The database cannot be opened.
     Database(database::Error),
-    /// The signing keys in it.
+    /// Its signing keys cannot be loaded or made.
     Keys(keys::Error),
 }
 
 // === impl App ===
 
 impl App {
-    /// With the state of the database, or with new keys and no tokens where there is none yet.
+    /// Opens the database. An empty one gets new signing keys.
     pub fn open(settings: Settings) -> Result<Self, Error> {
         if settings.database.is_none() {
             eprintln!("authority: no database: keys, tokens and revocations end with this process");
@@ -66,12 +75,12 @@ impl App {
         })
     }
 
-    /// Those of the ring, unless a fault says otherwise.
+    /// The keys that sign: the published ones, unless a fault replaces them.
     pub fn signing_keys(&self) -> Arc<Keys> {
         self.faults.decoys().unwrap_or_else(|| self.keys.current())
     }
 
-    /// With the state.
+    /// Runs a job that may block, with this state.
     pub async fn blocking<T, F>(self: &Arc<Self>, job: F) -> Result<T, Refusal>
     where
         T: Send + 'static,

@@ -1,4 +1,4 @@
-//! The routes: each endpoint is a file, named for what it serves.
+//! The routes of both ports. Each endpoint has a file, named after its path.
 
 mod admin;
 mod api_keys;
@@ -23,12 +23,13 @@ use crate::browser_guard;
 use crate::fault_injection;
 use crate::refusal::Refusal;
 
-/// A form with the longest token that the filter takes (16 KiB), every byte escaped, fits.
+/// In bytes: room for a form with the longest token that the filter accepts (16 KiB), every byte of it escaped.
 const MAX_FORM: usize = 64 * 1024;
 
-/// Fifty thousand revocations in one request fit.
+/// In bytes: room for fifty thousand revocations in one request.
 const MAX_ADMIN_BODY: usize = 8 * 1024 * 1024;
 
+/// The public port.
 pub fn public(app: Arc<App>) -> Router {
     let router = Router::new()
         .route(
@@ -52,6 +53,7 @@ pub fn public(app: Arc<App>) -> Router {
         .with_state(app)
 }
 
+/// The admin port.
 pub fn admin(app: Arc<App>) -> Router {
     let router = Router::new()
         .route(

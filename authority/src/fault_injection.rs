@@ -1,4 +1,4 @@
-//! Faults on demand, for tests and tours: a resource server is only as good as its answer to them.
+//! Faults on demand, so that tests and the tour can show how a resource server handles them.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,6 +12,7 @@ use axum::response::{IntoResponse, Response};
 
 use crate::keys::Keys;
 
+/// The faults that are on.
 #[derive(Default)]
 pub struct Faults(Mutex<Switches>);
 
@@ -21,19 +22,25 @@ struct Switches {
     decoys: Option<Arc<Keys>>,
 }
 
-/// What happens to each request for one path: it waits, and then it is answered with `instead`, if any.
+/// What happens to each request for a path.
 pub struct Fault {
+    /// How long the request waits.
     pub delay: Duration,
+    /// The response after that. `None`: the endpoint's own.
     pub instead: Option<Instead>,
 }
 
+/// A response in place of the endpoint's.
 pub struct Instead {
+    /// Its status.
     pub status: StatusCode,
+    /// Its headers.
     pub headers: HeaderMap,
+    /// Its body.
     pub body: String,
 }
 
-/// Layer of the public router.
+/// The outermost layer of the public router.
 pub async fn inject(State(faults): State<Arc<Faults>>, request: Request, next: Next) -> Response {
     let Some(fault) = faults.for_path(request.uri().path()) else {
         return next.run(request).await;
@@ -52,19 +59,22 @@ pub async fn inject(State(faults): State<Arc<Faults>>, request: Request, next: N
 // === impl Faults ===
 
 impl Faults {
+    /// Sets the fault of a path.
     pub fn set(&self, path: String, fault: Fault) {
         self.switches().by_path.insert(path, Arc::new(fault));
     }
 
-    /// From now on these sign, in place of the keys that are published.
+    /// Lets `decoys` sign in place of the published keys.
     pub fn swap_keys(&self, decoys: Keys) {
         self.switches().decoys = Some(Arc::new(decoys));
     }
 
+    /// The keys that sign in place of the published ones.
     pub fn decoys(&self) -> Option<Arc<Keys>> {
         self.switches().decoys.clone()
     }
 
+    /// Ends all faults.
     pub fn clear(&self) {
         *self.switches() = Switches::default();
     }

@@ -1,4 +1,4 @@
-//! Signing keys: one active key per algorithm, and those of before for as long as tokens of theirs live.
+//! The signing keys: one active key per algorithm, and retired keys, which stay published while their tokens live.
 
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -18,9 +18,10 @@ use crate::clock::UnixTime;
 use crate::store::database::{self, Database, Dataset};
 use crate::store::signing_keys::{self, SigningKeyRow};
 
-/// The keys of this moment. Signing never waits for a rotation: it holds the set that it began with.
+/// The current keys. Signing never waits for a rotation: it goes on with the set that it began with.
 pub struct KeyRing(RwLock<Arc<Keys>>);
 
+/// A set of keys, which never changes.
 pub struct Keys {
     active: Active,
     retired: Vec<Retired>,
@@ -51,19 +52,23 @@ struct SigningKey {
     public: Jwk,
 }
 
+/// Why keys cannot be made, loaded or used.
 #[derive(Debug)]
 pub enum Error {
+    /// AWS-LC failed.
     Crypto,
+    /// jsonwebtoken failed.
     Jwt(jsonwebtoken::errors::Error),
-    /// The database has no active key of this algorithm although it has others.
+    /// The database has active keys, but none for this algorithm.
     Missing(Algorithm),
+    /// The database failed.
     Database(database::Error),
 }
 
 // === impl KeyRing ===
 
 impl KeyRing {
-    /// The keys of the database, or new ones in an empty database.
+    /// Loads the keys of the database. An empty database gets new ones.
     pub fn open(database: &Database, now: UnixTime) -> Result<Self, Error> {
         let rows = signing_keys::published(database, now)?;
         let keys = if rows.is_empty() {
@@ -76,11 +81,12 @@ impl KeyRing {
         Ok(Self(RwLock::new(Arc::new(keys))))
     }
 
+    /// The keys as they are now.
     pub fn current(&self) -> Arc<Keys> {
         Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// New keys for every algorithm. The old ones stay published for `grace`; without, they are gone.
+    /// Makes new keys for every algorithm. The old ones stay published for `grace`, or are deleted.
     pub fn rotate(
         &self,
         database: &Database,
@@ -88,15 +94,15 @@ impl KeyRing {
         now: UnixTime,
     ) -> Result<(), Error> {
         let fresh = generate()?;
-        // Held throughout, so that of two rotations the ring keeps the one that the database keeps.
+        // Locked throughout, so that of two concurrent rotations the same one is the last here and in the database.
         let mut current = self.0.write().unwrap_or_else(PoisonError::into_inner);
         let until = grace.map(|grace| now.saturating_add(grace));
         signing_keys::replace(database, &fresh, until, now)?;
         *current = Arc::new(Keys::from_rows(signing_keys::published(database, now)?)?);
         database.note_change(Dataset::Statuses);
-        // The keys that went are still in there. Rotated is rotated, whether they can be removed now or later.
+        // The log may still have the deleted keys. The rotation has succeeded even if they cannot be erased yet.
         if let Err(error) = database.empty_log() {
-            eprintln!("authority: the keys that were removed may still be on the disk: {error}");
+            eprintln!("authority: deleted keys may still be on the disk: {error}");
         }
         Ok(())
     }
@@ -125,13 +131,13 @@ impl Keys {
         Ok(Self { active, retired })
     }
 
-    /// The public halves as a JWK Set (RFC 7517 §5).
+    /// The public keys: the active ones, then the retired ones.
     pub fn jwks(&self, now: UnixTime) -> JwkSet<'_> {
         let keys = self.published(now).map(|key| &key.public).collect();
         JwkSet { keys }
     }
 
-    /// Other keys under the same kids, for the fault of that name.
+    /// Other keys under the kids of the active ones, for the fault `key-swap`.
     pub fn decoys(&self) -> Result<Self, Error> {
         let mut decoys = Self::from_rows(generate()?)?;
         let Active {
@@ -145,13 +151,14 @@ impl Keys {
         Ok(decoys)
     }
 
+    /// The kids of the active keys.
     pub fn active_kids(&self) -> impl Iterator<Item = &str> {
         Algorithm::ALL
             .into_iter()
             .map(|algorithm| self.active.get(algorithm).kid.as_str())
     }
 
-    /// A JWS over `claims` in compact form, its `typ` said explicitly (RFC 8725 §3.11).
+    /// A JWT in compact form, explicitly typed (RFC 8725 §3.11).
     pub fn sign<C: Serialize>(
         &self,
         algorithm: Algorithm,
@@ -201,7 +208,7 @@ impl SigningKey {
             Algorithm::EdDsa => EncodingKey::from_ed_der(&private),
         };
         let mut public = Jwk::from_encoding_key(&private, algorithm.into())?;
-        // The thumbprint (RFC 7638) names a key by what it is: no two keys ever share a kid.
+        // The thumbprint (RFC 7638) as the kid: two different keys never share one.
         let kid = public.thumbprint(ThumbprintHash::SHA256)?;
         public.common.key_id = Some(kid.clone());
         public.common.public_key_use = Some(PublicKeyUse::Signature);
@@ -246,9 +253,10 @@ fn generate() -> Result<Vec<SigningKeyRow>, Error> {
         .collect()
 }
 
-/// jsonwebtoken reads RSA keys as PKCS#1 (RFC 8017 A.1.2) where AWS-LC writes PKCS#8 (RFC 5208 §5):
-/// `SEQUENCE { version, rsaEncryption, OCTET STRING { PKCS#1 } }`, which for a key of 2048 bits
-/// always takes 26 bytes before the PKCS#1 begins. `SigningKey::new` parses what is left.
+/// A new RSA key as PKCS#1 (RFC 8017 A.1.2), which jsonwebtoken reads.
+///
+/// AWS-LC writes PKCS#8 (RFC 5208 §5), `SEQUENCE { version, rsaEncryption, OCTET STRING { PKCS#1 } }`. For a key of 2048 bits
+/// the PKCS#1 always begins after 26 bytes. `SigningKey::new` fails if what is left is no key.
 fn rsa_private_key() -> Result<Vec<u8>, Error> {
     const PREFIX: usize = 26;
     let pair = rsa::KeyPair::generate(KeySize::Rsa2048)?;

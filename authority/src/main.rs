@@ -1,10 +1,12 @@
-//! The authority: an OAuth 2.0 authorization server, small but real, for Portcullis' tour and tests.
+//! The authority: a small but complete OAuth 2.0 authorization server for Portcullis' tour and tests.
 //!
 //! ```text
-//! TOML ─config─▶ settings ┐            ┌─ public port: one file of `endpoint/` per RFC endpoint
-//! SQLite ─store─▶ keys ───┴─▶ server ──┤
-//!                                      └─ admin port:  `endpoint/admin/`, never to be exposed
+//! TOML ──▶ config ──▶ settings ┐             ┌─ public port: endpoint/, a file per endpoint
+//!                              ├─▶ app ──▶ server
+//! SQLite ─▶ store ──▶ keys ────┘             └─ admin port:  endpoint/admin/, never to be exposed
 //! ```
+//!
+//! No file uses a file that uses it; `tests/architecture.rs` checks that.
 
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::indexing_slicing))]
 #![cfg_attr(test, allow(clippy::unwrap_used))]

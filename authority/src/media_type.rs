@@ -1,4 +1,4 @@
-//! The media type of a request's body.
+//! The media type of a request body.
 
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;

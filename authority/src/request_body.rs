@@ -1,4 +1,4 @@
-//! Bodies of requests: whole, within the limit of their route, and in time.
+//! Request bodies: complete, within the limit of their route, and within `read_timeout`.
 
 use std::sync::Arc;
 
@@ -9,6 +9,7 @@ use axum::http::StatusCode;
 use crate::app::App;
 use crate::refusal::Refusal;
 
+/// A body, read to its end.
 pub struct RequestBody(pub Bytes);
 
 impl FromRequest<Arc<App>> for RequestBody {

@@ -1,4 +1,4 @@
-//! Secrets are types: redacted in every `Debug`, stored only as digests, compared in constant time.
+//! Secrets as types: redacted in `Debug`, stored only as digests, compared in constant time.
 
 use std::fmt;
 
@@ -10,17 +10,17 @@ use base16ct::HexDisplay;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-/// A secret in plain text, on its way from or to a client.
+/// A secret in plain text, as a client sends or receives it.
 pub struct Secret(String);
 
 /// SHA-256 of a secret, written `sha256:<64 hex digits>`.
 ///
-/// A slow, salted hash (Argon2, bcrypt) protects secrets that people choose. Ours are random with at
-/// least 128 bits, where guessing is out of reach whatever one guess costs, so the hash may be fast.
+/// Secrets that people choose need a slow, salted hash (Argon2, bcrypt). These are random, with at least 128 bits, so they
+/// cannot be guessed however cheap a guess is, and the hash may be fast.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SecretHash([u8; SHA256_OUTPUT_LEN]);
 
-/// Not a `sha256:` and 64 hex digits.
+/// The text is not `sha256:` and 64 hex digits.
 #[derive(Debug)]
 pub struct InvalidHash(());
 
@@ -34,10 +34,12 @@ pub fn random<const N: usize>() -> Result<String, Unspecified> {
 // === impl Secret ===
 
 impl Secret {
+    /// Wraps a secret.
     pub fn new(plain: String) -> Self {
         Self(plain)
     }
 
+    /// The secret in plain text.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -52,16 +54,18 @@ impl fmt::Debug for Secret {
 // === impl SecretHash ===
 
 impl SecretHash {
-    /// Stands in for the hash of an unknown client, so that its refusal takes as long as any other:
-    /// nothing is known that hashes to it.
+    /// Compared with where the client is unknown, so that the refusal takes as long as any other. No input is known to have
+    /// this hash.
     pub const UNMATCHABLE: Self = Self([0; SHA256_OUTPUT_LEN]);
 
+    /// The hash of a secret.
     pub fn digest(plain: &[u8]) -> Self {
         let mut bytes = [0; SHA256_OUTPUT_LEN];
         bytes.copy_from_slice(digest::digest(&SHA256, plain).as_ref());
         Self(bytes)
     }
 
+    /// Parses `sha256:<hex>`.
     pub fn parse(text: &str) -> Result<Self, InvalidHash> {
         let hex = text.strip_prefix("sha256:").ok_or(InvalidHash(()))?;
         let mut bytes = [0; SHA256_OUTPUT_LEN];
@@ -71,15 +75,17 @@ impl SecretHash {
         }
     }
 
+    /// The 32 bytes.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
 
-    /// Whoever sent an empty secret would match it.
+    /// Whether the empty secret matches. Then a client without a secret would be authenticated.
     pub fn is_of_empty_secret(&self) -> bool {
         *self == Self::digest(b"")
     }
 
+    /// Whether this is the hash of `presented`, compared in constant time.
     pub fn matches(&self, presented: &Secret) -> bool {
         let presented = Self::digest(presented.expose().as_bytes());
         constant_time::verify_slices_are_equal(&self.0, &presented.0).is_ok()
@@ -97,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_hash_matches_its_secret_and_no_other() {
+    fn a_hash_matches_its_secret_only() {
         let hash = SecretHash::digest(b"s3cret");
         assert!(hash.matches(&Secret::new("s3cret".into())));
         for wrong in ["", "s3cre", "s3cret ", "S3cret", "s3cret\0"] {

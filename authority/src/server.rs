@@ -1,4 +1,4 @@
-//! Two listeners over one state: the public endpoints, and the admin ones on a port of their own.
+//! The two listeners: public endpoints, and admin endpoints on their own port.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -20,16 +20,19 @@ use tokio::sync::watch;
 use crate::app::App;
 use crate::endpoint;
 
-/// How long requests in flight may take to end after SIGTERM.
+/// How long requests in flight may take after SIGTERM.
 const DRAIN: Duration = Duration::from_secs(5);
 
-/// Of a request's head, which browsers and proxies keep well below. No token comes in a header.
+/// Limits of a request's head. Browsers and proxies stay well below, and no token comes in a header.
 const MAX_HEAD: usize = 16 * 1024;
 const MAX_HEADERS: usize = 64;
 
+/// Why the server cannot start.
 #[derive(Debug)]
 pub enum Error {
+    /// An address cannot be listened on.
     Bind(SocketAddr, io::Error),
+    /// The operating system refused something else.
     Io(io::Error),
 }
 
@@ -71,7 +74,7 @@ async fn serve(app: Arc<App>) -> Result<(), Error> {
         _ = interrupt.recv() => {}
     }
     drop(stop);
-    // Whoever is still not done by then is cut off; what was answered is on disk.
+    // Requests that are still running after that are cut off. What was answered is on disk.
     let _ = tokio::time::timeout(DRAIN, servers).await;
     Ok(())
 }
@@ -82,8 +85,7 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, Error> {
         .map_err(|error| Error::Bind(address, error))
 }
 
-/// As `axum::serve`, but with limits, of which that has none. The channel says "stop" by closing; what was begun by then is
-/// still done.
+/// Like `axum::serve`, which has no limits. Stops when the channel closes, after the requests that have begun.
 async fn listen(
     mut listener: TcpListener,
     router: Router,
@@ -91,7 +93,7 @@ async fn listen(
     mut stopped: watch::Receiver<()>,
 ) {
     let mut http = http1::Builder::new();
-    // A client that sends its head byte by byte would hold its connection for ever, and one that sends nothing too.
+    // Without the timeout, a client that sends nothing, or its head byte by byte, would hold its connection for ever.
     http.timer(TokioTimer::new())
         .header_read_timeout(timeout)
         .max_header_size(MAX_HEAD)
@@ -105,14 +107,14 @@ async fn listen(
         };
         let connection = http.serve_connection(TokioIo::new(stream), service.clone());
         let connection = connections.watch(connection);
-        // That a client leaves, is too slow or speaks no HTTP is no fault of ours.
+        // An error is the client's: it left, was too slow, or did not speak HTTP.
         tokio::spawn(async { drop(connection.await) });
     }
     drop(listener);
     connections.shutdown().await;
 }
 
-/// Whoever started us with port 0 reads here where we are.
+/// Prints the addresses, for callers that asked for port 0.
 fn announce(public: SocketAddr, admin: SocketAddr) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     writeln!(stdout, "listening http://{public}\nadmin http://{admin}")?;

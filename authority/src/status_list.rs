@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn list_numbers_are_read_as_they_are_written() {
+    fn list_numbers_have_one_spelling() {
         for right in ["0", "1", "42"] {
             assert!(ListNumber::parse(right).is_some(), "{right:?}");
         }
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_revoked_token_sets_its_bit_and_no_other() {
+    fn a_revoked_token_sets_its_bit_only() {
         let list = ListNumber(3);
         for index in [
             list.indices().start,
@@ -153,7 +153,7 @@ mod tests {
         }
     }
 
-    /// The draft's own 1-bit vectors: what they decode to is what we encode.
+    /// The 1-bit vectors of the draft: our encoding decodes to the same bits.
     #[test]
     fn bits_are_ordered_as_in_the_draft() {
         let corpora = std::env::var_os("CORPORA").map_or_else(
@@ -174,7 +174,7 @@ mod tests {
             let expected = vector["expected"].as_object().unwrap();
             let set = expected.iter().filter(|(_, status)| **status == 1);
             let indices = set.map(|(index, _)| index.parse().unwrap());
-            // Their list may be longer than one of ours.
+            // A list of the draft may be longer than ours.
             let revoked: Vec<u64> = indices.filter(|index| *index < SIZE).collect();
             let ours = decompress(&ListNumber(0).claim(&revoked).lst);
             for (index, (ours, theirs)) in ours.iter().zip(&theirs).enumerate() {

@@ -1,4 +1,4 @@
-//! The admin port: whoever reaches it past [`crate::browser_guard`] is the operator.
+//! The endpoints of the admin port. A request that passes [`crate::browser_guard`] is the operator's.
 
 pub mod api_keys;
 pub mod faults;

@@ -20,32 +20,36 @@ const MIGRATIONS: [&str; 3] = [
     include_str!("3.sql"),
 ];
 
-/// How long what has expired is kept: longer than any verifier's clock tolerance (at most 10 min).
+/// How long expired tokens and their revocations are kept: longer than any verifier's clock tolerance (at most 10 min).
 pub const RETENTION: Duration = Duration::from_secs(60 * 60);
 
-/// How much of what has expired one write removes: more than it adds, so that it all goes in time.
+/// How many expired rows one write deletes: more than it adds, so that all are deleted in time.
 pub const CLEANED_PER_WRITE: u64 = 100;
 
+/// An open database.
 pub struct Database {
     writer: Mutex<Connection>,
-    /// So that no reader waits for a write to reach the disk. State in memory has one connection.
+    /// A second connection, so that no reader waits for a write to reach the disk. State in memory has only one.
     reader: Option<Mutex<Connection>>,
-    /// The name of this database.
+    /// A random name for this database. Cursors are valid only with their own epoch.
     epoch: String,
     changes: Changes,
-    /// Held as long as the database is open.
+    /// Locked as long as the database is open.
     _lock: Option<File>,
 }
 
-/// What is published of the state, each part for itself.
+/// A part of the state that is published and cached by itself.
 #[derive(Clone, Copy)]
 pub enum Dataset {
+    /// The API keys and their revocation list.
     ApiKeys,
+    /// The revocation list of tokens.
     Revocations,
+    /// The status lists.
     Statuses,
 }
 
-/// How often each part may have changed since the process began.
+/// How often each dataset may have changed since the process started.
 #[derive(Default)]
 struct Changes {
     api_keys: AtomicU64,
@@ -53,36 +57,40 @@ struct Changes {
     statuses: AtomicU64,
 }
 
+/// Why the database cannot be opened or used.
 #[derive(Debug)]
 pub enum Error {
-    /// Another process has the database. Both would rotate keys that the other does not know of.
+    /// Another process has the database. Each would rotate keys that the other does not know.
     InUse(PathBuf),
+    /// A file cannot be opened.
     Io(PathBuf, io::Error),
+    /// A column has no valid JSON.
     Json(serde_json::Error),
     /// The write-ahead log could not be emptied: another process reads the database.
     LogInUse,
-    /// Written by a later version of this program.
+    /// A later version of this program wrote the database.
     Newer(u32),
     /// This SQLite does not overwrite what it deletes.
     NoSecureDelete,
+    /// Anything else.
     Sqlite(rusqlite::Error),
 }
 
 // === impl Database ===
 
 impl Database {
-    /// Without a path the state lives in memory and ends with the process.
+    /// Opens or creates the database. Without a path the state lives in memory and ends with the process.
     pub fn open(path: Option<&Path>) -> Result<Self, Error> {
         let Some(path) = path else {
             return Self::new(Connection::open_in_memory()?, None, None);
         };
         let lock = lock(path)?;
-        // SQLite gives its other files the mode of the database, which holds private keys.
+        // The database has private keys in it. SQLite gives its other files the same mode.
         private_file(path)?;
 
         let writer = Connection::open(path)?;
         writer.pragma_update(None, "journal_mode", "WAL")?;
-        // In WAL mode only FULL syncs on every commit: what is answered is on the disk.
+        // In WAL mode only FULL syncs on every commit.
         writer.pragma_update(None, "synchronous", "FULL")?;
         let reader = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         Self::new(writer, Some(reader), Some(lock))
@@ -93,7 +101,7 @@ impl Database {
         reader: Option<Connection>,
         lock: Option<File>,
     ) -> Result<Self, Error> {
-        // A private key that was dropped is to be gone, not a free page of the file.
+        // A deleted private key must not remain in a free page of the file.
         let secure: bool =
             writer.pragma_update_and_check(None, "secure_delete", true, |row| row.get(0))?;
         if !secure {
@@ -110,28 +118,29 @@ impl Database {
         })
     }
 
+    /// The name of this database.
     pub fn epoch(&self) -> &str {
         &self.epoch
     }
 
-    /// What is read of the part after this call holds every change that this number counts, and perhaps more.
+    /// The version of a dataset. Data read after this call include every change up to this version, and perhaps later ones.
     pub fn version(&self, dataset: Dataset) -> u64 {
         self.changes.counter(dataset).load(Ordering::Acquire)
     }
 
-    /// To be called once a change can be read and before anybody is told that it was made.
+    /// Counts a change. To be called after the commit, and before anybody is told of the change.
     pub fn note_change(&self, dataset: Dataset) {
         self.changes
             .counter(dataset)
             .fetch_add(1, Ordering::Release);
     }
 
-    /// Whether the database answers at all.
+    /// Checks that the database answers.
     pub fn ping(&self) -> Result<(), Error> {
         self.read(|tx| Ok(tx.query_row("SELECT 1", [], |_| Ok(()))?))
     }
 
-    /// The write-ahead log holds pages as they once were until it is written over. This empties its file.
+    /// Empties the write-ahead log, which keeps old contents of pages until it is overwritten.
     pub fn empty_log(&self) -> Result<(), Error> {
         let connection = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let checkpoint = "PRAGMA wal_checkpoint(TRUNCATE)";
@@ -141,6 +150,7 @@ impl Database {
         }
     }
 
+    /// Runs a job on one snapshot of the state.
     pub fn read<T>(
         &self,
         job: impl FnOnce(&Transaction<'_>) -> Result<T, Error>,
@@ -150,11 +160,12 @@ impl Database {
         job(&connection.transaction()?)
     }
 
+    /// Runs a job in a transaction: committed if the job succeeds, else rolled back.
     pub fn write<T, E: From<Error>>(
         &self,
         job: impl FnOnce(&Transaction<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        // A job that panicked has left no half transaction behind: dropping it rolled it back.
+        // The lock may be poisoned by a panic, but dropping the transaction rolled it back.
         let mut connection = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let transaction = connection
             .transaction_with_behavior(TransactionBehavior::Immediate)
@@ -165,18 +176,19 @@ impl Database {
     }
 }
 
+/// Runs a statement; returns the number of changed rows.
 pub fn execute(tx: &Transaction<'_>, sql: &str, params: impl Params) -> Result<usize, Error> {
     Ok(tx.prepare_cached(sql)?.execute(params)?)
 }
 
-/// The highest id that the table ever gave out: AUTOINCREMENT remembers it beyond the row's own life.
+/// The highest id that the table ever used, even if its row is deleted: AUTOINCREMENT remembers it.
 pub fn last_id(tx: &Transaction<'_>, table: &str) -> Result<u64, Error> {
     let mut query = tx.prepare_cached("SELECT seq FROM sqlite_sequence WHERE name = ?1")?;
     let last = query.query_row([table], |row| row.get(0)).optional()?;
     Ok(last.unwrap_or(0))
 }
 
-/// An advisory lock beside the database: the kernel drops it with the process, however that ends.
+/// An advisory lock beside the database. The kernel releases it when the process ends, in whatever way.
 fn lock(database: &Path) -> Result<File, Error> {
     let mut path = database.as_os_str().to_owned();
     path.push(".lock");
@@ -231,7 +243,7 @@ impl fmt::Display for Error {
         match self {
             Self::InUse(path) => write!(f, "{}: in use by another process", path.display()),
             Self::Io(path, error) => write!(f, "{}: {error}", path.display()),
-            Self::Json(error) => write!(f, "a column holds no JSON: {error}"),
+            Self::Json(error) => write!(f, "invalid JSON in a column: {error}"),
             Self::LogInUse => f.write_str("the write-ahead log is in use by another process"),
             Self::NoSecureDelete => f.write_str("this SQLite does not overwrite what it deletes"),
             Self::Newer(version) => write!(f, "written by a later version (schema {version})"),
@@ -273,7 +285,7 @@ mod tests {
         Ok(())
     }
 
-    /// On a database of the test's own.
+    /// Runs a test on a database file of its own.
     fn on_disk(name: &str, test: impl FnOnce(&Database) -> Result<(), Error>) -> Result<(), Error> {
         let name = format!("authority-{}-{name}.db", std::process::id());
         let path = std::env::temp_dir().join(name);
@@ -292,7 +304,7 @@ mod tests {
         database.write(|tx| Ok(tx.pragma_query_value(None, name, |row| row.get(0))?))
     }
 
-    /// No test can cut the power, but what keeps the state then can be asked for.
+    /// No test can cut the power, but it can check the setting that protects against it.
     #[test]
     fn every_commit_is_synced() -> Result<(), Error> {
         const FULL: u8 = 2;
@@ -304,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_deleted_is_overwritten() -> Result<(), Error> {
+    fn deleted_data_are_overwritten() -> Result<(), Error> {
         const ON: u8 = 1;
         on_disk("overwritten", |database| {
             assert_eq!(pragma::<u8>(database, "secure_delete")?, ON);
@@ -315,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_reads_keeps_nobody_from_writing() -> Result<(), Error> {
+    fn a_reader_blocks_no_writer() -> Result<(), Error> {
         on_disk("reading", |database| {
             let now = UnixTime::from_seconds(1000);
             let (jti, exp) = ("a".to_owned(), now);

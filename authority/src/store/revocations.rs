@@ -9,17 +9,20 @@ use crate::store::database::{
     CLEANED_PER_WRITE, Database, Dataset, Error, RETENTION, execute, last_id,
 };
 
+/// Which list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RevocationList {
+    /// Of API keys.
     ApiKeys,
+    /// Of tokens.
     Tokens,
 }
 
-/// A part of a list, read at one moment.
+/// Consecutive entries of a list, from one snapshot.
 pub struct RevocationSlice {
-    /// The cursor that was asked for is not of this list: here is the list from its start.
+    /// The reader's cursor is not from this list, so the entries are those from its start.
     pub reset: bool,
-    /// Where the list ends.
+    /// The position of the last entry of the list.
     pub end: u64,
     /// In the order of the list.
     pub entries: Vec<ListEntry>,
@@ -42,7 +45,7 @@ enum Revoked {
     Tokens(Revocation),
 }
 
-/// All of them or, if one fails, none.
+/// Adds all entries or, if one fails, none.
 pub fn add(database: &Database, revocations: &[Revocation], now: UnixTime) -> Result<(), Error> {
     let done = database.write(|tx| {
         execute(
@@ -60,7 +63,7 @@ pub fn add(database: &Database, revocations: &[Revocation], now: UnixTime) -> Re
     done
 }
 
-/// The first `limit` entries after `since`.
+/// Reads the first `limit` entries after `since`.
 pub fn read(
     database: &Database,
     list: RevocationList,
@@ -93,6 +96,7 @@ pub fn read(
 // === impl RevocationList ===
 
 impl RevocationList {
+    /// The dataset that changes with the list.
     pub fn dataset(self) -> Dataset {
         match self {
             Self::ApiKeys => Dataset::ApiKeys,
@@ -101,7 +105,7 @@ impl RevocationList {
     }
 }
 
-/// An entry takes the place of one that it covers, at the end of the list, where readers find it.
+/// Adds an entry at the end of the list, where readers see it, and deletes the entry that it makes redundant.
 fn insert(tx: &Transaction<'_>, revocation: &Revocation) -> Result<(), Error> {
     match revocation {
         Revocation::Token { jti, exp } => {
@@ -131,7 +135,7 @@ fn insert(tx: &Transaction<'_>, revocation: &Revocation) -> Result<(), Error> {
                  ON CONFLICT DO NOTHING",
                 row,
             )?;
-            // Each form finds its tokens by an index.
+            // Each of the three conditions can use an index.
             let tokens = match (to.sub(), to.client_id()) {
                 (Some(_), Some(_)) => "sub = ?1 AND client_id = ?2",
                 (Some(_), None) => "sub = ?1",
@@ -172,7 +176,7 @@ fn tokens_after(
     let mut rows = query.query(params![after, now.saturating_sub(RETENTION), limit])?;
     let mut entries = Vec::new();
     while let Some(row) = rows.next()? {
-        // The table's CHECK lets in nothing else.
+        // The CHECK of the table allows only rows that are revocations.
         let Some(revocation) = revocation(row)? else {
             continue;
         };
@@ -184,7 +188,7 @@ fn tokens_after(
     Ok(entries)
 }
 
-/// `jti, exp, sub, client_id, before` from the second column on.
+/// From the columns `jti, exp, sub, client_id, before`, which follow the first.
 fn revocation(row: &Row<'_>) -> rusqlite::Result<Option<Revocation>> {
     if let (Some(jti), Some(exp)) = (row.get(1)?, row.get(2)?) {
         return Ok(Some(Revocation::Token { jti, exp }));

@@ -6,16 +6,19 @@ use crate::algorithm::Algorithm;
 use crate::clock::UnixTime;
 use crate::store::database::{Database, Error, execute};
 
-/// Holds a private key: no `Debug`.
+/// A signing key. No `Debug`: it holds a private key.
 pub struct SigningKeyRow {
+    /// The key's identifier.
     pub kid: String,
+    /// What it signs with.
     pub algorithm: Algorithm,
     /// PKCS#1 for RSA, else PKCS#8.
     pub private: Vec<u8>,
-    /// `None`: the active one.
+    /// When a retired key is no longer published. `None`: the key is active.
     pub published_until: Option<UnixTime>,
 }
 
+/// The keys that are published at `now`, the oldest first.
 pub fn published(database: &Database, now: UnixTime) -> Result<Vec<SigningKeyRow>, Error> {
     database.read(|tx| {
         let mut query = tx.prepare_cached(
@@ -25,7 +28,7 @@ pub fn published(database: &Database, now: UnixTime) -> Result<Vec<SigningKeyRow
         let mut rows = query.query([now])?;
         let mut keys = Vec::new();
         while let Some(row) = rows.next()? {
-            // One that a later version of this program wrote cannot be served by this one.
+            // A later version of this program may know more algorithms; this one skips their keys.
             let Some(algorithm) = Algorithm::named(&row.get::<_, String>(0)?) else {
                 continue;
             };
@@ -40,7 +43,7 @@ pub fn published(database: &Database, now: UnixTime) -> Result<Vec<SigningKeyRow
     })
 }
 
-/// Makes `fresh` the active keys; those of before stay until `until`, or not at all.
+/// Makes `fresh` the active keys. The old ones stay published until `until`, or are deleted.
 pub fn replace(
     database: &Database,
     fresh: &[SigningKeyRow],

@@ -1,4 +1,4 @@
-//! `PUT /faults`, `PUT /faults/key-swap`, `DELETE /faults`
+//! `PUT /faults`, `PUT /faults/key-swap`, `DELETE /faults`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::refusal::Refusal;
 use crate::request_body::RequestBody;
 use crate::store::database::Dataset;
 
-/// As it is written. With `status`, `headers` or `body` the endpoint itself is not asked.
+/// A fault. With `status`, `headers` or `body` it replaces the endpoint's response.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Entry {
@@ -28,6 +28,7 @@ struct Entry {
     body: Option<String>,
 }
 
+/// Handles `PUT /faults`.
 pub async fn set(
     State(app): State<Arc<App>>,
     request_headers: HeaderMap,
@@ -64,8 +65,8 @@ pub async fn set(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Tokens and status lists are signed by keys that nobody publishes, under the kids of those that are
-/// published: every signature is wrong.
+/// Handles `PUT /faults/key-swap`: from now on unpublished keys sign tokens and status lists, under the kids of the published
+/// keys, so every signature is wrong.
 pub async fn swap_keys(State(app): State<Arc<App>>) -> Result<StatusCode, Refusal> {
     app.blocking(|app| {
         app.faults.swap_keys(app.keys.current().decoys()?);
@@ -75,6 +76,7 @@ pub async fn swap_keys(State(app): State<Arc<App>>) -> Result<StatusCode, Refusa
     .await
 }
 
+/// Handles `DELETE /faults`.
 pub async fn clear(State(app): State<Arc<App>>) -> StatusCode {
     app.faults.clear();
     app.database.note_change(Dataset::Statuses);
