@@ -4,8 +4,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use crate::answers::{ApiKeys, CreatedKey, Page, TokenResponse};
 use crate::http::{Request, Response};
 use crate::server::{Folder, OPAQUE, READER, Server, WRITER, eventually, tour_where};
 
@@ -17,8 +18,8 @@ const WORKERS: usize = 4;
 struct Promised {
     active: Vec<String>,
     revoked: Vec<String>,
-    api_keys: Vec<Value>,
-    revoked_keys: Vec<Value>,
+    api_keys: Vec<String>,
+    revoked_keys: Vec<String>,
     cut_off: Vec<String>,
 }
 
@@ -85,8 +86,8 @@ fn work_once(public: &str, admin: &str, name: &str, promised: &mut Promised) -> 
         )
     };
     for client in [OPAQUE, READER, WRITER] {
-        let answer = post("/token", client, "grant_type=client_credentials")?.json();
-        let token = answer["access_token"].as_str().unwrap().to_owned();
+        let answer = post("/token", client, "grant_type=client_credentials")?;
+        let token = answer.json_as::<TokenResponse>().access_token;
         if client == WRITER {
             promised.active.push(token);
         } else {
@@ -99,11 +100,10 @@ fn work_once(public: &str, admin: &str, name: &str, promised: &mut Promised) -> 
     promised.cut_off.push(name.to_owned());
 
     let mint = || Request::new("POST", "/api-keys").json(format!(r#"{{"client":"{name}"}}"#));
-    promised
-        .api_keys
-        .push(send(admin, mint(), 201)?.json()["id"].clone());
-    let id = send(admin, mint(), 201)?.json()["id"].clone();
-    let revoke = format!("/api-keys/{}/revoke", id.as_str().unwrap());
+    let mint = || Some(send(admin, mint(), 201)?.json_as::<CreatedKey>().id);
+    promised.api_keys.push(mint()?);
+    let id = mint()?;
+    let revoke = format!("/api-keys/{id}/revoke");
     send(admin, Request::new("POST", &revoke), 204)?;
     promised.revoked_keys.push(id);
     Some(())
@@ -128,8 +128,8 @@ impl Promised {
     }
 
     fn check(&self, server: &Server) {
-        let list = server.poll("/revocations").expect(200).json();
-        let list = list["revoked"].as_array().unwrap();
+        let list: Page = server.poll("/revocations").expect(200).json_as();
+        let list = list.revoked;
         let is_listed = |name: &str, value: &Value| list.iter().any(|entry| entry[name] == *value);
         for token in &self.active {
             let answer = server.introspect(token);
@@ -147,18 +147,12 @@ impl Promised {
             assert!(is_listed("sub", &Value::from(name.as_str())));
         }
 
-        let keys = server.poll("/api-keys").expect(200).json();
-        let keys = keys["keys"].as_array().unwrap();
-        let is_revoked =
-            |id: &Value| keys.iter().find(|key| key["id"] == *id).unwrap()["revoked"].clone();
-        assert!(self.api_keys.iter().all(|id| is_revoked(id) == false));
-        assert!(self.revoked_keys.iter().all(|id| is_revoked(id) == true));
-        let list = server.poll("/api-keys/revocations").expect(200).json();
-        let list = list["revoked"].as_array().unwrap();
-        assert!(
-            self.revoked_keys
-                .iter()
-                .all(|id| list.iter().any(|entry| entry["key_id"] == *id))
-        );
+        let list: ApiKeys = server.poll("/api-keys").expect(200).json_as();
+        let is_revoked = |id: &String| list.keys.iter().find(|key| key.id == *id).unwrap().revoked;
+        assert!(!self.api_keys.iter().any(is_revoked));
+        assert!(self.revoked_keys.iter().all(is_revoked));
+        let list: Page = server.poll("/api-keys/revocations").expect(200).json_as();
+        let is_listed = |id: &String| list.revoked.contains(&json!({ "key_id": id }));
+        assert!(self.revoked_keys.iter().all(is_listed));
     }
 }

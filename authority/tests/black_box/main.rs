@@ -4,6 +4,7 @@
 #![allow(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 mod admin_port;
+mod answers;
 mod api_keys;
 mod command_line;
 mod durability;

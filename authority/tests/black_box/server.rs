@@ -7,9 +7,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use jsonwebtoken::jwk::JwkSet;
-use jsonwebtoken::{DecodingKey, Validation};
+use jsonwebtoken::{DecodingKey, TokenData, Validation};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::answers::TokenResponse;
 use crate::http::{Request, Response};
 
 pub const AUTHORITY: &str = env!("CARGO_BIN_EXE_authority");
@@ -112,8 +114,8 @@ impl Server {
     }
 
     pub fn token(&self, client: (&str, &str)) -> String {
-        let answer = self.ask_token(client).expect(200).json();
-        answer["access_token"].as_str().unwrap().to_owned()
+        let answer: TokenResponse = self.ask_token(client).expect(200).json_as();
+        answer.access_token
     }
 
     pub fn introspect(&self, token: &str) -> Value {
@@ -134,16 +136,20 @@ impl Server {
 
     /// Header and claims, if the signature is by the published key that the token names.
     pub fn verify(&self, token: &str) -> Option<(Value, Value)> {
+        self.verify_as(token)
+    }
+
+    pub fn verify_as<C: DeserializeOwned>(&self, token: &str) -> Option<(Value, C)> {
         let header = jsonwebtoken::decode_header(token).unwrap();
-        let jwks = self.get("/jwks.json").expect(200).body;
-        let jwks: JwkSet = serde_json::from_str(&jwks).unwrap();
+        let jwks: JwkSet = self.get("/jwks.json").expect(200).json_as();
         let key = jwks.find(header.kid.as_deref().unwrap())?;
         let mut validation = Validation::new(header.alg);
         validation.validate_exp = false;
         validation.validate_aud = false;
         validation.required_spec_claims.clear();
         let key = DecodingKey::from_jwk(key).unwrap();
-        let decoded = jsonwebtoken::decode::<Value>(token, &key, &validation).ok()?;
+        let decoded = jsonwebtoken::decode(token, &key, &validation);
+        let decoded: TokenData<C> = decoded.ok()?;
         Some((serde_json::to_value(header).unwrap(), decoded.claims))
     }
 
