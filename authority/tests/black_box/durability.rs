@@ -1,4 +1,4 @@
-//! `kill -9` at any moment loses nothing that was answered with success.
+//! After `kill -9` at any moment, every change that was answered with success is still there.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -13,7 +13,7 @@ use crate::server::{Folder, OPAQUE, READER, Server, WRITER, eventually, tour_whe
 const ROUNDS: usize = 12;
 const WORKERS: usize = 4;
 
-/// What was answered with success.
+/// The changes that were answered with success.
 #[derive(Default)]
 struct Promised {
     active: Vec<String>,
@@ -27,7 +27,7 @@ struct Promised {
 fn nothing_that_was_promised_is_lost() {
     let folder = Folder::new();
     let database = folder.file("authority.db");
-    // However slow the machine: no token expires under the test.
+    // No token must expire during the test, even on a slow machine.
     let config = folder.write("authority.toml", &tour_where("token_lifetime = \"1h\""));
     let start = || Server::with(&config, &["--database", database.to_str().unwrap()]);
     let mut promised = Promised::default();
@@ -42,7 +42,7 @@ fn nothing_that_was_promised_is_lost() {
             let workers: Vec<_> = (0..WORKERS)
                 .map(|worker| scope.spawn(move || work(worker)))
                 .collect();
-            // Each round dies at another point of its load.
+            // Each round is killed at another point of its load.
             eventually("some writes", || writes.load(Ordering::Relaxed) > 2 + round);
             thread::sleep(Duration::from_millis((round as u64 * 7) % 20));
             server.kill();
@@ -58,7 +58,7 @@ fn nothing_that_was_promised_is_lost() {
     assert!(promised.revoked_keys.len() > ROUNDS && promised.api_keys.len() > ROUNDS);
 }
 
-/// Writes until the server is gone.
+/// Writes until the server is killed.
 fn work(public: &str, admin: &str, name: &str, writes: &AtomicUsize) -> Promised {
     let mut promised = Promised::default();
     for count in 0.. {
@@ -70,7 +70,7 @@ fn work(public: &str, admin: &str, name: &str, writes: &AtomicUsize) -> Promised
     promised
 }
 
-/// `None`: no answer, or one that was cut off. Whether that was done, nobody was told.
+/// `None`: no complete answer, so the change may or may not have been made.
 fn work_once(public: &str, admin: &str, name: &str, promised: &mut Promised) -> Option<()> {
     let send = |to: &str, request: Request, status: u16| -> Option<Response> {
         request
@@ -139,7 +139,7 @@ impl Promised {
         for token in &self.revoked {
             assert!(!server.is_active(token));
         }
-        // JWTs say their jti themselves, and the keys that signed them are still published.
+        // A JWT has its jti in its claims, and its signing key is still published.
         for token in self.revoked.iter().filter(|token| token.contains('.')) {
             assert!(is_listed("jti", &server.verify(token).unwrap().1["jti"]));
         }

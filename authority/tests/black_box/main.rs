@@ -1,4 +1,4 @@
-//! The real server on free ports, asked over real HTTP.
+//! Tests of the built server: a process for each test, on free ports, over HTTP.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(clippy::indexing_slicing, clippy::arithmetic_side_effects)]

@@ -135,7 +135,7 @@ fn an_entry_replaces_what_it_covers_and_readers_see_it() {
     );
     let since = page(&server, "").cursor;
 
-    // Nothing new in these.
+    // These entries revoke nothing new.
     add(
         &server,
         &json!([{"sub": "a", "before": 6}, {"sub": "a", "before": 7}]),
@@ -180,7 +180,7 @@ fn a_long_list_comes_in_pages() {
     let (entries, pages) = read_all(&server);
     assert_eq!(pages, 2);
     assert!(entries == all);
-    // From a cursor of nowhere too, and then only the first page says so.
+    // With an unknown cursor too; then only the first page has `reset`.
     let first = page(&server, "42");
     assert!(first.reset && first.more);
     let second = page(&server, &first.cursor);
@@ -191,7 +191,7 @@ fn a_long_list_comes_in_pages() {
 #[test]
 fn long_entries_make_short_pages() {
     let server = Server::start();
-    // A control character takes six bytes in JSON: 1 KiB of name becomes 6 KiB of page.
+    // A control character takes six bytes in JSON, so 1 KiB of name takes 6 KiB of a page.
     let filler = "\u{1}".repeat(1019);
     let entries: Vec<Value> = (0..1000)
         .map(|n| json!({"sub": format!("{n:04}{filler}"), "before": 7}))

@@ -99,7 +99,7 @@ fn a_place_is_never_given_twice() {
     assert!(after.1 > before.1, "{before:?} {after:?}");
 }
 
-/// ES256 signs with a random number (FIPS 186-5 §6.3): two signatures are never the same.
+/// ES256 signatures are randomized (FIPS 186-5 §6.3): two are never equal, so equal answers were signed once.
 #[test]
 fn a_list_is_signed_once_per_change() {
     let folder = Folder::new();
@@ -152,7 +152,7 @@ fn a_list_is_signed_anew_before_it_is_void() {
     eventually("another", || {
         let asked = now();
         let list = server.get("/status/0").expect(200).body;
-        // Whoever gets it may keep it for its `ttl`.
+        // A reader may keep the list for its `ttl`.
         assert!(verify(&server, &list).1.exp - asked >= 1);
         list != first
     });

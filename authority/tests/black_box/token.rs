@@ -70,7 +70,7 @@ fn a_request_that_is_not_right_gets_no_token() {
     let with = |more: &str| format!("{GRANT}&{more}");
     let many = (0..40).map(|n| format!("&p{n}=x")).collect::<String>();
     for (authorization, body, status, error) in [
-        // Who is it?
+        // The client is not authenticated.
         (None, GRANT.to_owned(), 401, "invalid_client"),
         (None, with("client_id=reader"), 401, "invalid_client"),
         (
@@ -158,7 +158,7 @@ fn a_request_that_is_not_right_gets_no_token() {
             401,
             "invalid_client",
         ),
-        // One way of saying it is enough.
+        // The request contradicts or repeats itself.
         (Some(good.clone()), post.clone(), 400, "invalid_request"),
         (
             Some(good.clone()),
@@ -184,7 +184,7 @@ fn a_request_that_is_not_right_gets_no_token() {
             400,
             "invalid_request",
         ),
-        // What does it want?
+        // The client asks for something that it cannot have.
         (Some(good.clone()), String::new(), 400, "invalid_request"),
         (
             Some(good.clone()),
