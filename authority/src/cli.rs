@@ -1,39 +1,64 @@
-//! The command line: three commands and five flags, so it is parsed by hand.
+//! The command line. It is parsed by hand: there are three commands and five flags.
 
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+/// What `--help` prints.
 pub const USAGE: &str = "\
 usage: authority serve --config FILE [--listen ADDRESS] [--admin ADDRESS] [--database FILE] [--issuer URL]
        authority hash-secret     reads a client secret on stdin, prints its hash for the TOML
        authority health URL      asks URL once; exit status 0 if it answers 200";
 
+/// What to do.
 pub enum Command {
+    /// Run the server.
     Serve(Serve),
+    /// Hash a client secret.
     HashSecret,
-    Health { url: String },
+    /// Ask a server whether it is healthy.
+    Health {
+        /// The URL to ask.
+        url: String,
+    },
+    /// Explain the command line.
     Help,
 }
 
-/// Each flag but `config` overrides the TOML key of its name.
+/// The flags of `serve`. Each but `--config` overrides the TOML key of the same name.
 #[derive(Default)]
 pub struct Serve {
+    /// The TOML file.
     pub config: PathBuf,
+    /// The public port.
     pub listen: Option<SocketAddr>,
+    /// The admin port.
     pub admin: Option<SocketAddr>,
+    /// The database file.
     pub database: Option<PathBuf>,
+    /// The issuer identifier.
     pub issuer: Option<String>,
 }
 
+/// Why a command line is refused.
 #[derive(Debug)]
 pub enum InvalidUsage {
-    InvalidAddress { flag: &'static str, found: String },
+    /// The value of a flag is no address.
+    InvalidAddress {
+        /// The flag.
+        flag: &'static str,
+        /// Its value.
+        found: String,
+    },
+    /// A required argument is missing.
     MissingArgument(&'static str),
+    /// A flag has no value.
     MissingValue(&'static str),
+    /// No such command or flag.
     UnknownArgument(String),
 }
 
+/// Parses the arguments after the name of the program.
 pub fn parse(mut args: impl Iterator<Item = String>) -> Result<Command, InvalidUsage> {
     let command = args
         .next()

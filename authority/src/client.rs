@@ -1,4 +1,4 @@
-//! Registered clients, and how a request proves that it comes from one (RFC 6749 §2.3.1).
+//! The registered clients, and their authentication (RFC 6749 §2.3.1).
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -9,33 +9,46 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use percent_encoding::percent_decode_str;
 
+use crate::algorithm::Algorithm;
 use crate::form::Form;
-use crate::keys::Algorithm;
 use crate::refusal::Refusal;
 use crate::scope::Scopes;
 use crate::secret::{Secret, SecretHash};
 
+/// A client of the configuration.
 pub struct Client {
+    /// `client_id`
     pub id: String,
+    /// The hash of its secret.
     pub secret: SecretHash,
-    /// What it may ask for; empty: it gets no tokens.
+    /// The scopes that it may ask for. Empty: it gets no tokens.
     pub scopes: Scopes,
-    /// Whom its tokens are for, and, where it may introspect, whose tokens it may learn about.
+    /// The audiences of its tokens. A client that may introspect is told about tokens for these audiences only.
     pub audiences: Vec<String>,
+    /// What its JWTs are signed with.
     pub algorithm: Algorithm,
+    /// How long its tokens are valid.
     pub token_lifetime: Duration,
+    /// The format of its tokens.
     pub format: TokenFormat,
+    /// `sub` of its tokens.
     pub subject: String,
+    /// `tenant` of its tokens.
     pub tenant: Option<String>,
+    /// Whether it may use the introspection endpoint and read the lists.
     pub may_introspect: bool,
 }
 
+/// The format of an access token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenFormat {
+    /// A signed JWT (RFC 9068).
     Jwt,
+    /// A random string.
     Opaque,
 }
 
+/// All clients by their ids.
 pub struct Clients(HashMap<String, Client>);
 
 struct Credentials {
@@ -46,6 +59,7 @@ struct Credentials {
 // === impl Clients ===
 
 impl Clients {
+    /// Clients with distinct ids.
     pub fn new(clients: impl IntoIterator<Item = Client>) -> Self {
         Self(
             clients
@@ -55,11 +69,12 @@ impl Clients {
         )
     }
 
+    /// In no particular order.
     pub fn iter(&self) -> impl Iterator<Item = &Client> {
         self.0.values()
     }
 
-    /// By HTTP Basic or by `client_id` and `client_secret` in the body.
+    /// Authenticates a client by HTTP Basic, or by `client_id` and `client_secret` in the body.
     pub fn authenticate(&self, headers: &HeaderMap, form: &Form) -> Result<&Client, Refusal> {
         let credentials = match (basic(headers)?, form.get("client_secret")) {
             // "The client MUST NOT use more than one authentication method in each request."
@@ -86,7 +101,7 @@ impl Clients {
         self.verify(&credentials)
     }
 
-    /// What is for resource servers alone besides introspection: the lists that they poll.
+    /// Authenticates a client that may introspect. The lists that resource servers poll are for such clients only.
     pub fn authenticate_introspector(&self, headers: &HeaderMap) -> Result<(), Refusal> {
         if self.authenticate_basic(headers)?.may_introspect {
             Ok(())
@@ -95,14 +110,14 @@ impl Clients {
         }
     }
 
-    /// By HTTP Basic alone: what resource servers do at the introspection endpoint.
+    /// Authenticates a client by HTTP Basic only, as at the introspection endpoint.
     pub fn authenticate_basic(&self, headers: &HeaderMap) -> Result<&Client, Refusal> {
         self.verify(&basic(headers)?.ok_or(Refusal::InvalidClient)?)
     }
 
     fn verify(&self, credentials: &Credentials) -> Result<&Client, Refusal> {
         let client = self.0.get(&credentials.id);
-        let hash = client.map_or(&SecretHash::NEVER, |client| &client.secret);
+        let hash = client.map_or(&SecretHash::UNMATCHABLE, |client| &client.secret);
         match (hash.matches(&credentials.secret), client) {
             (true, Some(client)) => Ok(client),
             _ => Err(Refusal::InvalidClient),
@@ -110,7 +125,9 @@ impl Clients {
     }
 }
 
-/// `None`: another scheme or none, which authenticates nobody here.
+/// The credentials in the Authorization header. `None`: there is no header, or its scheme is not Basic.
+///
+/// Not the `headers` crate: that overlooks a second header, and does not decode the halves as RFC 6749 wants.
 fn basic(headers: &HeaderMap) -> Result<Option<Credentials>, Refusal> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let Some(value) = values.next() else {
@@ -138,7 +155,7 @@ fn basic(headers: &HeaderMap) -> Result<Option<Credentials>, Refusal> {
     }))
 }
 
-/// RFC 6749 §2.3.1: both halves went through `application/x-www-form-urlencoded` first.
+/// RFC 6749 §2.3.1: id and secret are each form-encoded before they are joined.
 fn form_decode(text: &str) -> Result<String, Refusal> {
     let spaced = text.replace('+', " ");
     let decoded = percent_decode_str(&spaced)

@@ -1,4 +1,4 @@
-//! The only file that reads the clock: everything else takes the time as an argument.
+//! Points in time and durations. Only [`UnixTime::now`] reads the clock; all other code takes the time as an argument.
 
 use std::ops::Range;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -11,31 +11,36 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct UnixTime(i64);
 
-/// A point in time that is written as in RFC 3339, such as `2027-01-01T00:00:00Z`.
+/// A point in time in the format of RFC 3339, such as `2027-01-01T00:00:00Z`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rfc3339(pub UnixTime);
 
-/// A duration that is written such as `500ms`, `60s`, `5m` or `1h`.
+/// A duration such as `500ms`, `60s`, `5m` or `1h`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Span(pub Duration);
+pub struct HumanDuration(pub Duration);
 
 // === impl UnixTime ===
 
 impl UnixTime {
-    pub const EVER: Range<Self> = Self(i64::MIN)..Self(i64::MAX);
+    /// All of time.
+    pub const ANY_TIME: Range<Self> = Self(i64::MIN)..Self(i64::MAX);
 
+    /// The current second.
     pub fn now() -> Self {
-        Self::of(SystemTime::now())
+        Self::from_system_time(SystemTime::now())
     }
 
+    /// From seconds since 1970.
     pub const fn from_seconds(seconds: i64) -> Self {
         Self(seconds)
     }
 
+    /// Seconds since 1970.
     pub const fn seconds(self) -> i64 {
         self.0
     }
 
+    /// Adds the whole seconds of `duration`.
     pub fn saturating_add(self, duration: Duration) -> Self {
         Self(
             self.0
@@ -43,6 +48,7 @@ impl UnixTime {
         )
     }
 
+    /// Subtracts the whole seconds of `duration`.
     pub fn saturating_sub(self, duration: Duration) -> Self {
         Self(
             self.0
@@ -50,7 +56,7 @@ impl UnixTime {
         )
     }
 
-    fn of(time: SystemTime) -> Self {
+    fn from_system_time(time: SystemTime) -> Self {
         let since_epoch = time.duration_since(UNIX_EPOCH).unwrap_or_default();
         Self(i64::try_from(since_epoch.as_secs()).unwrap_or(i64::MAX))
     }
@@ -74,7 +80,7 @@ impl<'de> Deserialize<'de> for Rfc3339 {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         match humantime::parse_rfc3339(&text) {
-            Ok(time) => Ok(Self(UnixTime::of(time))),
+            Ok(time) => Ok(Self(UnixTime::from_system_time(time))),
             Err(_) => Err(de::Error::custom(
                 "expected a time such as \"2027-01-01T00:00:00Z\"",
             )),
@@ -84,7 +90,7 @@ impl<'de> Deserialize<'de> for Rfc3339 {
 
 impl Serialize for Rfc3339 {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        // RFC 3339 §5.6 has four digits for the year: nothing later than 9999 can be written.
+        // RFC 3339 §5.6: a year has four digits, so 9999 is the last.
         const LAST: u64 = 253_402_300_799;
         let seconds = u64::try_from(self.0.seconds())
             .unwrap_or_default()
@@ -96,9 +102,9 @@ impl Serialize for Rfc3339 {
     }
 }
 
-// === impl Span ===
+// === impl HumanDuration ===
 
-impl<'de> Deserialize<'de> for Span {
+impl<'de> Deserialize<'de> for HumanDuration {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         match humantime::parse_duration(&text) {

@@ -1,4 +1,4 @@
-//! What operators write (TOML, unknown keys refused), compiled once into [`Settings`].
+//! The configuration file (TOML, unknown keys refused), compiled once into [`Settings`].
 
 use std::collections::HashSet;
 use std::fmt;
@@ -6,14 +6,16 @@ use std::fs;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
 
+use crate::algorithm::Algorithm;
 use crate::cli;
 use crate::client::{Client, Clients, TokenFormat};
-use crate::clock::Span;
-use crate::keys::Algorithm;
+use crate::clock::HumanDuration;
+use crate::issuer::Issuer;
 use crate::scope::Scopes;
 use crate::secret::SecretHash;
 
@@ -25,34 +27,43 @@ const DEFAULT_TOKEN_LIFETIME: Duration = Duration::from_secs(5 * 60);
 const DEFAULT_STATUS_TTL: Duration = Duration::from_secs(10);
 const DEFAULT_STATUS_LIFETIME: Duration = Duration::from_secs(60);
 
-/// The compiled configuration: requests cannot meet a bad one.
+/// The compiled configuration. It is valid: [`load`] refuses any other.
 pub struct Settings {
+    /// `iss` of all tokens, and the base of all URLs.
     pub issuer: Issuer,
+    /// Where the public endpoints listen.
     pub listen: SocketAddr,
+    /// Where the admin endpoints listen: a loopback address.
     pub admin: SocketAddr,
-    /// What the admin port answers to, besides the names of loopback.
-    pub admin_hosts: Vec<String>,
+    /// Names that the admin port accepts in `Host`, besides those of loopback.
+    pub admin_hosts: Arc<[String]>,
+    /// The database file. `None`: the state lives in memory.
     pub database: Option<PathBuf>,
+    /// How long a rotated key stays published.
     pub key_grace: Duration,
+    /// How long a client may take for the head of a request, and again for the body.
     pub read_timeout: Duration,
+    /// How status lists are made.
     pub status_list: StatusListSettings,
+    /// Who may ask for tokens and introspect them.
     pub clients: Clients,
 }
 
+/// How the status lists at `/status/{n}` are made.
 pub struct StatusListSettings {
+    /// What they are signed with.
     pub algorithm: Algorithm,
+    /// After how long a reader asks again.
     pub ttl: Duration,
+    /// After how long a list expires.
     pub lifetime: Duration,
 }
-
-/// The issuer identifier (RFC 8414 §2) and base of every URL that we name.
-pub struct Issuer(String);
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
     issuer: String,
-    /// Of clients that name none.
+    /// The audience of clients that name none.
     audience: String,
     listen: Option<SocketAddr>,
     admin: Option<SocketAddr>,
@@ -60,24 +71,24 @@ struct File {
     admin_hosts: Vec<String>,
     database: Option<PathBuf>,
     /// How long a client may take to send a request's head, and again to send its body.
-    read_timeout: Option<Span>,
+    read_timeout: Option<HumanDuration>,
     /// How long a rotated key stays published.
-    key_grace: Option<Span>,
+    key_grace: Option<HumanDuration>,
     #[serde(default)]
     status_list: StatusListEntry,
     #[serde(default)]
     clients: Vec<ClientEntry>,
 }
 
-/// Of the tokens at `/status/{n}`.
+/// The section `[status_list]`.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct StatusListEntry {
     algorithm: Option<Algorithm>,
-    /// After how long a reader asks again: how long a revocation may take to count.
-    ttl: Option<Span>,
-    /// After how long a list is void, asked again or not.
-    lifetime: Option<Span>,
+    /// After how long a reader asks again, so how long a revocation may take to have effect.
+    ttl: Option<HumanDuration>,
+    /// After how long a list expires.
+    lifetime: Option<HumanDuration>,
 }
 
 #[derive(Deserialize)]
@@ -89,7 +100,7 @@ struct ClientEntry {
     scopes: String,
     audiences: Option<Vec<String>>,
     algorithm: Option<Algorithm>,
-    token_lifetime: Option<Span>,
+    token_lifetime: Option<HumanDuration>,
     access_token_format: Option<FormatEntry>,
     subject: Option<String>,
     tenant: Option<String>,
@@ -104,20 +115,30 @@ enum FormatEntry {
     Opaque,
 }
 
+/// Why a configuration is refused.
 #[derive(Debug)]
 pub enum Error {
+    /// Keys with invalid values: all of them.
     Invalid(Vec<Invalid>),
+    /// The file cannot be read.
     Read(PathBuf, io::Error),
-    Syntax { line: usize, message: String },
+    /// It is not TOML, or a key is unknown, missing or of the wrong type.
+    Syntax {
+        /// Counted from 1.
+        line: usize,
+        /// What is wrong.
+        message: String,
+    },
 }
 
-/// One fault, by the path of its key.
+/// A key with an invalid value.
 #[derive(Debug, PartialEq)]
 pub struct Invalid {
     key: String,
     problem: &'static str,
 }
 
+/// Reads the file, applies the flags, and checks the result.
 pub fn load(options: cli::Serve) -> Result<Settings, Error> {
     let cli::Serve {
         config,
@@ -140,7 +161,7 @@ pub fn load(options: cli::Serve) -> Result<Settings, Error> {
 
 fn parse(text: &str) -> Result<File, Error> {
     toml::from_str(text).map_err(|error| {
-        // Its `Display` would show the line itself, on which somebody may have put a secret.
+        // The error's own `Display` quotes the line, which may have a secret in it.
         let before = text.get(..error.span().map_or(0, |span| span.start));
         let line = before.unwrap_or_default().matches('\n').count();
         Error::Syntax {
@@ -166,7 +187,8 @@ fn compile(file: File) -> Result<Settings, Vec<Invalid>> {
     let mut faults = Vec::new();
     let admin = admin.unwrap_or(DEFAULT_ADMIN);
 
-    if !is_issuer(&issuer) {
+    let issuer = Issuer::parse(issuer);
+    if issuer.is_none() {
         let problem = "expected an http(s) URL without query, fragment or white space";
         faults.push(Invalid::new("issuer", problem));
     }
@@ -174,7 +196,8 @@ fn compile(file: File) -> Result<Settings, Vec<Invalid>> {
         faults.push(Invalid::new("audience", "expected a name"));
     }
     if !admin.ip().is_loopback() {
-        let problem = "expected a loopback address: whoever reaches the admin port is the operator";
+        let problem =
+            "expected a loopback address: everybody who can reach the admin port is the operator";
         faults.push(Invalid::new("admin", problem));
     }
     for (index, host) in admin_hosts.iter().enumerate() {
@@ -217,14 +240,14 @@ fn compile(file: File) -> Result<Settings, Vec<Invalid>> {
         faults.push(Invalid::new("key_grace", problem));
     }
 
-    if !faults.is_empty() {
+    let (Some(issuer), true) = (issuer, faults.is_empty()) else {
         return Err(faults);
-    }
+    };
     Ok(Settings {
-        issuer: Issuer(issuer),
+        issuer,
         listen: listen.unwrap_or(DEFAULT_LISTEN),
         admin,
-        admin_hosts,
+        admin_hosts: admin_hosts.into(),
         database,
         key_grace,
         read_timeout,
@@ -287,9 +310,9 @@ fn compile_client(
             "secret_hash",
             "expected sha256:<64 hex digits>, as `authority hash-secret` prints it",
         );
-        SecretHash::NEVER
+        SecretHash::UNMATCHABLE
     });
-    if secret.is_of_nothing() {
+    if secret.is_of_empty_secret() {
         fault(
             "secret_hash",
             "the hash of the empty string: expected that of a secret",
@@ -333,14 +356,14 @@ fn compile_client(
     }
 }
 
-/// Claims count whole seconds.
+/// A duration of whole seconds, as claims have it.
 fn seconds(
-    entry: Option<Span>,
+    entry: Option<HumanDuration>,
     default: Duration,
     key: &str,
     faults: &mut Vec<Invalid>,
 ) -> Duration {
-    let Some(Span(duration)) = entry else {
+    let Some(HumanDuration(duration)) = entry else {
         return default;
     };
     if duration.is_zero() || duration.subsec_nanos() > 0 {
@@ -349,18 +372,7 @@ fn seconds(
     duration
 }
 
-/// RFC 8414 §2, but for `https`: inside a mesh it is often the proxies that speak TLS.
-fn is_issuer(url: &str) -> bool {
-    let rest = url
-        .strip_prefix("https://")
-        .or_else(|| url.strip_prefix("http://"));
-    let printable = url
-        .bytes()
-        .all(|b| b.is_ascii_graphic() && !matches!(b, b'?' | b'#' | b'"' | b'\\'));
-    rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/')) && printable
-}
-
-/// The port is no part of it: any that is forwarded to ours will do.
+/// A name without a port: any port may be forwarded to ours.
 fn is_host(name: &str) -> bool {
     !name.is_empty()
         && name
@@ -371,22 +383,10 @@ fn is_host(name: &str) -> bool {
 // === impl StatusListSettings ===
 
 impl StatusListSettings {
-    /// How long a list is handed out after it was signed: whoever gets it last may still keep it for its `ttl`.
-    pub fn handed_out_for(&self) -> Duration {
+    /// How long a list is served after it was signed. Its last reader keeps it for another `ttl`, within its lifetime.
+    pub fn served_for(&self) -> Duration {
         let spare = self.lifetime.saturating_sub(self.ttl);
         spare.min(self.ttl).max(Duration::from_secs(1))
-    }
-}
-
-// === impl Issuer ===
-
-impl Issuer {
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    pub fn url(&self, path: &str) -> String {
-        format!("{}{path}", self.0.trim_end_matches('/'))
     }
 }
 
@@ -432,7 +432,7 @@ mod tests {
     const HASH: &str = "sha256:5765dbcd1f68e5c4ddf61d672a14821b850e58463b3f48ff63eb2f6bd5493752";
     const EMPTY: &str = "sha256:E3B0C44298FC1C149AFBF4C8996FB92427AE41E4649B934CA495991B7852B855";
 
-    /// A good configuration in which `from` is replaced.
+    /// A valid configuration with `from` replaced by `to`.
     fn with(from: &str, to: &str) -> Result<Settings, Error> {
         let good = format!(
             r#"
@@ -460,7 +460,7 @@ mod tests {
         let settings = with("", "").unwrap();
         assert_eq!(settings.listen, DEFAULT_LISTEN);
         assert_eq!(settings.admin, DEFAULT_ADMIN);
-        assert_eq!(settings.admin_hosts, [""; 0]);
+        assert!(settings.admin_hosts.is_empty());
         assert_eq!(settings.database, None);
         assert_eq!(settings.read_timeout, DEFAULT_READ_TIMEOUT);
         assert_eq!(settings.status_list.lifetime, DEFAULT_STATUS_LIFETIME);
@@ -478,11 +478,11 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_right_is_refused_by_its_path() {
+    fn invalid_keys_are_refused_by_their_paths() {
         let client = "id = \"reader\"";
         let plus = |line: &str| format!("{client}\n{line}");
         for (from, to, expected) in [
-            // Of what is written.
+            // The syntax.
             ("issuer = ", "isuer = ", "unknown field `isuer`"),
             (
                 "issuer = \"http://authority\"",
@@ -528,7 +528,7 @@ mod tests {
                 "invalid type: string",
             ),
             ("ttl", "tttl", "unknown field `tttl`"),
-            // Of what it means.
+            // The values.
             ("http://authority", "authority", "issuer: "),
             ("http://authority", "http://", "issuer: "),
             ("http://authority", "http:///x", "issuer: "),
@@ -615,7 +615,7 @@ mod tests {
     }
 
     #[test]
-    fn all_faults_are_told_at_once() {
+    fn all_faults_are_reported_at_once() {
         let error = with(
             "issuer = \"http://authority\"\n            audience = \"api-gateway\"",
             "issuer = \"\"\naudience = \"\"",

@@ -1,4 +1,4 @@
-//! The routes: each endpoint is a file, named for what it serves.
+//! The routes of both ports. Each endpoint has a file, named after its path.
 
 mod admin;
 mod api_keys;
@@ -18,17 +18,18 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware;
 use axum::routing::{get, post, put};
 
-use crate::faults;
-use crate::guard;
+use crate::app::App;
+use crate::browser_guard;
+use crate::fault_injection;
 use crate::refusal::Refusal;
-use crate::server::App;
 
-/// A form with the longest token that the filter takes (16 KiB), every byte escaped, fits.
+/// In bytes: room for a form with the longest token that the filter accepts (16 KiB), every byte of it escaped.
 const MAX_FORM: usize = 64 * 1024;
 
-/// Fifty thousand revocations in one request fit.
+/// In bytes: room for fifty thousand revocations in one request.
 const MAX_ADMIN_BODY: usize = 8 * 1024 * 1024;
 
+/// The public port.
 pub fn public(app: Arc<App>) -> Router {
     let router = Router::new()
         .route(
@@ -46,12 +47,13 @@ pub fn public(app: Arc<App>) -> Router {
         .route("/token", post(token::answer));
     finish(router, MAX_FORM)
         .layer(middleware::from_fn_with_state(
-            Arc::clone(&app),
-            faults::inject,
+            Arc::clone(&app.faults),
+            fault_injection::inject,
         ))
         .with_state(app)
 }
 
+/// The admin port.
 pub fn admin(app: Arc<App>) -> Router {
     let router = Router::new()
         .route(
@@ -70,8 +72,8 @@ pub fn admin(app: Arc<App>) -> Router {
         .route("/revocations", post(admin::revocations::add));
     finish(router, MAX_ADMIN_BODY)
         .layer(middleware::from_fn_with_state(
-            Arc::clone(&app),
-            guard::inspect,
+            Arc::clone(&app.settings.admin_hosts),
+            browser_guard::inspect,
         ))
         .with_state(app)
 }

@@ -1,20 +1,22 @@
-//! Form bodies of the OAuth endpoints (RFC 6749 §3.2, appendix B).
+//! Form bodies of the OAuth endpoints (RFC 6749 §3.2, appendix B), and query strings.
 
 use axum::http::HeaderMap;
 
-use crate::body;
+use crate::media_type;
 use crate::refusal::Refusal;
 
-/// Far above what any endpoint takes; bounds the search for duplicates.
+/// More than any endpoint has. Bounds the search for duplicates.
 const MAX_PARAMETERS: usize = 32;
 
-/// Every parameter at most once, but for `resource` (RFC 8707 §2); empty ones count as omitted.
+/// The parameters, each at most once except `resource` (RFC 8707 §2). Empty parameters count as omitted.
+///
 /// No `Debug`: it may hold secrets and tokens.
 pub struct Form(Vec<(String, String)>);
 
 impl Form {
+    /// Parses a body.
     pub fn parse(headers: &HeaderMap, body: &[u8]) -> Result<Self, Refusal> {
-        if !body::is_of_type(headers, "application/x-www-form-urlencoded") {
+        if !media_type::is(headers, "application/x-www-form-urlencoded") {
             return Err(Refusal::InvalidRequest(
                 "expected application/x-www-form-urlencoded",
             ));
@@ -22,7 +24,7 @@ impl Form {
         Self::parse_pairs(body)
     }
 
-    /// A query string is written like a form.
+    /// Parses a query string, which has the same syntax.
     pub fn parse_query(query: Option<&str>) -> Result<Self, Refusal> {
         Self::parse_pairs(query.unwrap_or_default().as_bytes())
     }
@@ -44,10 +46,12 @@ impl Form {
         Ok(Self(pairs))
     }
 
+    /// The value of a parameter.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.all(name).next()
     }
 
+    /// All values of a parameter.
     pub fn all(&self, name: &str) -> impl Iterator<Item = &str> {
         self.0
             .iter()

@@ -1,4 +1,4 @@
-//! Signing keys: one active key per algorithm, and those of before for as long as tokens of theirs live.
+//! The signing keys: one active key per algorithm, and retired keys, which stay published while their tokens live.
 
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -11,25 +11,17 @@ use aws_lc_rs::rsa::{self, KeySize};
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair};
 use jsonwebtoken::jwk::{Jwk, PublicKeyUse, ThumbprintHash};
 use jsonwebtoken::{EncodingKey, Header};
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde::Serialize;
 
+use crate::algorithm::Algorithm;
 use crate::clock::UnixTime;
-use crate::store::{self, Part, Store};
+use crate::store::database::{self, Database, Dataset};
+use crate::store::signing_keys::{self, SigningKeyRow};
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-pub enum Algorithm {
-    #[serde(rename = "RS256")]
-    Rs256,
-    #[serde(rename = "ES256")]
-    Es256,
-    #[serde(rename = "EdDSA")]
-    EdDsa,
-}
-
-/// The keys of this moment. Signing never waits for a rotation: it holds the set that it began with.
+/// The current keys. Signing never waits for a rotation: it goes on with the set that it began with.
 pub struct KeyRing(RwLock<Arc<Keys>>);
 
+/// A set of keys, which never changes.
 pub struct Keys {
     active: Active,
     retired: Vec<Retired>,
@@ -40,6 +32,12 @@ struct Active {
     rs256: SigningKey,
     es256: SigningKey,
     eddsa: SigningKey,
+}
+
+/// A JWK Set (RFC 7517 §5).
+#[derive(Serialize)]
+pub struct JwkSet<'a> {
+    keys: Vec<&'a Jwk>,
 }
 
 struct Retired {
@@ -54,54 +52,28 @@ struct SigningKey {
     public: Jwk,
 }
 
+/// Why keys cannot be made, loaded or used.
 #[derive(Debug)]
 pub enum Error {
+    /// AWS-LC failed.
     Crypto,
+    /// jsonwebtoken failed.
     Jwt(jsonwebtoken::errors::Error),
-    /// The database has no active key of this algorithm although it has others.
+    /// The database has active keys, but none for this algorithm.
     Missing(Algorithm),
-    Store(store::Error),
-}
-
-// === impl Algorithm ===
-
-impl Algorithm {
-    pub const ALL: [Self; 3] = [Self::Rs256, Self::Es256, Self::EdDsa];
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Rs256 => "RS256",
-            Self::Es256 => "ES256",
-            Self::EdDsa => "EdDSA",
-        }
-    }
-
-    pub fn named(name: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|algorithm| algorithm.name() == name)
-    }
-}
-
-impl From<Algorithm> for jsonwebtoken::Algorithm {
-    fn from(algorithm: Algorithm) -> Self {
-        match algorithm {
-            Algorithm::Rs256 => Self::RS256,
-            Algorithm::Es256 => Self::ES256,
-            Algorithm::EdDsa => Self::EdDSA,
-        }
-    }
+    /// The database failed.
+    Database(database::Error),
 }
 
 // === impl KeyRing ===
 
 impl KeyRing {
-    /// The keys of the database, or new ones in an empty database.
-    pub fn open(store: &Store, now: UnixTime) -> Result<Self, Error> {
-        let rows = store.signing_keys(now)?;
+    /// Loads the keys of the database. An empty database gets new ones.
+    pub fn open(database: &Database, now: UnixTime) -> Result<Self, Error> {
+        let rows = signing_keys::published(database, now)?;
         let keys = if rows.is_empty() {
             let rows = generate()?;
-            store.replace_signing_keys(&rows, None, now)?;
+            signing_keys::replace(database, &rows, None, now)?;
             Keys::from_rows(rows)?
         } else {
             Keys::from_rows(rows)?
@@ -109,27 +81,28 @@ impl KeyRing {
         Ok(Self(RwLock::new(Arc::new(keys))))
     }
 
+    /// The keys as they are now.
     pub fn current(&self) -> Arc<Keys> {
         Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// New keys for every algorithm. The old ones stay published for `grace`; without, they are gone.
+    /// Makes new keys for every algorithm. The old ones stay published for `grace`, or are deleted.
     pub fn rotate(
         &self,
-        store: &Store,
+        database: &Database,
         grace: Option<Duration>,
         now: UnixTime,
     ) -> Result<(), Error> {
         let fresh = generate()?;
-        // Held throughout, so that of two rotations the ring keeps the one that the database keeps.
+        // Locked throughout, so that of two concurrent rotations the same one is the last here and in the database.
         let mut current = self.0.write().unwrap_or_else(PoisonError::into_inner);
         let until = grace.map(|grace| now.saturating_add(grace));
-        store.replace_signing_keys(&fresh, until, now)?;
-        *current = Arc::new(Keys::from_rows(store.signing_keys(now)?)?);
-        store.has_changed(Part::Statuses);
-        // The keys that went are still in there. Rotated is rotated, whether they can be removed now or later.
-        if let Err(error) = store.empty_log() {
-            eprintln!("authority: the keys that were removed may still be on the disk: {error}");
+        signing_keys::replace(database, &fresh, until, now)?;
+        *current = Arc::new(Keys::from_rows(signing_keys::published(database, now)?)?);
+        database.note_change(Dataset::Statuses);
+        // The log may still have the deleted keys. The rotation has succeeded even if they cannot be erased yet.
+        if let Err(error) = database.empty_log() {
+            eprintln!("authority: deleted keys may still be on the disk: {error}");
         }
         Ok(())
     }
@@ -138,7 +111,7 @@ impl KeyRing {
 // === impl Keys ===
 
 impl Keys {
-    fn from_rows(rows: Vec<store::SigningKeyRow>) -> Result<Self, Error> {
+    fn from_rows(rows: Vec<SigningKeyRow>) -> Result<Self, Error> {
         let (mut rs256, mut es256, mut eddsa) = (None, None, None);
         let mut retired = Vec::new();
         for row in rows {
@@ -158,33 +131,34 @@ impl Keys {
         Ok(Self { active, retired })
     }
 
-    /// The public halves as a JWK Set (RFC 7517 §5).
-    pub fn jwks(&self, now: UnixTime) -> Value {
-        let keys: Vec<&Jwk> = self.published(now).map(|key| &key.public).collect();
-        json!({ "keys": keys })
+    /// The public keys: the active ones, then the retired ones.
+    pub fn jwks(&self, now: UnixTime) -> JwkSet<'_> {
+        let keys = self.published(now).map(|key| &key.public).collect();
+        JwkSet { keys }
     }
 
-    /// Other keys under the same kids, for the fault of that name.
-    pub fn impostors(&self) -> Result<Self, Error> {
-        let mut impostors = Self::from_rows(generate()?)?;
+    /// Other keys under the kids of the active ones, for the fault `key-swap`.
+    pub fn decoys(&self) -> Result<Self, Error> {
+        let mut decoys = Self::from_rows(generate()?)?;
         let Active {
             rs256,
             es256,
             eddsa,
-        } = &mut impostors.active;
+        } = &mut decoys.active;
         for key in [rs256, es256, eddsa] {
             key.kid.clone_from(&self.active.get(key.algorithm).kid);
         }
-        Ok(impostors)
+        Ok(decoys)
     }
 
+    /// The kids of the active keys.
     pub fn active_kids(&self) -> impl Iterator<Item = &str> {
         Algorithm::ALL
             .into_iter()
             .map(|algorithm| self.active.get(algorithm).kid.as_str())
     }
 
-    /// A JWS over `claims` in compact form, its `typ` said explicitly (RFC 8725 §3.11).
+    /// A JWT in compact form, explicitly typed (RFC 8725 §3.11).
     pub fn sign<C: Serialize>(
         &self,
         algorithm: Algorithm,
@@ -234,7 +208,7 @@ impl SigningKey {
             Algorithm::EdDsa => EncodingKey::from_ed_der(&private),
         };
         let mut public = Jwk::from_encoding_key(&private, algorithm.into())?;
-        // The thumbprint (RFC 7638) names a key by what it is: no two keys ever share a kid.
+        // The thumbprint (RFC 7638) as the kid: two different keys never share one.
         let kid = public.thumbprint(ThumbprintHash::SHA256)?;
         public.common.key_id = Some(kid.clone());
         public.common.public_key_use = Some(PublicKeyUse::Signature);
@@ -254,7 +228,7 @@ impl fmt::Debug for SigningKey {
 }
 
 /// A new active key for every algorithm.
-fn generate() -> Result<Vec<store::SigningKeyRow>, Error> {
+fn generate() -> Result<Vec<SigningKeyRow>, Error> {
     let rng = SystemRandom::new();
     Algorithm::ALL
         .into_iter()
@@ -269,7 +243,7 @@ fn generate() -> Result<Vec<store::SigningKeyRow>, Error> {
                 Algorithm::EdDsa => Ed25519KeyPair::generate_pkcs8v1(&rng)?.as_ref().to_vec(),
             };
             let kid = SigningKey::new(algorithm, private.clone())?.kid;
-            Ok(store::SigningKeyRow {
+            Ok(SigningKeyRow {
                 kid,
                 algorithm,
                 private,
@@ -279,9 +253,10 @@ fn generate() -> Result<Vec<store::SigningKeyRow>, Error> {
         .collect()
 }
 
-/// jsonwebtoken reads RSA keys as PKCS#1 (RFC 8017 A.1.2) where AWS-LC writes PKCS#8 (RFC 5208 §5):
-/// `SEQUENCE { version, rsaEncryption, OCTET STRING { PKCS#1 } }`, which for a key of 2048 bits
-/// always takes 26 bytes before the PKCS#1 begins. `SigningKey::new` parses what is left.
+/// A new RSA key as PKCS#1 (RFC 8017 A.1.2), which jsonwebtoken reads.
+///
+/// AWS-LC writes PKCS#8 (RFC 5208 §5), `SEQUENCE { version, rsaEncryption, OCTET STRING { PKCS#1 } }`. For a key of 2048 bits
+/// the PKCS#1 always begins after 26 bytes. `SigningKey::new` fails if what is left is no key.
 fn rsa_private_key() -> Result<Vec<u8>, Error> {
     const PREFIX: usize = 26;
     let pair = rsa::KeyPair::generate(KeySize::Rsa2048)?;
@@ -307,7 +282,7 @@ impl fmt::Display for Error {
                     algorithm.name()
                 )
             }
-            Self::Store(error) => write!(f, "{error}"),
+            Self::Database(error) => write!(f, "{error}"),
         }
     }
 }
@@ -324,8 +299,8 @@ impl From<jsonwebtoken::errors::Error> for Error {
     }
 }
 
-impl From<store::Error> for Error {
-    fn from(error: store::Error) -> Self {
-        Self::Store(error)
+impl From<database::Error> for Error {
+    fn from(error: database::Error) -> Self {
+        Self::Database(error)
     }
 }

@@ -1,29 +1,37 @@
-//! The authority: an OAuth 2.0 authorization server, small but real, for Portcullis' tour and tests.
+//! The authority: a small but complete OAuth 2.0 authorization server for Portcullis' tour and tests.
 //!
 //! ```text
-//! TOML ─config─▶ settings ┐            ┌─ public port: one file of `endpoint/` per RFC endpoint
-//! SQLite ─store─▶ keys ───┴─▶ server ──┤
-//!                                      └─ admin port:  `endpoint/admin/`, never to be exposed
+//! TOML ──▶ config ──▶ settings ┐             ┌─ public port: endpoint/, a file per endpoint
+//!                              ├─▶ app ──▶ server
+//! SQLite ─▶ store ──▶ keys ────┘             └─ admin port:  endpoint/admin/, never to be exposed
 //! ```
+//!
+//! No file uses a file that uses it; `tests/architecture.rs` checks that.
 
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::indexing_slicing))]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
-mod body;
+mod access_token;
+mod algorithm;
+mod app;
+mod blocking;
+mod browser_guard;
 mod cli;
 mod client;
 mod clock;
 mod config;
-mod editions;
+mod document_cache;
 mod endpoint;
-mod faults;
+mod fault_injection;
 mod form;
-mod grant;
-mod guard;
-mod health;
+mod health_probe;
+mod issuer;
+mod json_body;
 mod keys;
+mod media_type;
 mod refusal;
-mod reply;
+mod request_body;
+mod response;
 mod revocation;
 mod scope;
 mod secret;
@@ -34,13 +42,14 @@ mod store;
 use std::io::{self, Read};
 use std::process::ExitCode;
 
+use app::App;
 use cli::Command;
 
 fn main() -> ExitCode {
     let result = match cli::parse(std::env::args().skip(1)) {
         Ok(Command::Serve(options)) => serve(options),
         Ok(Command::HashSecret) => hash_secret(),
-        Ok(Command::Health { url }) => health::check(&url).map_err(|error| error.to_string()),
+        Ok(Command::Health { url }) => health_probe::check(&url).map_err(|error| error.to_string()),
         Ok(Command::Help) => {
             println!("{}", cli::USAGE);
             Ok(())
@@ -58,7 +67,8 @@ fn main() -> ExitCode {
 
 fn serve(options: cli::Serve) -> Result<(), String> {
     let settings = config::load(options).map_err(|error| error.to_string())?;
-    server::run(settings).map_err(|error| error.to_string())
+    let app = App::open(settings).map_err(|error| error.to_string())?;
+    server::run(app).map_err(|error| error.to_string())
 }
 
 fn hash_secret() -> Result<(), String> {
@@ -70,6 +80,6 @@ fn hash_secret() -> Result<(), String> {
     if plain.is_empty() {
         return Err("no secret on standard input".to_owned());
     }
-    println!("{}", secret::SecretHash::of(plain.as_bytes()));
+    println!("{}", secret::SecretHash::digest(plain.as_bytes()));
     Ok(())
 }

@@ -1,40 +1,68 @@
-//! Every way in which an endpoint says no, and the one map to HTTP.
+//! Every reason for which an endpoint refuses a request, and the one map from reasons to HTTP responses.
 
 use std::fmt;
 
 use aws_lc_rs::error::Unspecified;
-use axum::http::header::{CACHE_CONTROL, WWW_AUTHENTICATE};
+use axum::http::header::WWW_AUTHENTICATE;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
+use serde::Serialize;
 
-use crate::{keys, reply, store};
+use crate::keys;
+use crate::response;
+use crate::store::database;
 
+/// Why a request is refused.
 #[derive(Debug)]
 pub enum Refusal {
+    /// The caller is known, and may not do this.
     AccessDenied(&'static str),
+    /// The body is over the limit of its endpoint.
     BodyTooLarge,
+    /// The server is at fault.
     Internal(Internal),
-    /// On the admin port, where the caller may know what is wrong with its JSON.
+    /// The JSON is wrong. Only the admin port answers with the details.
     InvalidBody(serde_json::Error),
+    /// No client is authenticated. No reason is given: failures must be indistinguishable.
     InvalidClient,
+    /// The request is malformed.
     InvalidRequest(&'static str),
+    /// A scope is malformed or not allowed.
     InvalidScope,
+    /// A resource (RFC 8707) is not allowed.
     InvalidTarget,
+    /// The path has no such method.
     MethodNotAllowed,
+    /// The path or the object that it names does not exist.
     NotFound,
+    /// The body took longer than `read_timeout`.
     TooSlow,
+    /// The client is authenticated, and may not use this endpoint.
     UnauthorizedClient(&'static str),
+    /// The grant type is unknown.
     UnsupportedGrantType,
+    /// The body is not declared as JSON.
     UnsupportedMediaType,
 }
 
-/// Our own fault: logged here, never told to the client.
+/// A fault of the server: logged, never told to the client.
 #[derive(Debug)]
 pub enum Internal {
+    /// The database failed.
+    Database(database::Error),
+    /// A response could not be written as JSON.
+    Json(serde_json::Error),
+    /// Making or using the signing keys failed.
     Keys(keys::Error),
+    /// The job that handled the request panicked.
     Panicked,
-    Store(store::Error),
+}
+
+/// RFC 6749 §5.2
+#[derive(Serialize)]
+struct Body<'a> {
+    error: &'static str,
+    error_description: &'a str,
 }
 
 impl IntoResponse for Refusal {
@@ -100,13 +128,17 @@ impl IntoResponse for Refusal {
                 "expected content-type: application/json",
             ),
         };
-        let body = json!({"error": error, "error_description": description});
-        let mut response = (status, reply::json(&body)).into_response();
-        let headers = response.headers_mut();
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        let body = Body {
+            error,
+            error_description: description,
+        };
+        let Ok(body) = response::json_no_store(&body) else {
+            return S::INTERNAL_SERVER_ERROR.into_response();
+        };
+        let mut response = (status, body).into_response();
         if status == S::UNAUTHORIZED {
             let challenge = HeaderValue::from_static("Basic realm=\"authority\"");
-            headers.insert(WWW_AUTHENTICATE, challenge);
+            response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
         }
         response
     }
@@ -115,9 +147,10 @@ impl IntoResponse for Refusal {
 impl fmt::Display for Internal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Database(error) => write!(f, "database: {error}"),
+            Self::Json(error) => write!(f, "a response cannot be written: {error}"),
             Self::Keys(error) => write!(f, "signing keys: {error}"),
             Self::Panicked => f.write_str("a request panicked"),
-            Self::Store(error) => write!(f, "database: {error}"),
         }
     }
 }
@@ -134,8 +167,15 @@ impl From<Unspecified> for Refusal {
     }
 }
 
-impl From<store::Error> for Refusal {
-    fn from(error: store::Error) -> Self {
-        Self::Internal(Internal::Store(error))
+impl From<database::Error> for Refusal {
+    fn from(error: database::Error) -> Self {
+        Self::Internal(Internal::Database(error))
+    }
+}
+
+/// Of a response. The JSON of a request is read by [`crate::json_body`], which knows the client to be at fault.
+impl From<serde_json::Error> for Refusal {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Internal(Internal::Json(error))
     }
 }

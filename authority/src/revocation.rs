@@ -1,28 +1,35 @@
-//! What is revoked, as the revocation list says it: one token, or what was issued to a subject, to a
-//! client or to one through the other up to a time.
+//! What the revocation list can revoke: one token; or all tokens of a subject, of a client, or of a subject through a client,
+//! that were issued up to a time.
 
 use serde::{Deserialize, Serialize};
 
 use crate::clock::UnixTime;
 
-/// A name in an entry, in bytes: keeps a page of entries within its own limit.
+/// In bytes, for each name in an entry: a page of entries must stay within its own limit.
 const MAX_NAME: usize = 1024;
 
+/// An entry of the revocation list, in the format that the filter reads.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Revocation {
+    /// One token.
     Token {
+        /// The token's identifier.
         jti: String,
+        /// When it expires: after that the entry is of no use.
         exp: UnixTime,
     },
+    /// All tokens that were issued up to and in the second `before`.
     Issued {
+        /// To whom.
         #[serde(flatten)]
         to: Holder,
+        /// The last second.
         before: UnixTime,
     },
 }
 
-/// A subject, a client, or both: never neither.
+/// A subject, a client, or both; never neither.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct Holder {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -31,7 +38,7 @@ pub struct Holder {
     client_id: Option<String>,
 }
 
-/// As it is written.
+/// An entry as an operator writes it.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Entry {
@@ -42,26 +49,31 @@ pub struct Entry {
     before: Option<i64>,
 }
 
-/// Where a reader of a list has come to.
+/// How far a reader has read a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Since {
+    /// Nothing yet.
     Start,
-    /// Nowhere in this database: its cursor is of another one, or was never given out.
+    /// Unknown: the cursor is from another database, or is none.
     Elsewhere,
+    /// Up to the entry at this position.
     Position(u64),
 }
 
 // === impl Holder ===
 
 impl Holder {
+    /// `None`: neither is given.
     pub fn new(sub: Option<String>, client_id: Option<String>) -> Option<Self> {
         (sub.is_some() || client_id.is_some()).then_some(Self { sub, client_id })
     }
 
+    /// The subject.
     pub fn sub(&self) -> Option<&str> {
         self.sub.as_deref()
     }
 
+    /// The client.
     pub fn client_id(&self) -> Option<&str> {
         self.client_id.as_deref()
     }
@@ -70,7 +82,7 @@ impl Holder {
 // === impl Entry ===
 
 impl Entry {
-    /// `None`: not one of the four shapes, or a name that is empty or too long.
+    /// `None`: not one of the four forms of an entry, or a name is empty or too long.
     pub fn parse(self) -> Option<Revocation> {
         let Self {
             jti,
@@ -100,13 +112,13 @@ impl Entry {
 // === impl Since ===
 
 impl Since {
-    /// The cursor of a position: it holds in the database of this name only.
-    pub fn cursor(epoch: &str, position: u64) -> String {
+    /// The cursor of a position. It is valid only in the database of this epoch.
+    pub fn format_cursor(epoch: &str, position: u64) -> String {
         format!("{epoch}-{position}")
     }
 
-    /// Any text is a cursor, if only one that leads nowhere.
-    pub fn read(cursor: Option<&str>, epoch: &str) -> Self {
+    /// The position of a cursor. Text that is no cursor is [`Self::Elsewhere`].
+    pub fn parse_cursor(cursor: Option<&str>, epoch: &str) -> Self {
         let Some(cursor) = cursor else {
             return Self::Start;
         };
@@ -127,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_has_one_of_four_shapes() {
+    fn an_entry_has_one_of_four_forms() {
         for shape in [
             r#"{"jti":"a","exp":7}"#,
             r#"{"sub":"a","before":7}"#,
@@ -169,12 +181,12 @@ mod tests {
     }
 
     #[test]
-    fn a_cursor_holds_in_its_own_database_only() {
+    fn a_cursor_is_valid_in_its_own_database_only() {
         let (read, given) = (
-            |cursor| Since::read(Some(cursor), "ab"),
-            Since::cursor("ab", 42),
+            |cursor| Since::parse_cursor(Some(cursor), "ab"),
+            Since::format_cursor("ab", 42),
         );
-        assert_eq!(Since::read(None, "ab"), Since::Start);
+        assert_eq!(Since::parse_cursor(None, "ab"), Since::Start);
         assert_eq!(read(&given), Since::Position(42));
         for wrong in [
             "",

@@ -3,16 +3,16 @@
 use std::collections::HashSet;
 use std::fmt;
 
-/// A set of scope tokens in the order in which they were written.
+/// A set of scope tokens, in the order in which they were given.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scopes(Vec<String>);
 
-/// Not `scope-token *( SP scope-token )`, or a token twice.
+/// The text is not `scope-token *( SP scope-token )`, or has a duplicate.
 #[derive(Debug)]
 pub struct InvalidScopes(());
 
 impl Scopes {
-    /// The tokens split at U+0020 only; none is none.
+    /// Splits the text at single spaces. The empty text is the empty set.
     pub fn parse(text: &str) -> Result<Self, InvalidScopes> {
         if text.is_empty() {
             return Ok(Self::default());
@@ -20,6 +20,7 @@ impl Scopes {
         Self::from_tokens(text.split(' ').map(str::to_owned).collect())
     }
 
+    /// A set of these tokens.
     pub fn from_tokens(tokens: Vec<String>) -> Result<Self, InvalidScopes> {
         let distinct: HashSet<&String> = tokens.iter().collect();
         if distinct.len() != tokens.len() || !tokens.iter().all(|token| is_scope_token(token)) {
@@ -28,18 +29,22 @@ impl Scopes {
         Ok(Self(tokens))
     }
 
+    /// The tokens.
     pub fn into_tokens(self) -> Vec<String> {
         self.0
     }
 
+    /// The tokens.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(String::as_str)
     }
 
+    /// Whether there is no token.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
+    /// Whether all tokens are in `other`.
     pub fn is_subset_of(&self, other: &Self) -> bool {
         self.0.iter().all(|scope| other.0.contains(scope))
     }

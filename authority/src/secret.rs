@@ -1,4 +1,4 @@
-//! Secrets are types: redacted in every `Debug`, stored only as digests, compared in constant time.
+//! Secrets as types: redacted in `Debug`, stored only as digests, compared in constant time.
 
 use std::fmt;
 
@@ -6,20 +6,21 @@ use aws_lc_rs::constant_time;
 use aws_lc_rs::digest::{self, SHA256, SHA256_OUTPUT_LEN};
 use aws_lc_rs::error::Unspecified;
 use aws_lc_rs::rand;
+use base16ct::HexDisplay;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-/// A secret in plain text, on its way from or to a client.
+/// A secret in plain text, as a client sends or receives it.
 pub struct Secret(String);
 
 /// SHA-256 of a secret, written `sha256:<64 hex digits>`.
 ///
-/// A slow, salted hash (Argon2, bcrypt) protects secrets that people choose. Ours are random with at
-/// least 128 bits, where guessing is out of reach whatever one guess costs, so the hash may be fast.
+/// Secrets that people choose need a slow, salted hash (Argon2, bcrypt). These are random, with at least 128 bits, so they
+/// cannot be guessed however cheap a guess is, and the hash may be fast.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SecretHash([u8; SHA256_OUTPUT_LEN]);
 
-/// Not a `sha256:` and 64 hex digits.
+/// The text is not `sha256:` and 64 hex digits.
 #[derive(Debug)]
 pub struct InvalidHash(());
 
@@ -33,10 +34,12 @@ pub fn random<const N: usize>() -> Result<String, Unspecified> {
 // === impl Secret ===
 
 impl Secret {
+    /// Wraps a secret.
     pub fn new(plain: String) -> Self {
         Self(plain)
     }
 
+    /// The secret in plain text.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -51,52 +54,47 @@ impl fmt::Debug for Secret {
 // === impl SecretHash ===
 
 impl SecretHash {
-    /// Stands in for the hash of an unknown client, so that its refusal takes as long as any other:
-    /// nothing is known that hashes to it.
-    pub const NEVER: Self = Self([0; SHA256_OUTPUT_LEN]);
+    /// Compared with where the client is unknown, so that the refusal takes as long as any other. No input is known to have
+    /// this hash.
+    pub const UNMATCHABLE: Self = Self([0; SHA256_OUTPUT_LEN]);
 
-    pub fn of(plain: &[u8]) -> Self {
+    /// The hash of a secret.
+    pub fn digest(plain: &[u8]) -> Self {
         let mut bytes = [0; SHA256_OUTPUT_LEN];
         bytes.copy_from_slice(digest::digest(&SHA256, plain).as_ref());
         Self(bytes)
     }
 
+    /// Parses `sha256:<hex>`.
     pub fn parse(text: &str) -> Result<Self, InvalidHash> {
         let hex = text.strip_prefix("sha256:").ok_or(InvalidHash(()))?;
         let mut bytes = [0; SHA256_OUTPUT_LEN];
-        if hex.len() != SHA256_OUTPUT_LEN.saturating_mul(2) {
-            return Err(InvalidHash(()));
+        match base16ct::mixed::decode(hex, &mut bytes) {
+            Ok(decoded) if decoded.len() == SHA256_OUTPUT_LEN => Ok(Self(bytes)),
+            _ => Err(InvalidHash(())),
         }
-        for (byte, pair) in bytes.iter_mut().zip(hex.as_bytes().chunks_exact(2)) {
-            let pair = std::str::from_utf8(pair).map_err(|_| InvalidHash(()))?;
-            // `from_str_radix` alone would take a sign.
-            if !pair.bytes().all(|digit| digit.is_ascii_hexdigit()) {
-                return Err(InvalidHash(()));
-            }
-            *byte = u8::from_str_radix(pair, 16).map_err(|_| InvalidHash(()))?;
-        }
-        Ok(Self(bytes))
     }
 
+    /// The 32 bytes.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
 
-    /// Whoever sent an empty secret would match it.
-    pub fn is_of_nothing(&self) -> bool {
-        *self == Self::of(b"")
+    /// Whether the empty secret matches. Then a client without a secret would be authenticated.
+    pub fn is_of_empty_secret(&self) -> bool {
+        *self == Self::digest(b"")
     }
 
+    /// Whether this is the hash of `presented`, compared in constant time.
     pub fn matches(&self, presented: &Secret) -> bool {
-        let presented = Self::of(presented.expose().as_bytes());
+        let presented = Self::digest(presented.expose().as_bytes());
         constant_time::verify_slices_are_equal(&self.0, &presented.0).is_ok()
     }
 }
 
 impl fmt::Display for SecretHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("sha256:")?;
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        write!(f, "sha256:{:x}", HexDisplay(&self.0))
     }
 }
 
@@ -105,13 +103,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_hash_matches_its_secret_and_no_other() {
-        let hash = SecretHash::of(b"s3cret");
+    fn a_hash_matches_its_secret_only() {
+        let hash = SecretHash::digest(b"s3cret");
         assert!(hash.matches(&Secret::new("s3cret".into())));
         for wrong in ["", "s3cre", "s3cret ", "S3cret", "s3cret\0"] {
             assert!(!hash.matches(&Secret::new(wrong.into())), "{wrong:?}");
             assert!(
-                !SecretHash::NEVER.matches(&Secret::new(wrong.into())),
+                !SecretHash::UNMATCHABLE.matches(&Secret::new(wrong.into())),
                 "{wrong:?}"
             );
         }
@@ -119,8 +117,10 @@ mod tests {
 
     #[test]
     fn hashes_are_read_strictly() {
-        let written = SecretHash::of(b"s3cret").to_string();
-        assert!(SecretHash::parse(&written).is_ok_and(|hash| hash == SecretHash::of(b"s3cret")));
+        let written = SecretHash::digest(b"s3cret").to_string();
+        assert!(
+            SecretHash::parse(&written).is_ok_and(|hash| hash == SecretHash::digest(b"s3cret"))
+        );
         assert!(SecretHash::parse(&written.to_uppercase().replace("SHA", "sha")).is_ok());
 
         let signed = format!("sha256:+1{}", "0".repeat(62));

@@ -1,4 +1,4 @@
-//! Two listeners over one state: the public endpoints, and the admin ones on a port of their own.
+//! The two listeners: public endpoints, and admin endpoints on their own port.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -17,70 +17,29 @@ use tokio::runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use crate::clock::UnixTime;
-use crate::config::Settings;
-use crate::editions::Editions;
+use crate::app::App;
 use crate::endpoint;
-use crate::faults::Faults;
-use crate::keys::{self, KeyRing, Keys};
-use crate::refusal::{Internal, Refusal};
-use crate::revocation::Since;
-use crate::status_list::ListNumber;
-use crate::store::{self, List, Store};
 
-/// How long requests in flight may take to end after SIGTERM.
+/// How long requests in flight may take after SIGTERM.
 const DRAIN: Duration = Duration::from_secs(5);
 
-/// Of a request's head, which browsers and proxies keep well below. No token comes in a header.
+/// Limits of a request's head. Browsers and proxies stay well below, and no token comes in a header.
 const MAX_HEAD: usize = 16 * 1024;
 const MAX_HEADERS: usize = 64;
 
-/// What is kept of the lists that are polled: some pages of the largest, all of the usual ones.
-const MAX_LISTS: usize = 32 * 1024 * 1024;
-
-/// The status lists of some hundred million tokens, or of fewer where many are revoked.
-const MAX_STATUSES: usize = 16 * 1024 * 1024;
-
-pub struct App {
-    pub settings: Settings,
-    pub faults: Faults,
-    pub keys: KeyRing,
-    pub lists: Arc<Editions<Listed>>,
-    pub statuses: Arc<Editions<ListNumber>>,
-    pub store: Store,
-}
-
-/// What resource servers poll.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Listed {
-    ApiKeys,
-    Revocations(List, Since),
-}
-
+/// Why the server cannot start.
 #[derive(Debug)]
 pub enum Error {
+    /// An address cannot be listened on.
     Bind(SocketAddr, io::Error),
+    /// The operating system refused something else.
     Io(io::Error),
-    Keys(keys::Error),
-    Store(store::Error),
 }
 
-pub fn run(settings: Settings) -> Result<(), Error> {
-    if settings.database.is_none() {
-        eprintln!("authority: no database: keys, tokens and revocations end with this process");
-    }
-    let store = Store::open(settings.database.as_deref()).map_err(Error::Store)?;
-    let keys = KeyRing::open(&store, UnixTime::now()).map_err(Error::Keys)?;
-    let app = Arc::new(App {
-        settings,
-        faults: Faults::default(),
-        keys,
-        lists: Arc::new(Editions::new(MAX_LISTS)),
-        statuses: Arc::new(Editions::new(MAX_STATUSES)),
-        store,
-    });
+/// Serves until SIGTERM or SIGINT.
+pub fn run(app: App) -> Result<(), Error> {
     let runtime = runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(serve(app))
+    runtime.block_on(serve(Arc::new(app)))
 }
 
 async fn serve(app: Arc<App>) -> Result<(), Error> {
@@ -115,7 +74,7 @@ async fn serve(app: Arc<App>) -> Result<(), Error> {
         _ = interrupt.recv() => {}
     }
     drop(stop);
-    // Whoever is still not done by then is cut off; what was answered is on disk.
+    // Requests that are still running after that are cut off. What was answered is on disk.
     let _ = tokio::time::timeout(DRAIN, servers).await;
     Ok(())
 }
@@ -126,8 +85,7 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, Error> {
         .map_err(|error| Error::Bind(address, error))
 }
 
-/// As `axum::serve`, but with limits, of which that has none. The channel says "stop" by closing; what was begun by then is
-/// still done.
+/// Like `axum::serve`, which has no limits. Stops when the channel closes, after the requests that have begun.
 async fn listen(
     mut listener: TcpListener,
     router: Router,
@@ -135,7 +93,7 @@ async fn listen(
     mut stopped: watch::Receiver<()>,
 ) {
     let mut http = http1::Builder::new();
-    // A client that sends its head byte by byte would hold its connection for ever, and one that sends nothing too.
+    // Without the timeout, a client that sends nothing, or its head byte by byte, would hold its connection for ever.
     http.timer(TokioTimer::new())
         .header_read_timeout(timeout)
         .max_header_size(MAX_HEAD)
@@ -149,49 +107,18 @@ async fn listen(
         };
         let connection = http.serve_connection(TokioIo::new(stream), service.clone());
         let connection = connections.watch(connection);
-        // That a client leaves, is too slow or speaks no HTTP is no fault of ours.
+        // An error is the client's: it left, was too slow, or did not speak HTTP.
         tokio::spawn(async { drop(connection.await) });
     }
     drop(listener);
     connections.shutdown().await;
 }
 
-/// Whoever started us with port 0 reads here where we are.
+/// Prints the addresses, for callers that asked for port 0.
 fn announce(public: SocketAddr, admin: SocketAddr) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     writeln!(stdout, "listening http://{public}\nadmin http://{admin}")?;
     stdout.flush()
-}
-
-// === impl App ===
-
-impl App {
-    /// Those of the ring, unless a fault says otherwise.
-    pub fn signing_keys(&self) -> Arc<Keys> {
-        self.faults
-            .impostors()
-            .unwrap_or_else(|| self.keys.current())
-    }
-
-    /// With the state.
-    pub async fn blocking<T, F>(self: &Arc<Self>, job: F) -> Result<T, Refusal>
-    where
-        T: Send + 'static,
-        F: FnOnce(&Self) -> Result<T, Refusal> + Send + 'static,
-    {
-        let app = Arc::clone(self);
-        blocking(move || job(&app)).await
-    }
-}
-
-/// Runs what takes the disk or a private key on a thread that may block.
-pub async fn blocking<T, F>(job: F) -> Result<T, Refusal>
-where
-    T: Send + 'static,
-    F: FnOnce() -> Result<T, Refusal> + Send + 'static,
-{
-    let done = tokio::task::spawn_blocking(job).await;
-    done.unwrap_or(Err(Refusal::Internal(Internal::Panicked)))
 }
 
 // === impl Error ===
@@ -201,8 +128,6 @@ impl fmt::Display for Error {
         match self {
             Self::Bind(address, error) => write!(f, "{address}: {error}"),
             Self::Io(error) => write!(f, "{error}"),
-            Self::Keys(error) => write!(f, "signing keys: {error}"),
-            Self::Store(error) => write!(f, "database: {error}"),
         }
     }
 }

@@ -1,21 +1,6 @@
-//! The admin port: whoever reaches it past [`crate::guard`] is the operator.
+//! The endpoints of the admin port. A request that passes [`crate::browser_guard`] is the operator's.
 
 pub mod api_keys;
 pub mod faults;
 pub mod keys;
 pub mod revocations;
-
-use axum::http::HeaderMap;
-use serde::de::DeserializeOwned;
-
-use crate::body;
-use crate::refusal::Refusal;
-
-/// What does not say that it is JSON may come from a web page: forms and plain text are sent to any site without asking it
-/// first (Fetch, CORS-safelisted request-header).
-fn parse<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Result<T, Refusal> {
-    if !body::is_of_type(headers, "application/json") {
-        return Err(Refusal::UnsupportedMediaType);
-    }
-    serde_json::from_slice(body).map_err(Refusal::InvalidBody)
-}

@@ -1,37 +1,38 @@
-//! `GET /api-keys`: the key list as the filter reads it, for clients that may introspect. The hashes are of keys with 256
-//! random bits, from which nobody finds a key; who has which rights is not everybody's business.
+//! `GET /api-keys`: the list of API keys as the filter reads it, for clients that may introspect.
+//!
+//! The list has the keys' hashes. A key has 256 random bits, so no hash gives its key away; but the list also says who has
+//! which rights, which is not for everybody.
 
 use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
-use serde_json::json;
 
+use crate::app::{App, PolledList};
 use crate::clock::UnixTime;
-use crate::editions::Edition;
+use crate::document_cache::CachedDocument;
 use crate::refusal::Refusal;
-use crate::reply::Document;
-use crate::server::{App, Listed};
-use crate::store::Part;
+use crate::response::Document;
+use crate::store::api_keys;
+use crate::store::database::Dataset;
 
+/// Handles the request.
 pub async fn answer(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Response, Refusal> {
     app.settings.clients.authenticate_introspector(&headers)?;
-    let version = app.store.version(Part::ApiKeys);
-    let now = UnixTime::now();
-    let builder = Arc::clone(&app);
-    let build = move || edition(&builder);
-    let list = app.lists.get(Listed::ApiKeys, version, now, build).await?;
-    Ok(list.answer(&headers))
+    let version = app.database.version(Dataset::ApiKeys);
+    let (key, builder) = (PolledList::ApiKeys, Arc::clone(&app));
+    let build = move || document(&builder);
+    let list = app.lists.get(key, version, UnixTime::now(), build).await?;
+    Ok(list.respond(&headers))
 }
 
-fn edition(app: &App) -> Result<Edition, Refusal> {
-    let version = app.store.version(Part::ApiKeys);
-    let body = json!({"keys": app.store.api_keys()?});
-    Ok(Edition {
-        document: Document::json(body.to_string()),
+fn document(app: &App) -> Result<CachedDocument, Refusal> {
+    let version = app.database.version(Dataset::ApiKeys);
+    Ok(CachedDocument {
+        document: Document::json(&api_keys::all(&app.database)?)?,
         version,
         // Nothing in it depends on the time.
-        fresh: UnixTime::EVER,
+        fresh: UnixTime::ANY_TIME,
     })
 }

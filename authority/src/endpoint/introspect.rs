@@ -1,26 +1,46 @@
-//! `POST /introspect` (RFC 7662)
+//! `POST /introspect` (RFC 7662).
 
 use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
-use serde_json::{Value, json};
+use serde::Serialize;
 
-use crate::body::Body;
+use crate::access_token::Claims;
+use crate::app::App;
 use crate::client::Client;
 use crate::clock::UnixTime;
 use crate::form::Form;
 use crate::refusal::Refusal;
-use crate::reply;
+use crate::request_body::RequestBody;
+use crate::response;
 use crate::secret::Secret;
-use crate::server::App;
-use crate::store::Issued;
+use crate::store::tokens::{self, StoredToken};
 
+/// What the client is told about the token (§2.2).
+#[derive(Serialize)]
+struct Introspection<'a> {
+    active: bool,
+    /// "SHOULD NOT include any additional information about an inactive token": unknown tokens, expired, revoked and
+    /// those for other audiences look the same.
+    #[serde(flatten)]
+    token: Option<Description<'a>>,
+}
+
+#[derive(Serialize)]
+struct Description<'a> {
+    token_type: &'static str,
+    nbf: UnixTime,
+    #[serde(flatten)]
+    claims: Claims<'a>,
+}
+
+/// Handles the request.
 pub async fn answer(
     State(app): State<Arc<App>>,
     headers: HeaderMap,
-    Body(body): Body,
+    RequestBody(body): RequestBody,
 ) -> Result<Response, Refusal> {
     let now = UnixTime::now();
     app.blocking(move |app| introspect(app, &headers, &body, now))
@@ -44,26 +64,24 @@ fn introspect(
         .get("token")
         .ok_or(Refusal::InvalidRequest("token is missing"))?;
 
-    let answer = match app.store.token(&Secret::new(token.to_owned()))? {
-        Some(issued) if is_active(&issued, client, now) => {
-            let mut answer = issued.grant.claims(&app.settings.issuer);
-            answer.insert("active".to_owned(), true.into());
-            answer.insert("nbf".to_owned(), issued.grant.iat.seconds().into());
-            answer.insert("token_type".to_owned(), "Bearer".into());
-            Value::Object(answer)
-        }
-        // §2.2: "SHOULD NOT include any additional information about an inactive token": unknown,
-        // expired, revoked and somebody else's look the same.
-        _ => json!({"active": false}),
-    };
-    Ok(reply::json_no_store(&answer))
+    let stored = tokens::find(&app.database, &Secret::new(token.to_owned()))?
+        .filter(|stored| is_active(stored, client, now));
+    let token = stored.as_ref().map(|stored| Description {
+        token_type: "Bearer",
+        nbf: stored.token.iat,
+        claims: stored.token.claims(&app.settings.issuer),
+    });
+    Ok(response::json_no_store(&Introspection {
+        active: token.is_some(),
+        token,
+    })?)
 }
 
-fn is_active(issued: &Issued, client: &Client, now: UnixTime) -> bool {
-    let Issued { grant, revoked } = issued;
-    let for_client = grant
+fn is_active(stored: &StoredToken, client: &Client, now: UnixTime) -> bool {
+    let StoredToken { token, revoked } = stored;
+    let for_client = token
         .audiences
         .iter()
         .any(|audience| client.audiences.contains(audience));
-    for_client && !revoked && now < grant.exp
+    for_client && !revoked && now < token.exp
 }

@@ -1,4 +1,4 @@
-//! `GET /jwks.json` (RFC 7517 §5)
+//! `GET /jwks.json` (RFC 7517 §5): the public keys.
 
 use std::sync::Arc;
 
@@ -6,11 +6,13 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 
+use crate::app::App;
 use crate::clock::UnixTime;
-use crate::reply::Document;
-use crate::server::App;
+use crate::refusal::Refusal;
+use crate::response::Document;
 
-pub async fn answer(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
-    let jwks = app.keys.current().jwks(UnixTime::now());
-    Document::json(jwks.to_string()).answer(&headers)
+/// Handles the request.
+pub async fn answer(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Response, Refusal> {
+    let keys = app.keys.current();
+    Ok(Document::json(&keys.jwks(UnixTime::now()))?.respond(&headers))
 }

@@ -1,4 +1,4 @@
-//! `GET /.well-known/oauth-authorization-server` (RFC 8414 §3)
+//! `GET /.well-known/oauth-authorization-server` (RFC 8414 §3).
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -6,32 +6,48 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
-use serde_json::json;
+use serde::Serialize;
 
-use crate::reply::Document;
-use crate::server::App;
+use crate::app::App;
+use crate::refusal::Refusal;
+use crate::response::Document;
 
-pub async fn answer(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
+const BASIC: &str = "client_secret_basic";
+const POST: &str = "client_secret_post";
+
+/// RFC 8414 §2
+#[derive(Serialize)]
+struct Metadata<'a> {
+    issuer: &'a str,
+    token_endpoint: String,
+    token_endpoint_auth_methods_supported: &'a [&'a str],
+    grant_types_supported: &'a [&'a str],
+    /// REQUIRED, and empty for a server without an authorization endpoint.
+    response_types_supported: &'a [&'a str],
+    scopes_supported: BTreeSet<&'a str>,
+    jwks_uri: String,
+    introspection_endpoint: String,
+    introspection_endpoint_auth_methods_supported: &'a [&'a str],
+    revocation_endpoint: String,
+    revocation_endpoint_auth_methods_supported: &'a [&'a str],
+}
+
+/// Handles the request.
+pub async fn answer(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Response, Refusal> {
     let issuer = &app.settings.issuer;
-    let scopes: BTreeSet<&str> = app
-        .settings
-        .clients
-        .iter()
-        .flat_map(|client| client.scopes.iter())
-        .collect();
-    let body = json!({
-        "issuer": issuer.as_str(),
-        "token_endpoint": issuer.url("/token"),
-        "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
-        "grant_types_supported": ["client_credentials"],
-        // REQUIRED, and empty for a server without an authorization endpoint.
-        "response_types_supported": [],
-        "scopes_supported": scopes,
-        "jwks_uri": issuer.url("/jwks.json"),
-        "introspection_endpoint": issuer.url("/introspect"),
-        "introspection_endpoint_auth_methods_supported": ["client_secret_basic"],
-        "revocation_endpoint": issuer.url("/revoke"),
-        "revocation_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
-    });
-    Document::json(body.to_string()).answer(&headers)
+    let clients = app.settings.clients.iter();
+    let metadata = Metadata {
+        issuer: issuer.as_str(),
+        token_endpoint: issuer.url("/token"),
+        token_endpoint_auth_methods_supported: &[BASIC, POST],
+        grant_types_supported: &["client_credentials"],
+        response_types_supported: &[],
+        scopes_supported: clients.flat_map(|client| client.scopes.iter()).collect(),
+        jwks_uri: issuer.url("/jwks.json"),
+        introspection_endpoint: issuer.url("/introspect"),
+        introspection_endpoint_auth_methods_supported: &[BASIC],
+        revocation_endpoint: issuer.url("/revoke"),
+        revocation_endpoint_auth_methods_supported: &[BASIC, POST],
+    };
+    Ok(Document::json(&metadata)?.respond(&headers))
 }

@@ -1,22 +1,24 @@
-//! `POST /revoke` (RFC 7009)
+//! `POST /revoke` (RFC 7009).
 
 use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 
-use crate::body::Body;
+use crate::app::App;
 use crate::clock::UnixTime;
 use crate::form::Form;
 use crate::refusal::Refusal;
+use crate::request_body::RequestBody;
 use crate::revocation::Revocation;
 use crate::secret::Secret;
-use crate::server::App;
+use crate::store::{revocations, tokens};
 
+/// Handles the request.
 pub async fn answer(
     State(app): State<Arc<App>>,
     headers: HeaderMap,
-    Body(body): Body,
+    RequestBody(body): RequestBody,
 ) -> Result<StatusCode, Refusal> {
     let now = UnixTime::now();
     app.blocking(move |app| revoke(app, &headers, &body, now))
@@ -35,20 +37,20 @@ fn revoke(
         .get("token")
         .ok_or(Refusal::InvalidRequest("token is missing"))?;
 
-    // §2.2: a token that is not there any more, or never was, is as good as revoked.
-    let Some(issued) = app.store.token(&Secret::new(token.to_owned()))? else {
+    // §2.2: an unknown token counts as revoked.
+    let Some(stored) = tokens::find(&app.database, &Secret::new(token.to_owned()))? else {
         return Ok(StatusCode::OK);
     };
-    // §2.1: only the client that it was issued to may revoke it.
-    if issued.grant.client_id != client.id {
+    // §2.1: only the client that the token was issued to may revoke it.
+    if stored.token.client_id != client.id {
         return Err(Refusal::UnauthorizedClient(
             "the token was not issued to this client",
         ));
     }
     let revocation = Revocation::Token {
-        jti: issued.grant.jti,
-        exp: issued.grant.exp,
+        jti: stored.token.jti,
+        exp: stored.token.exp,
     };
-    app.store.revoke(&[revocation], now)?;
+    revocations::add(&app.database, &[revocation], now)?;
     Ok(StatusCode::OK)
 }

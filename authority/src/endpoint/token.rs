@@ -1,28 +1,46 @@
-//! `POST /token`: the client credentials grant (RFC 6749 §4.4), tokens after RFC 9068.
+//! `POST /token`: the client credentials grant (RFC 6749 §4.4), with tokens after RFC 9068.
 
 use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
-use serde_json::json;
+use serde::Serialize;
 
-use crate::body::Body;
+use crate::access_token::{AccessToken, Claims};
+use crate::app::App;
 use crate::client::{Client, TokenFormat};
 use crate::clock::UnixTime;
 use crate::form::Form;
-use crate::grant::Grant;
 use crate::refusal::Refusal;
-use crate::reply;
+use crate::request_body::RequestBody;
+use crate::response;
 use crate::scope::Scopes;
 use crate::secret::{self, Secret};
-use crate::server::App;
-use crate::status_list;
+use crate::status_list::Status;
+use crate::store::tokens;
 
+/// The successful response (RFC 6749 §5.1).
+#[derive(Serialize)]
+struct TokenResponse<'a> {
+    access_token: &'a str,
+    token_type: &'static str,
+    expires_in: u64,
+    scope: &'a str,
+}
+
+#[derive(Serialize)]
+struct JwtClaims<'a> {
+    #[serde(flatten)]
+    claims: Claims<'a>,
+    status: Status,
+}
+
+/// Handles the request.
 pub async fn answer(
     State(app): State<Arc<App>>,
     headers: HeaderMap,
-    Body(body): Body,
+    RequestBody(body): RequestBody,
 ) -> Result<Response, Refusal> {
     let now = UnixTime::now();
     app.blocking(move |app| grant(app, &headers, &body, now))
@@ -43,7 +61,7 @@ fn grant(app: &App, headers: &HeaderMap, body: &[u8], now: UnixTime) -> Result<R
     let scopes = scopes(client, &form)?;
     let audiences = audiences(client, &form)?;
 
-    let grant = Grant {
+    let token = AccessToken {
         jti: secret::random::<16>()?,
         client_id: client.id.clone(),
         sub: client.subject.clone(),
@@ -53,18 +71,18 @@ fn grant(app: &App, headers: &HeaderMap, body: &[u8], now: UnixTime) -> Result<R
         iat: now,
         exp: now.saturating_add(client.token_lifetime),
     };
-    let access_token = app
-        .store
-        .issue(&grant, |index| mint(app, client, &grant, index))?;
-    Ok(reply::json_no_store(&json!({
-        "access_token": access_token.expose(),
-        "token_type": "Bearer",
-        "expires_in": client.token_lifetime.as_secs(),
-        "scope": grant.scope,
-    })))
+    let access_token = tokens::issue(&app.database, &token, |index| {
+        encode(app, client, &token, index)
+    })?;
+    Ok(response::json_no_store(&TokenResponse {
+        access_token: access_token.expose(),
+        token_type: "Bearer",
+        expires_in: client.token_lifetime.as_secs(),
+        scope: &token.scope,
+    })?)
 }
 
-/// Those asked for; all that the client has where it asks for none (RFC 6749 §3.3).
+/// The scopes of the request, or all of the client's scopes if the request names none (RFC 6749 §3.3).
 fn scopes(client: &Client, form: &Form) -> Result<Scopes, Refusal> {
     let Some(text) = form.get("scope") else {
         return Ok(client.scopes.clone());
@@ -77,7 +95,7 @@ fn scopes(client: &Client, form: &Form) -> Result<Scopes, Refusal> {
     }
 }
 
-/// The resources asked for (RFC 8707 §2), else all that the client is registered for.
+/// The resources of the request (RFC 8707 §2), or all of the client's audiences if it names none.
 fn audiences(client: &Client, form: &Form) -> Result<Vec<String>, Refusal> {
     let mut asked: Vec<String> = Vec::new();
     for resource in form.all("resource") {
@@ -95,17 +113,19 @@ fn audiences(client: &Client, form: &Form) -> Result<Vec<String>, Refusal> {
     })
 }
 
-/// The token in the client's format; a JWT says where its status is published.
-fn mint(app: &App, client: &Client, grant: &Grant, index: u64) -> Result<Secret, Refusal> {
+/// The token in the client's format. A JWT says where its status is published.
+fn encode(app: &App, client: &Client, token: &AccessToken, index: u64) -> Result<Secret, Refusal> {
     let issuer = &app.settings.issuer;
-    let token = match client.format {
+    let encoded = match client.format {
         TokenFormat::Opaque => secret::random::<32>()?,
         TokenFormat::Jwt => {
-            let mut claims = grant.claims(issuer);
-            claims.insert("status".to_owned(), status_list::reference(issuer, index));
+            let claims = JwtClaims {
+                claims: token.claims(issuer),
+                status: Status::of_token(index, issuer),
+            };
             app.signing_keys()
                 .sign(client.algorithm, "at+jwt", &claims)?
         }
     };
-    Ok(Secret::new(token))
+    Ok(Secret::new(encoded))
 }

@@ -1,86 +1,103 @@
+//! API keys, by their hashes.
+
 use rusqlite::{Row, Transaction, params};
 use serde::Serialize;
 
-use super::{Error, Part, Store, execute};
 use crate::clock::{Rfc3339, UnixTime};
+use crate::store::database::{Database, Dataset, Error, execute};
 
-/// A key as the filter reads it; nobody has the key itself but its owner.
+/// The list of API keys, in the format that the filter reads.
+#[derive(Serialize)]
+pub struct ApiKeys {
+    keys: Vec<ApiKey>,
+}
+
+/// An API key. The key itself is known to its owner alone.
 #[derive(Serialize)]
 pub struct ApiKey {
+    /// Names the key to operators and in the revocation list.
     pub id: String,
+    /// The client that the key identifies.
     pub client: String,
+    /// `sha256:<hex>` of the key.
     pub hash: String,
+    /// What the client may do with it.
     pub scopes: Vec<String>,
+    /// The client's tenant.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tenant: Option<String>,
+    /// When it becomes valid.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub not_before: Option<Rfc3339>,
+    /// When it expires.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Rfc3339>,
+    /// Whether it was revoked.
     pub revoked: bool,
 }
 
-impl Store {
-    pub fn api_keys(&self) -> Result<Vec<ApiKey>, Error> {
-        self.read(|tx| {
-            let mut query = tx.prepare_cached("SELECT * FROM api_keys ORDER BY created_at, id")?;
-            let mut rows = query.query([])?;
-            let mut keys = Vec::new();
-            while let Some(row) = rows.next()? {
-                keys.push(api_key(row)?);
-            }
-            Ok(keys)
-        })
-    }
+/// All keys, the oldest first.
+pub fn all(database: &Database) -> Result<ApiKeys, Error> {
+    database.read(|tx| {
+        let mut query = tx.prepare_cached("SELECT * FROM api_keys ORDER BY created_at, id")?;
+        let mut rows = query.query([])?;
+        let mut keys = Vec::new();
+        while let Some(row) = rows.next()? {
+            keys.push(api_key(row)?);
+        }
+        Ok(ApiKeys { keys })
+    })
+}
 
-    pub fn add_api_key(&self, key: &ApiKey, now: UnixTime) -> Result<(), Error> {
-        let done = self.write(|tx| insert(tx, key, now));
-        self.has_changed(Part::ApiKeys);
-        done
-    }
+/// Adds a key.
+pub fn add(database: &Database, key: &ApiKey, now: UnixTime) -> Result<(), Error> {
+    let done = database.write(|tx| insert(tx, key, now));
+    database.note_change(Dataset::ApiKeys);
+    done
+}
 
-    /// Adds what `successor` makes of the key, which itself ends at `until` if not before. Both or
-    /// none: there is no moment at which a client has no key. `None`: there is no such key.
-    pub fn replace_api_key<E: From<Error>>(
-        &self,
-        id: &str,
-        until: UnixTime,
-        now: UnixTime,
-        successor: impl FnOnce(ApiKey) -> Result<ApiKey, E>,
-    ) -> Result<Option<ApiKey>, E> {
-        let done = self.write(|tx| {
-            let Some(old) = find(tx, id)? else {
-                return Ok(None);
-            };
-            let new = successor(old)?;
-            execute(
-                tx,
-                "UPDATE api_keys SET expires_at = min(ifnull(expires_at, ?2), ?2) WHERE id = ?1",
-                params![id, until],
-            )?;
-            insert(tx, &new, now)?;
-            Ok(Some(new))
-        });
-        self.has_changed(Part::ApiKeys);
-        done
-    }
+/// Adds the key that `successor` makes of the old one, and lets the old one expire at `until` if not earlier.
+///
+/// Both happen in one transaction, so there is no moment without a valid key. `None`: no such key.
+pub fn replace<E: From<Error>>(
+    database: &Database,
+    id: &str,
+    until: UnixTime,
+    now: UnixTime,
+    successor: impl FnOnce(ApiKey) -> Result<ApiKey, E>,
+) -> Result<Option<ApiKey>, E> {
+    let done = database.write(|tx| {
+        let Some(old) = find(tx, id)? else {
+            return Ok(None);
+        };
+        let new = successor(old)?;
+        execute(
+            tx,
+            "UPDATE api_keys SET expires_at = min(ifnull(expires_at, ?2), ?2) WHERE id = ?1",
+            params![id, until],
+        )?;
+        insert(tx, &new, now)?;
+        Ok(Some(new))
+    });
+    database.note_change(Dataset::ApiKeys);
+    done
+}
 
-    /// `false`: there is no such key.
-    pub fn revoke_api_key(&self, id: &str) -> Result<bool, Error> {
-        let done = self.write(|tx| {
-            if execute(tx, "UPDATE api_keys SET revoked = 1 WHERE id = ?1", [id])? == 0 {
-                return Ok(false);
-            }
-            execute(
-                tx,
-                "INSERT INTO api_key_revocations (key_id) VALUES (?1) ON CONFLICT DO NOTHING",
-                [id],
-            )?;
-            Ok(true)
-        });
-        self.has_changed(Part::ApiKeys);
-        done
-    }
+/// Revokes a key, on both lists. `false`: no such key.
+pub fn revoke(database: &Database, id: &str) -> Result<bool, Error> {
+    let done = database.write(|tx| {
+        if execute(tx, "UPDATE api_keys SET revoked = 1 WHERE id = ?1", [id])? == 0 {
+            return Ok(false);
+        }
+        execute(
+            tx,
+            "INSERT INTO api_key_revocations (key_id) VALUES (?1) ON CONFLICT DO NOTHING",
+            [id],
+        )?;
+        Ok(true)
+    });
+    database.note_change(Dataset::ApiKeys);
+    done
 }
 
 fn find(tx: &Transaction<'_>, id: &str) -> Result<Option<ApiKey>, Error> {

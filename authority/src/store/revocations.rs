@@ -1,88 +1,111 @@
-use rusqlite::{Row, Transaction, params};
-use serde_json::json;
+//! The revocation lists, of tokens and of API keys.
 
-use super::{CLEANED_PER_WRITE, Error, Part, RETENTION, Store, execute, last_id};
+use rusqlite::{Row, Transaction, params};
+use serde::Serialize;
+
 use crate::clock::UnixTime;
 use crate::revocation::{Holder, Revocation, Since};
+use crate::store::database::{
+    CLEANED_PER_WRITE, Database, Dataset, Error, RETENTION, execute, last_id,
+};
 
+/// Which list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum List {
+pub enum RevocationList {
+    /// Of API keys.
     ApiKeys,
+    /// Of tokens.
     Tokens,
 }
 
-/// A part of a list, read at one moment.
-pub struct Slice {
-    /// The cursor that was asked for is not of this list: here is the list from its start.
+/// Consecutive entries of a list, from one snapshot.
+pub struct RevocationSlice {
+    /// The reader's cursor is not from this list, so the entries are those from its start.
     pub reset: bool,
-    /// Where the list ends.
+    /// The position of the last entry of the list.
     pub end: u64,
-    /// Each as JSON, and its place in the list.
-    pub entries: Vec<(u64, String)>,
+    /// In the order of the list.
+    pub entries: Vec<ListEntry>,
 }
 
-impl Store {
-    /// All of them or, if one fails, none.
-    pub fn revoke(&self, revocations: &[Revocation], now: UnixTime) -> Result<(), Error> {
-        let done = self.write(|tx| {
-            execute(
-                tx,
-                "DELETE FROM revocations WHERE id IN
-                     (SELECT id FROM revocations WHERE jti IS NOT NULL AND exp <= ?1 LIMIT ?2)",
-                (now.saturating_sub(RETENTION), CLEANED_PER_WRITE),
-            )?;
-            revocations
-                .iter()
-                .try_for_each(|revocation| insert(tx, revocation))
-        });
-        self.has_changed(Part::Revocations);
-        self.has_changed(Part::Statuses);
-        done
-    }
+/// An entry of a list, and where it stands there.
+#[derive(Serialize)]
+#[serde(transparent)]
+pub struct ListEntry {
+    /// Its position: that of the cursor after it.
+    #[serde(skip)]
+    pub position: u64,
+    revoked: Revoked,
+}
 
-    /// The first `limit` entries after `since`.
-    pub fn revocations(
-        &self,
-        list: List,
-        since: Since,
-        limit: usize,
-        now: UnixTime,
-    ) -> Result<Slice, Error> {
-        self.read(|tx| {
-            let end = match list {
-                List::ApiKeys => last_id(tx, "api_key_revocations")?,
-                List::Tokens => last_id(tx, "revocations")?,
-            };
-            let (reset, after) = match since {
-                Since::Start => (false, 0),
-                Since::Position(position) if position <= end => (false, position),
-                Since::Position(_) | Since::Elsewhere => (true, 0),
-            };
-            let entries = match list {
-                List::ApiKeys => keys_after(tx, after, limit)?,
-                List::Tokens => tokens_after(tx, after, limit, now)?,
-            };
-            Ok(Slice {
-                reset,
-                end,
-                entries,
-            })
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Revoked {
+    ApiKey { key_id: String },
+    Tokens(Revocation),
+}
+
+/// Adds all entries or, if one fails, none.
+pub fn add(database: &Database, revocations: &[Revocation], now: UnixTime) -> Result<(), Error> {
+    let done = database.write(|tx| {
+        execute(
+            tx,
+            "DELETE FROM revocations WHERE id IN
+                 (SELECT id FROM revocations WHERE jti IS NOT NULL AND exp <= ?1 LIMIT ?2)",
+            (now.saturating_sub(RETENTION), CLEANED_PER_WRITE),
+        )?;
+        revocations
+            .iter()
+            .try_for_each(|revocation| insert(tx, revocation))
+    });
+    database.note_change(Dataset::Revocations);
+    database.note_change(Dataset::Statuses);
+    done
+}
+
+/// Reads the first `limit` entries after `since`.
+pub fn read(
+    database: &Database,
+    list: RevocationList,
+    since: Since,
+    limit: usize,
+    now: UnixTime,
+) -> Result<RevocationSlice, Error> {
+    database.read(|tx| {
+        let end = match list {
+            RevocationList::ApiKeys => last_id(tx, "api_key_revocations")?,
+            RevocationList::Tokens => last_id(tx, "revocations")?,
+        };
+        let (reset, after) = match since {
+            Since::Start => (false, 0),
+            Since::Position(position) if position <= end => (false, position),
+            Since::Position(_) | Since::Elsewhere => (true, 0),
+        };
+        let entries = match list {
+            RevocationList::ApiKeys => keys_after(tx, after, limit)?,
+            RevocationList::Tokens => tokens_after(tx, after, limit, now)?,
+        };
+        Ok(RevocationSlice {
+            reset,
+            end,
+            entries,
         })
-    }
+    })
 }
 
-// === impl List ===
+// === impl RevocationList ===
 
-impl List {
-    pub fn part(self) -> Part {
+impl RevocationList {
+    /// The dataset that changes with the list.
+    pub fn dataset(self) -> Dataset {
         match self {
-            Self::ApiKeys => Part::ApiKeys,
-            Self::Tokens => Part::Revocations,
+            Self::ApiKeys => Dataset::ApiKeys,
+            Self::Tokens => Dataset::Revocations,
         }
     }
 }
 
-/// An entry takes the place of one that it covers, at the end of the list, where readers find it.
+/// Adds an entry at the end of the list, where readers see it, and deletes the entry that it makes redundant.
 fn insert(tx: &Transaction<'_>, revocation: &Revocation) -> Result<(), Error> {
     match revocation {
         Revocation::Token { jti, exp } => {
@@ -112,7 +135,7 @@ fn insert(tx: &Transaction<'_>, revocation: &Revocation) -> Result<(), Error> {
                  ON CONFLICT DO NOTHING",
                 row,
             )?;
-            // Each form finds its tokens by an index.
+            // Each of the three conditions can use an index.
             let tokens = match (to.sub(), to.client_id()) {
                 (Some(_), Some(_)) => "sub = ?1 AND client_id = ?2",
                 (Some(_), None) => "sub = ?1",
@@ -125,13 +148,17 @@ fn insert(tx: &Transaction<'_>, revocation: &Revocation) -> Result<(), Error> {
     Ok(())
 }
 
-fn keys_after(tx: &Transaction<'_>, after: u64, limit: usize) -> Result<Vec<(u64, String)>, Error> {
+fn keys_after(tx: &Transaction<'_>, after: u64, limit: usize) -> Result<Vec<ListEntry>, Error> {
     let mut query = tx.prepare_cached(
         "SELECT id, key_id FROM api_key_revocations WHERE id > ?1 ORDER BY id LIMIT ?2",
     )?;
     let rows = query.query_map(params![after, limit], |row| {
-        let key_id: String = row.get(1)?;
-        Ok((row.get(0)?, json!({ "key_id": key_id }).to_string()))
+        Ok(ListEntry {
+            position: row.get(0)?,
+            revoked: Revoked::ApiKey {
+                key_id: row.get(1)?,
+            },
+        })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
@@ -141,7 +168,7 @@ fn tokens_after(
     after: u64,
     limit: usize,
     now: UnixTime,
-) -> Result<Vec<(u64, String)>, Error> {
+) -> Result<Vec<ListEntry>, Error> {
     let mut query = tx.prepare_cached(
         "SELECT id, jti, exp, sub, client_id, before FROM revocations
          WHERE id > ?1 AND (jti IS NULL OR exp > ?2) ORDER BY id LIMIT ?3",
@@ -149,17 +176,19 @@ fn tokens_after(
     let mut rows = query.query(params![after, now.saturating_sub(RETENTION), limit])?;
     let mut entries = Vec::new();
     while let Some(row) = rows.next()? {
-        // The table's CHECK lets in nothing else.
+        // The CHECK of the table allows only rows that are revocations.
         let Some(revocation) = revocation(row)? else {
             continue;
         };
-        let json = serde_json::to_string(&revocation).map_err(Error::Json)?;
-        entries.push((row.get(0)?, json));
+        entries.push(ListEntry {
+            position: row.get(0)?,
+            revoked: Revoked::Tokens(revocation),
+        });
     }
     Ok(entries)
 }
 
-/// `jti, exp, sub, client_id, before` from the second column on.
+/// From the columns `jti, exp, sub, client_id, before`, which follow the first.
 fn revocation(row: &Row<'_>) -> rusqlite::Result<Option<Revocation>> {
     if let (Some(jti), Some(exp)) = (row.get(1)?, row.get(2)?) {
         return Ok(Some(Revocation::Token { jti, exp }));

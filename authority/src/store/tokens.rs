@@ -1,68 +1,73 @@
+//! The tokens that were issued, by their digests.
+
 use std::ops::Range;
 
 use rusqlite::{Row, Transaction, named_params};
 
-use super::{CLEANED_PER_WRITE, Error, Part, RETENTION, Store, execute, last_id};
+use crate::access_token::AccessToken;
 use crate::clock::UnixTime;
-use crate::grant::Grant;
 use crate::secret::{Secret, SecretHash};
+use crate::store::database::{
+    CLEANED_PER_WRITE, Database, Dataset, Error, RETENTION, execute, last_id,
+};
 
-/// What was granted, and whether it was taken back.
-pub struct Issued {
-    pub grant: Grant,
+/// A token that was issued.
+pub struct StoredToken {
+    /// What it stands for.
+    pub token: AccessToken,
+    /// Whether it was revoked.
     pub revoked: bool,
 }
 
-impl Store {
-    /// Records the token that `mint` makes for its place in the status lists. It is given out only
-    /// once it is on disk: a token that is not in here could not be revoked.
-    pub fn issue<E: From<Error>>(
-        &self,
-        grant: &Grant,
-        mint: impl FnOnce(u64) -> Result<Secret, E>,
-    ) -> Result<Secret, E> {
-        let (token, is_revoked) = self.write(|tx| {
-            clean(tx, grant.iat)?;
-            let index = next_index(tx)?;
-            let token = mint(index)?;
-            let is_revoked = record(tx, index, grant, &token)?;
-            Ok::<_, E>((token, is_revoked))
-        })?;
-        if is_revoked {
-            self.has_changed(Part::Statuses);
-        }
-        Ok(token)
+/// Records a token in the form that `encode` gives it for its index in the status lists.
+///
+/// The token may be handed out only after that: a token that is not on disk could not be revoked.
+pub fn issue<E: From<Error>>(
+    database: &Database,
+    token: &AccessToken,
+    encode: impl FnOnce(u64) -> Result<Secret, E>,
+) -> Result<Secret, E> {
+    let (encoded, is_revoked) = database.write(|tx| {
+        delete_expired(tx, token.iat)?;
+        let index = next_index(tx)?;
+        let encoded = encode(index)?;
+        let is_revoked = insert(tx, index, token, &encoded)?;
+        Ok::<_, E>((encoded, is_revoked))
+    })?;
+    if is_revoked {
+        database.note_change(Dataset::Statuses);
     }
-
-    /// By the digest of its bytes: a token that is not byte for byte as we issued it is none of ours.
-    pub fn token(&self, presented: &Secret) -> Result<Option<Issued>, Error> {
-        let digest = SecretHash::of(presented.expose().as_bytes());
-        self.read(|tx| {
-            let mut query = tx.prepare_cached("SELECT * FROM tokens WHERE digest = ?1")?;
-            let mut rows = query.query([digest.as_bytes()])?;
-            rows.next()?.map(issued).transpose()
-        })
-    }
-
-    /// The revoked ones among the places of `range`; `None` where none of them was ever taken.
-    pub fn revoked_indices(&self, range: Range<u64>) -> Result<Option<Vec<u64>>, Error> {
-        self.read(|tx| {
-            if range.start > 0 && range.start >= next_index(tx)? {
-                return Ok(None);
-            }
-            let mut query = tx.prepare_cached(
-                "SELECT id FROM tokens WHERE revoked = 1 AND id >= ?1 AND id < ?2 ORDER BY id",
-            )?;
-            let rows = query.query_map([range.start, range.end], |row| row.get(0))?;
-            Ok(Some(rows.collect::<Result<_, _>>()?))
-        })
-    }
+    Ok(encoded)
 }
 
-fn issued(row: &Row<'_>) -> Result<Issued, Error> {
+/// Finds a token by the digest of its bytes, so only a token exactly as it was issued is found.
+pub fn find(database: &Database, presented: &Secret) -> Result<Option<StoredToken>, Error> {
+    let digest = SecretHash::digest(presented.expose().as_bytes());
+    database.read(|tx| {
+        let mut query = tx.prepare_cached("SELECT * FROM tokens WHERE digest = ?1")?;
+        let mut rows = query.query([digest.as_bytes()])?;
+        rows.next()?.map(stored_token).transpose()
+    })
+}
+
+/// The indices in `range` whose tokens are revoked. `None`: no index in `range` was ever used.
+pub fn revoked_indices(database: &Database, range: Range<u64>) -> Result<Option<Vec<u64>>, Error> {
+    database.read(|tx| {
+        if range.start > 0 && range.start >= next_index(tx)? {
+            return Ok(None);
+        }
+        let mut query = tx.prepare_cached(
+            "SELECT id FROM tokens WHERE revoked = 1 AND id >= ?1 AND id < ?2 ORDER BY id",
+        )?;
+        let rows = query.query_map([range.start, range.end], |row| row.get(0))?;
+        Ok(Some(rows.collect::<Result<_, _>>()?))
+    })
+}
+
+fn stored_token(row: &Row<'_>) -> Result<StoredToken, Error> {
     let audiences: String = row.get("aud")?;
-    Ok(Issued {
-        grant: Grant {
+    Ok(StoredToken {
+        token: AccessToken {
             jti: row.get("jti")?,
             client_id: row.get("client_id")?,
             sub: row.get("sub")?,
@@ -76,7 +81,7 @@ fn issued(row: &Row<'_>) -> Result<Issued, Error> {
     })
 }
 
-fn clean(tx: &Transaction<'_>, now: UnixTime) -> Result<(), Error> {
+fn delete_expired(tx: &Transaction<'_>, now: UnixTime) -> Result<(), Error> {
     execute(
         tx,
         "DELETE FROM tokens WHERE id IN (SELECT id FROM tokens WHERE exp <= ?1 LIMIT ?2)",
@@ -89,9 +94,14 @@ fn next_index(tx: &Transaction<'_>) -> Result<u64, Error> {
     Ok(last_id(tx, "tokens")?.saturating_add(1))
 }
 
-/// Whether it is revoked already.
-fn record(tx: &Transaction<'_>, index: u64, grant: &Grant, token: &Secret) -> Result<bool, Error> {
-    let Grant {
+/// Whether the token is revoked from the start.
+fn insert(
+    tx: &Transaction<'_>,
+    index: u64,
+    token: &AccessToken,
+    encoded: &Secret,
+) -> Result<bool, Error> {
+    let AccessToken {
         jti,
         client_id,
         sub,
@@ -100,8 +110,9 @@ fn record(tx: &Transaction<'_>, index: u64, grant: &Grant, token: &Secret) -> Re
         tenant,
         iat,
         exp,
-    } = grant;
-    // Whoever was cut off up to this second is born revoked: the filter reads `before` the same way.
+    } = token;
+    // A revocation with `before` covers all of that second, so a token of the same second is revoked from the start. The
+    // filter reads `before` in the same way.
     let mut insert = tx.prepare_cached(
         "INSERT INTO tokens
              (id, digest, jti, client_id, sub, scope, aud, tenant, iat, exp, revoked)
@@ -113,7 +124,7 @@ fn record(tx: &Transaction<'_>, index: u64, grant: &Grant, token: &Secret) -> Re
     let is_revoked = insert.query_row(
         named_params! {
             ":id": index,
-            ":digest": SecretHash::of(token.expose().as_bytes()).as_bytes(),
+            ":digest": SecretHash::digest(encoded.expose().as_bytes()).as_bytes(),
             ":jti": jti,
             ":client_id": client_id,
             ":sub": sub,

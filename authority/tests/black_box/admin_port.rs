@@ -1,11 +1,11 @@
-//! Who may ask on the admin port: programs of this machine, not the pages in its browser.
+//! Only programs may use the admin port, not the web pages in a browser on the same machine.
 
 use crate::http::{Request, Response};
 use crate::server::{Folder, Server, TOUR, now};
 
 const MINT: &str = r#"{"client":"a"}"#;
 
-/// One request for each endpoint of the port, each of which would be answered with success.
+/// A request for each endpoint of the port. Without the guard each would succeed.
 fn requests() -> Vec<(&'static str, &'static str, String)> {
     let revocation = format!(r#"{{"client_id":"reader","before":{}}}"#, now());
     vec![
@@ -17,7 +17,7 @@ fn requests() -> Vec<(&'static str, &'static str, String)> {
         ("PUT", "/faults", r#"{"path":"/x","status":500}"#.to_owned()),
         ("PUT", "/faults/key-swap", String::new()),
         ("DELETE", "/faults", String::new()),
-        // Also where there is nothing: a page learns nothing of it.
+        // Unknown paths too: a page must not learn which paths exist.
         ("GET", "/nothing", String::new()),
     ]
 }
@@ -30,7 +30,7 @@ fn refused(answer: &Response, status: u16, error: &str, why: &str) {
     assert!(answer.json()["error_description"].is_string(), "{why}");
 }
 
-/// What of the state a page may have wanted to change.
+/// The state that a page might have changed.
 fn state(server: &Server) -> (String, String, String) {
     let body = |answer: Response| answer.expect(200).body;
     (
@@ -66,7 +66,7 @@ fn a_page_whose_name_was_rebound_is_refused_everything() {
             refused(&server.send_admin(request), 400, "invalid_request", &why);
         }
     }
-    // RFC 9112 §3.2.2: a target in absolute form goes before the Host header.
+    // RFC 9112 §3.2.2: a target in absolute form overrides the Host header.
     let absolute = Request::new("GET", "http://evil.example/api-keys");
     refused(
         &server.send_admin(absolute),
@@ -118,7 +118,7 @@ fn other_names_are_configured() {
     }
 }
 
-/// A browser adds it to every request that could change something, and no script can take it away.
+/// Browsers add `Origin` to every request that could change something, and no script can remove it.
 #[test]
 fn a_request_of_a_page_is_refused() {
     let server = Server::start();
@@ -135,7 +135,7 @@ fn a_request_of_a_page_is_refused() {
     assert_eq!(state(&server), before);
 }
 
-/// The types that a form, or a script without leave, can send (Fetch, CORS-safelisted request-header).
+/// The types that a form, or a script without a preflight, can send (Fetch, CORS-safelisted request-header).
 #[test]
 fn a_body_that_does_not_say_that_it_is_json_is_not_read() {
     let server = Server::start();

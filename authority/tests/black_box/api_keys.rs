@@ -1,44 +1,43 @@
 use aws_lc_rs::digest::{SHA256, digest};
+use base16ct::HexDisplay;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde_json::{Value, json};
+use serde_json::json;
 
+use crate::answers::{ApiKey, ApiKeys, CreatedKey, Page};
 use crate::http::Request;
 use crate::server::{Folder, GATEWAY, Server};
 
 const CI_BOT: &str = r#"{"client":"ci-bot","scopes":["data:read"],"tenant":"acme",
     "not_before":"2026-01-01T00:00:00Z","expires_at":"2099-01-01T00:00:00Z"}"#;
 
-fn mint(server: &Server, body: &str) -> Value {
-    server.admin("POST", "/api-keys", body).expect(201).json()
+fn mint(server: &Server, body: &str) -> CreatedKey {
+    let answer = server.admin("POST", "/api-keys", body);
+    answer.expect(201).json_as()
 }
 
-fn listed(server: &Server) -> Vec<Value> {
-    server.poll("/api-keys").expect(200).json()["keys"]
-        .as_array()
-        .unwrap()
-        .clone()
+fn rotate(server: &Server, key: &CreatedKey, body: &str) -> CreatedKey {
+    let answer = server.admin("POST", &path(key, "rotate"), body);
+    answer.expect(201).json_as()
 }
 
-fn find(server: &Server, id: &Value) -> Value {
-    listed(server)
-        .into_iter()
-        .find(|key| key["id"] == *id)
-        .unwrap()
+fn listed(server: &Server) -> Vec<ApiKey> {
+    let list: ApiKeys = server.poll("/api-keys").expect(200).json_as();
+    list.keys
 }
 
-fn path(key: &Value, action: &str) -> String {
-    format!("/api-keys/{}/{action}", key["id"].as_str().unwrap())
+fn find(server: &Server, id: &str) -> ApiKey {
+    let mut keys = listed(server).into_iter();
+    keys.find(|key| key.id == id).unwrap()
 }
 
-fn hash(key: &Value) -> String {
-    let digest = digest(&SHA256, key["key"].as_str().unwrap().as_bytes());
-    let hex: String = digest
-        .as_ref()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    format!("sha256:{hex}")
+fn path(key: &CreatedKey, action: &str) -> String {
+    format!("/api-keys/{}/{action}", key.id)
+}
+
+fn hash(key: &CreatedKey) -> String {
+    let digest = digest(&SHA256, key.key.as_bytes());
+    format!("sha256:{:x}", HexDisplay(digest.as_ref()))
 }
 
 #[test]
@@ -46,13 +45,17 @@ fn a_key_is_shown_once_and_listed_by_its_hash() {
     let server = Server::start();
     let answer = server.admin("POST", "/api-keys", CI_BOT).expect(201);
     assert_eq!(answer.header("cache-control"), Some("no-store"));
-    let key = answer.json();
-    let plain = key["key"].as_str().unwrap();
-    let random = plain.strip_prefix("pck_").unwrap();
+    let key: CreatedKey = answer.json_as();
+    let random = key.key.strip_prefix("pck_").unwrap();
     assert!(URL_SAFE_NO_PAD.decode(random).unwrap().len() * 8 >= 256);
+    assert_eq!(
+        (key.client.as_str(), &key.scopes[..]),
+        ("ci-bot", &["data:read".to_owned()][..])
+    );
+    assert_eq!(key.expires_at.as_deref(), Some("2099-01-01T00:00:00Z"));
 
     let expected = json!({
-        "id": key["id"],
+        "id": key.id,
         "client": "ci-bot",
         "hash": hash(&key),
         "scopes": ["data:read"],
@@ -75,12 +78,13 @@ fn a_key_has_no_more_than_it_was_given() {
     let server = Server::start();
     let key = mint(&server, r#"{"client":"ci-bot"}"#);
     let expected = json!({
-        "id": key["id"], "client": "ci-bot", "hash": hash(&key), "scopes": [], "revoked": false,
+        "id": key.id, "client": "ci-bot", "hash": hash(&key), "scopes": [], "revoked": false,
     });
-    assert_eq!(listed(&server), [expected]);
+    let list = server.poll("/api-keys").expect(200).json();
+    assert_eq!(list, json!({"keys": [expected]}));
     let other = mint(&server, r#"{"client":"ci-bot"}"#);
-    assert_ne!(key["key"], other["key"]);
-    assert_ne!(key["id"], other["id"]);
+    assert_ne!(key.key, other.key);
+    assert_ne!(key.id, other.id);
 }
 
 #[test]
@@ -115,24 +119,22 @@ fn a_key_that_is_not_described_right_is_not_minted() {
 fn a_rotated_key_works_on_for_its_grace() {
     let server = Server::start();
     let old = mint(&server, CI_BOT);
-    let rotate = path(&old, "rotate");
-    let new = server
-        .admin("POST", &rotate, r#"{"grace":"1h"}"#)
-        .expect(201)
-        .json();
-    assert_ne!(new["key"], old["key"]);
+    let new = rotate(&server, &old, r#"{"grace":"1h"}"#);
+    assert_ne!(new.key, old.key);
 
-    let (listed_old, listed_new) = (find(&server, &old["id"]), find(&server, &new["id"]));
-    assert_eq!(listed_new["hash"], hash(&new));
-    for same in ["client", "scopes", "tenant"] {
-        assert_eq!(listed_new[same], listed_old[same], "{same}");
-    }
-    assert_eq!(listed_new["expires_at"], "2099-01-01T00:00:00Z");
-    assert_eq!(listed_new["revoked"], false);
-    assert_eq!(listed_old["hash"], hash(&old));
-    assert_eq!(listed_old["revoked"], false);
-    let ends = listed_old["expires_at"].as_str().unwrap();
-    assert!(ends < "2099" && ends > "2026", "{ends}");
+    let (listed_old, listed_new) = (find(&server, &old.id), find(&server, &new.id));
+    let expected = ApiKey {
+        id: new.id.clone(),
+        hash: hash(&new),
+        not_before: None,
+        expires_at: Some("2099-01-01T00:00:00Z".to_owned()),
+        ..listed_old.clone()
+    };
+    assert_eq!(listed_new, expected);
+    assert_eq!(listed_old.hash, hash(&old));
+    assert!(!listed_old.revoked);
+    let ends = listed_old.expires_at.unwrap();
+    assert!(*ends < *"2099" && *ends > *"2026", "{ends}");
 }
 
 #[test]
@@ -143,18 +145,10 @@ fn a_rotation_lengthens_no_keys_life() {
         r#"{"client":"a","expires_at":"2098-01-01T00:00:00Z"}"#,
     );
     let body = r#"{"grace":"999y","expires_at":"2099-01-01T00:00:00Z"}"#;
-    let new = server
-        .admin("POST", &path(&old, "rotate"), body)
-        .expect(201)
-        .json();
-    assert_eq!(
-        find(&server, &old["id"])["expires_at"],
-        "2098-01-01T00:00:00Z"
-    );
-    assert_eq!(
-        find(&server, &new["id"])["expires_at"],
-        "2099-01-01T00:00:00Z"
-    );
+    let new = rotate(&server, &old, body);
+    let ends = |key: &CreatedKey| find(&server, &key.id).expires_at.unwrap();
+    assert_eq!(ends(&old), "2098-01-01T00:00:00Z");
+    assert_eq!(ends(&new), "2099-01-01T00:00:00Z");
 }
 
 #[test]
@@ -165,9 +159,7 @@ fn only_a_living_key_is_rotated() {
     server
         .admin("POST", &path(&revoked, "revoke"), "")
         .expect(204);
-    server
-        .admin("POST", &path(&ended, "rotate"), r#"{"grace":"0s"}"#)
-        .expect(201);
+    rotate(&server, &ended, r#"{"grace":"0s"}"#);
     let count = listed(&server).len();
     for (path, body, status) in [
         (path(&revoked, "rotate"), "", 400),
@@ -181,10 +173,8 @@ fn only_a_living_key_is_rotated() {
         server.admin("POST", &path, body).expect(status);
     }
     assert_eq!(listed(&server).len(), count);
-    assert_eq!(
-        find(&server, &living["id"])["expires_at"],
-        "2099-01-01T00:00:00Z"
-    );
+    let ends = find(&server, &living.id).expires_at.unwrap();
+    assert_eq!(ends, "2099-01-01T00:00:00Z");
 }
 
 #[test]
@@ -193,19 +183,19 @@ fn a_revoked_key_is_on_both_lists() {
     let (key, other) = (mint(&server, CI_BOT), mint(&server, CI_BOT));
     let revocations = |since: &str| {
         let path = format!("/api-keys/revocations?since={since}");
-        server.poll(&path).expect(200).json()
+        server.poll(&path).expect(200).json_as::<Page>()
     };
-    let before = server.poll("/api-keys/revocations").expect(200).json();
-    assert_eq!(before["revoked"], json!([]));
+    let before: Page = server.poll("/api-keys/revocations").expect(200).json_as();
+    assert!(before.revoked.is_empty());
 
     for _ in 0..2 {
         server.admin("POST", &path(&key, "revoke"), "").expect(204);
-        assert_eq!(find(&server, &key["id"])["revoked"], true);
-        assert_eq!(find(&server, &other["id"])["revoked"], false);
-        let new = revocations(before["cursor"].as_str().unwrap());
-        assert_eq!(new["revoked"], json!([{"key_id": key["id"]}]));
+        assert!(find(&server, &key.id).revoked);
+        assert!(!find(&server, &other.id).revoked);
+        let new = revocations(&before.cursor);
+        assert_eq!(new.revoked, [json!({"key_id": key.id})]);
     }
-    assert_eq!(revocations("42")["reset"], true);
+    assert!(revocations("42").reset);
     // Keys are no tokens: the other list knows nothing of them.
     assert_eq!(server.poll("/revocations").json()["revoked"], json!([]));
 }
@@ -236,7 +226,7 @@ fn the_database_holds_no_key() {
     let key = mint(&server, CI_BOT);
     let token = server.token(crate::server::OPAQUE);
     server.kill();
-    let plain = [key["key"].as_str().unwrap(), token.as_str()];
+    let plain = [key.key.as_str(), token.as_str()];
     for file in ["authority.db", "authority.db-wal"] {
         let bytes = std::fs::read(folder.file(file)).unwrap();
         for plain in plain {

@@ -24,7 +24,7 @@ fn run(args: &[&str], stdin: &str) -> Output {
         .unwrap()
         .write_all(stdin.as_bytes())
         .unwrap();
-    // A server that should have refused to start would not end by itself.
+    // If a server starts that should refuse to, it does not end by itself.
     let begin = Instant::now();
     while child.try_wait().unwrap().is_none() {
         if begin.elapsed() > PATIENCE {
@@ -62,7 +62,7 @@ fn secrets_are_hashed_for_the_configuration() {
     assert!(!run(&["hash-secret"], "\n").status.success());
 }
 
-/// `sha256sum </dev/null`: whoever sent no secret would be that client.
+/// The hash is that of `sha256sum </dev/null`: a client without a secret would be authenticated.
 #[test]
 fn the_hash_of_nothing_is_no_secret_hash() {
     const NOTHING: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";

@@ -1,24 +1,25 @@
-//! `kill -9` at any moment loses nothing that was answered with success.
+//! After `kill -9` at any moment, every change that was answered with success is still there.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use crate::answers::{ApiKeys, CreatedKey, Page, TokenResponse};
 use crate::http::{Request, Response};
 use crate::server::{Folder, OPAQUE, READER, Server, WRITER, eventually, tour_where};
 
 const ROUNDS: usize = 12;
 const WORKERS: usize = 4;
 
-/// What was answered with success.
+/// The changes that were answered with success.
 #[derive(Default)]
 struct Promised {
     active: Vec<String>,
     revoked: Vec<String>,
-    api_keys: Vec<Value>,
-    revoked_keys: Vec<Value>,
+    api_keys: Vec<String>,
+    revoked_keys: Vec<String>,
     cut_off: Vec<String>,
 }
 
@@ -26,7 +27,7 @@ struct Promised {
 fn nothing_that_was_promised_is_lost() {
     let folder = Folder::new();
     let database = folder.file("authority.db");
-    // However slow the machine: no token expires under the test.
+    // No token must expire during the test, even on a slow machine.
     let config = folder.write("authority.toml", &tour_where("token_lifetime = \"1h\""));
     let start = || Server::with(&config, &["--database", database.to_str().unwrap()]);
     let mut promised = Promised::default();
@@ -41,7 +42,7 @@ fn nothing_that_was_promised_is_lost() {
             let workers: Vec<_> = (0..WORKERS)
                 .map(|worker| scope.spawn(move || work(worker)))
                 .collect();
-            // Each round dies at another point of its load.
+            // Each round is killed at another point of its load.
             eventually("some writes", || writes.load(Ordering::Relaxed) > 2 + round);
             thread::sleep(Duration::from_millis((round as u64 * 7) % 20));
             server.kill();
@@ -57,7 +58,7 @@ fn nothing_that_was_promised_is_lost() {
     assert!(promised.revoked_keys.len() > ROUNDS && promised.api_keys.len() > ROUNDS);
 }
 
-/// Writes until the server is gone.
+/// Writes until the server is killed.
 fn work(public: &str, admin: &str, name: &str, writes: &AtomicUsize) -> Promised {
     let mut promised = Promised::default();
     for count in 0.. {
@@ -69,7 +70,7 @@ fn work(public: &str, admin: &str, name: &str, writes: &AtomicUsize) -> Promised
     promised
 }
 
-/// `None`: no answer, or one that was cut off. Whether that was done, nobody was told.
+/// `None`: no complete answer, so the change may or may not have been made.
 fn work_once(public: &str, admin: &str, name: &str, promised: &mut Promised) -> Option<()> {
     let send = |to: &str, request: Request, status: u16| -> Option<Response> {
         request
@@ -85,8 +86,8 @@ fn work_once(public: &str, admin: &str, name: &str, promised: &mut Promised) -> 
         )
     };
     for client in [OPAQUE, READER, WRITER] {
-        let answer = post("/token", client, "grant_type=client_credentials")?.json();
-        let token = answer["access_token"].as_str().unwrap().to_owned();
+        let answer = post("/token", client, "grant_type=client_credentials")?;
+        let token = answer.json_as::<TokenResponse>().access_token;
         if client == WRITER {
             promised.active.push(token);
         } else {
@@ -99,11 +100,10 @@ fn work_once(public: &str, admin: &str, name: &str, promised: &mut Promised) -> 
     promised.cut_off.push(name.to_owned());
 
     let mint = || Request::new("POST", "/api-keys").json(format!(r#"{{"client":"{name}"}}"#));
-    promised
-        .api_keys
-        .push(send(admin, mint(), 201)?.json()["id"].clone());
-    let id = send(admin, mint(), 201)?.json()["id"].clone();
-    let revoke = format!("/api-keys/{}/revoke", id.as_str().unwrap());
+    let mint = || Some(send(admin, mint(), 201)?.json_as::<CreatedKey>().id);
+    promised.api_keys.push(mint()?);
+    let id = mint()?;
+    let revoke = format!("/api-keys/{id}/revoke");
     send(admin, Request::new("POST", &revoke), 204)?;
     promised.revoked_keys.push(id);
     Some(())
@@ -128,8 +128,8 @@ impl Promised {
     }
 
     fn check(&self, server: &Server) {
-        let list = server.poll("/revocations").expect(200).json();
-        let list = list["revoked"].as_array().unwrap();
+        let list: Page = server.poll("/revocations").expect(200).json_as();
+        let list = list.revoked;
         let is_listed = |name: &str, value: &Value| list.iter().any(|entry| entry[name] == *value);
         for token in &self.active {
             let answer = server.introspect(token);
@@ -139,7 +139,7 @@ impl Promised {
         for token in &self.revoked {
             assert!(!server.is_active(token));
         }
-        // JWTs say their jti themselves, and the keys that signed them are still published.
+        // A JWT has its jti in its claims, and its signing key is still published.
         for token in self.revoked.iter().filter(|token| token.contains('.')) {
             assert!(is_listed("jti", &server.verify(token).unwrap().1["jti"]));
         }
@@ -147,18 +147,12 @@ impl Promised {
             assert!(is_listed("sub", &Value::from(name.as_str())));
         }
 
-        let keys = server.poll("/api-keys").expect(200).json();
-        let keys = keys["keys"].as_array().unwrap();
-        let is_revoked =
-            |id: &Value| keys.iter().find(|key| key["id"] == *id).unwrap()["revoked"].clone();
-        assert!(self.api_keys.iter().all(|id| is_revoked(id) == false));
-        assert!(self.revoked_keys.iter().all(|id| is_revoked(id) == true));
-        let list = server.poll("/api-keys/revocations").expect(200).json();
-        let list = list["revoked"].as_array().unwrap();
-        assert!(
-            self.revoked_keys
-                .iter()
-                .all(|id| list.iter().any(|entry| entry["key_id"] == *id))
-        );
+        let list: ApiKeys = server.poll("/api-keys").expect(200).json_as();
+        let is_revoked = |id: &String| list.keys.iter().find(|key| key.id == *id).unwrap().revoked;
+        assert!(!self.api_keys.iter().any(is_revoked));
+        assert!(self.revoked_keys.iter().all(is_revoked));
+        let list: Page = server.poll("/api-keys/revocations").expect(200).json_as();
+        let is_listed = |id: &String| list.revoked.contains(&json!({ "key_id": id }));
+        assert!(self.revoked_keys.iter().all(is_listed));
     }
 }

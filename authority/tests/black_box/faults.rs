@@ -20,7 +20,7 @@ fn a_fault_answers_in_place_of_the_endpoint() {
     assert_eq!(answer.header("location"), Some("http://elsewhere/"));
     assert_eq!(answer.header("content-type"), Some("text/html"));
     assert_eq!(answer.body, "<html>");
-    // Another path is another matter, and so is the admin port.
+    // Other paths and the admin port have no fault.
     server.poll("/revocations").expect(200);
     server.admin("GET", "/health", "").expect(200);
 

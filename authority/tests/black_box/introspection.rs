@@ -32,7 +32,7 @@ fn an_active_token_is_described() {
     }
 }
 
-/// What is not active looks the same, whatever the reason.
+/// All inactive tokens look the same, whatever the reason.
 #[test]
 fn of_any_other_token_nothing_is_told() {
     let server = Server::start();
@@ -97,7 +97,7 @@ fn only_those_who_may_are_told_anything() {
             request().header("authorization", &format!("Bearer {token}")),
             401,
         ),
-        // HTTP Basic alone: what is in the body is about the token.
+        // HTTP Basic only: credentials in the body do not count.
         (
             "post",
             request().form(format!("{form}&client_id={id}&client_secret={secret}")),

@@ -116,7 +116,7 @@ fn keys_outlive_the_process() {
     assert!(server.verify(&token).is_some());
 }
 
-/// RS256, ES256, EdDSA: as the database has them.
+/// The private keys in the database.
 fn private_keys(database: &Path) -> Vec<Vec<u8>> {
     let connection = Connection::open(database).unwrap();
     let mut query = connection
@@ -136,7 +136,7 @@ fn a_dropped_key_is_gone_from_the_disk() {
             .into_iter()
             .any(|file| {
                 let bytes = std::fs::read(folder.file(file)).unwrap();
-                // The public half lies at the end of some: the middle is private in all of them.
+                // Some keys end with their public half; the middle is private in all of them.
                 let middle = &key[key.len() / 3..key.len() / 3 + 24];
                 bytes.windows(middle.len()).any(|window| window == middle)
             })

@@ -1,4 +1,4 @@
-//! What a client may take of the server: time, connections and memory.
+//! The limits on what one client can use: time, connections and memory.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::http::Request;
 use crate::server::{Folder, READER, Server, TOUR};
 
-/// Far beyond every limit.
+/// Longer than every limit.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 const BYTE_EVERY: Duration = Duration::from_millis(100);
@@ -20,7 +20,8 @@ fn impatient() -> Server {
     Server::with(config, &[])
 }
 
-/// Sends `begin`, then a byte at a time of `rest` over and over: what the server said until it hung up, and when that was.
+/// Sends `begin`, then the bytes of `rest` slowly, over and over. Returns what the server sent until it hung up, and how long that
+/// took.
 fn dribble(address: &str, begin: &str, rest: &[u8]) -> (String, Duration) {
     let start = Instant::now();
     let mut stream = TcpStream::connect(address).unwrap();
@@ -29,7 +30,7 @@ fn dribble(address: &str, begin: &str, rest: &[u8]) -> (String, Duration) {
     let (mut answer, mut chunk) = (Vec::new(), [0; 1024]);
     for byte in rest.iter().cycle() {
         assert!(start.elapsed() < PATIENCE, "{address} waits on: {begin:?}");
-        // It may have hung up already, which the next read tells.
+        // The server may have hung up already; the next read shows it.
         let _ = stream.write_all(&[*byte]);
         match stream.read(&mut chunk) {
             Ok(0) => break,
@@ -62,7 +63,7 @@ fn whoever_sends_the_head_slowly_is_cut_off() {
                     assert!(after >= Duration::from_secs(1), "{begin:?}: {after:?}");
                 });
             }
-            // Each line is quick, and there is always another one.
+            // Each line comes quickly, but the head never ends.
             scope.spawn(move || dribble(address, "GET /health HTTP/1.1\r\n", b"a:b\r\n"));
         }
     });
@@ -150,7 +151,7 @@ fn a_head_has_a_limit_in_bytes_and_in_headers() {
         (many(90), true),
     ] {
         for address in [&server.public, &server.admin] {
-            // The answer is lost where the server hangs up while we still send.
+            // The answer can be lost if the server hangs up while the request is still being sent.
             let answer = request.clone().try_send(address);
             let status = answer.map_or(431, |answer| answer.status);
             assert_eq!(status, if is_refused { 431 } else { 200 });

@@ -1,9 +1,10 @@
-//! The real server on free ports, asked over real HTTP.
+//! Tests of the built server: a process for each test, on free ports, over HTTP.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 mod admin_port;
+mod answers;
 mod api_keys;
 mod command_line;
 mod durability;

@@ -1,4 +1,4 @@
-//! What resource servers poll: who may, and what it costs.
+//! The lists that resource servers poll: who may read them, and how often they are built.
 
 use rusqlite::Connection;
 use serde_json::{Value, json};
@@ -72,14 +72,14 @@ fn the_lists_are_for_those_who_may_introspect() {
         }
         let known = server.send(with_tag().basic(id, secret)).expect(304);
         assert_eq!((known.body.as_str(), known.header("etag")), ("", Some(tag)));
-        // Nobody learns by a 400 or a 304 what only a reader may ask.
+        // The credential is checked first: without it there is no 400 and no 304.
         server
             .send(Request::new("GET", &format!("{path}?since=1&since=2")))
             .expect(401);
     }
 }
 
-/// What verifiers fetch says nothing about anybody.
+/// What verifiers fetch has no personal data.
 #[test]
 fn keys_metadata_and_status_lists_stay_public() {
     let server = Server::start();
@@ -95,7 +95,7 @@ fn keys_metadata_and_status_lists_stay_public() {
     }
 }
 
-/// Only the test writes past the server: what it reads from the database again is seen by what it answers.
+/// The test writes to the database behind the server. The rows show up in answers only when the server reads the database again.
 #[test]
 fn a_list_is_read_from_the_database_once_per_change() {
     let folder = Folder::new();
@@ -143,11 +143,11 @@ fn a_list_is_read_from_the_database_once_per_change() {
     for _ in 0..50 {
         assert_eq!(listed(), (1, 2, 1));
     }
-    // A token that is issued is no change of any list.
+    // Issuing a token changes no list.
     server.token(READER);
     assert_eq!(listed(), (1, 2, 1));
 
-    // Each change is read, and with it whatever else there is; the other lists wait for theirs.
+    // A change through the server makes it read that list again, with the other new rows. The other lists stay as they are.
     revoke(sub("c"));
     assert_eq!(listed(), (3, 2, 1));
     mint("c");

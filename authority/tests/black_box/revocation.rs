@@ -9,7 +9,7 @@ fn a_revoked_token_is_inactive_at_once_and_for_good() {
         server.revoke(client, &token).expect(200);
         assert!(!server.is_active(&token));
         assert!(server.is_active(&other));
-        // RFC 7009 §2.2: as often as one likes.
+        // RFC 7009 §2.2: revoking it again succeeds too.
         server.revoke(client, &token).expect(200);
         assert!(!server.is_active(&token));
     }
@@ -104,7 +104,7 @@ fn a_revocation_hits_nobody_else() {
     }
 }
 
-/// `before` covers its own second to the end, and the future where it lies there.
+/// A `before` in the future also covers tokens that are issued until then.
 #[test]
 fn who_is_cut_off_gets_no_active_token() {
     let server = Server::start();

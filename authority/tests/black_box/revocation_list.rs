@@ -2,41 +2,38 @@ use std::collections::HashSet;
 
 use serde_json::{Value, json};
 
+use crate::answers::Page;
 use crate::http::Request;
 use crate::server::{Folder, GATEWAY, OPAQUE, Server, now};
 
 const MAX_ENTRIES: usize = 50_000;
 const MAX_BYTES: usize = 4 * 1024 * 1024;
 
-fn page(server: &Server, since: &str) -> (Value, usize) {
+fn page(server: &Server, since: &str) -> Page {
+    let path = format!("/revocations?since={since}");
     let path = if since.is_empty() {
-        "/revocations".into()
+        "/revocations"
     } else {
-        format!("/revocations?since={since}")
+        &path
     };
-    let response = server.poll(&path).expect(200);
-    (response.json(), response.body.len())
+    let response = server.poll(path).expect(200);
+    let page: Page = response.json_as();
+    assert!(page.revoked.len() <= MAX_ENTRIES && response.body.len() <= MAX_BYTES);
+    page
 }
 
-fn cursor(page: &Value) -> String {
-    page["cursor"].as_str().unwrap().to_owned()
-}
-
-/// All entries from `since` on, and the number of pages.
-fn read(server: &Server, since: &str) -> (Vec<Value>, usize) {
-    let (mut since, mut entries, mut pages) = (since.to_owned(), Vec::new(), 0);
-    loop {
-        let (page, size) = page(server, &since);
-        let revoked = page["revoked"].as_array().unwrap();
-        assert!(revoked.len() <= MAX_ENTRIES && size <= MAX_BYTES);
-        entries.extend(revoked.iter().cloned());
-        pages += 1;
-        since = cursor(&page);
-        match page.get("more") {
-            None => return (entries, pages),
-            Some(more) => assert_eq!(more, true),
+/// All entries from the start on, and the number of pages.
+fn read_all(server: &Server) -> (Vec<Value>, usize) {
+    let (mut since, mut entries) = (String::new(), Vec::new());
+    for pages in 1.. {
+        let page = page(server, &since);
+        entries.extend(page.revoked);
+        if !page.more {
+            return (entries, pages);
         }
+        since = page.cursor;
     }
+    unreachable!()
 }
 
 fn add(server: &Server, entries: &Value) {
@@ -48,17 +45,16 @@ fn add(server: &Server, entries: &Value) {
 #[test]
 fn a_list_is_read_once_and_then_what_is_new() {
     let server = Server::start();
-    let (empty, _) = page(&server, "");
-    assert_eq!(empty["revoked"], json!([]));
-    assert_eq!((empty.get("more"), empty.get("reset")), (None, None));
+    let empty = page(&server, "");
+    assert!(empty.revoked.is_empty() && !empty.more && !empty.reset);
 
     let token = server.token(OPAQUE);
     let introspected = server.introspect(&token);
     server.revoke(OPAQUE, &token).expect(200);
     let entry = json!({"jti": introspected["jti"], "exp": introspected["exp"]});
-    let (first, _) = page(&server, &cursor(&empty));
-    assert_eq!(first["revoked"], json!([entry]));
-    assert_eq!(first.get("reset"), None);
+    let first = page(&server, &empty.cursor);
+    assert_eq!(first.revoked, std::slice::from_ref(&entry));
+    assert!(!first.reset);
 
     let (sub, client_id) = (
         json!({"sub": "a", "before": 7}),
@@ -68,20 +64,15 @@ fn a_list_is_read_once_and_then_what_is_new() {
     add(&server, &sub);
     add(&server, &json!([client_id, both]));
     assert_eq!(
-        page(&server, &cursor(&first)).0["revoked"],
-        json!([sub, client_id, both])
+        page(&server, &first.cursor).revoked,
+        [&sub, &client_id, &both].map(Value::clone)
     );
-    assert_eq!(
-        page(&server, "").0["revoked"],
-        json!([entry, sub, client_id, both])
-    );
+    assert_eq!(page(&server, "").revoked, [entry, sub, client_id, both]);
 
-    let (last, _) = page(&server, "");
-    let (nothing, _) = page(&server, &cursor(&last));
-    assert_eq!(
-        (cursor(&nothing), &nothing["revoked"]),
-        (cursor(&last), &json!([]))
-    );
+    let last = page(&server, "");
+    let nothing = page(&server, &last.cursor);
+    assert_eq!(nothing.cursor, last.cursor);
+    assert!(nothing.revoked.is_empty());
 }
 
 #[test]
@@ -90,10 +81,10 @@ fn a_cursor_of_elsewhere_starts_the_list_anew() {
     let other = Server::start();
     add(&server, &json!({"sub": "a", "before": 7}));
     add(&other, &json!({"sub": "b", "before": 7}));
-    let own = cursor(&page(&server, "").0);
+    let own = page(&server, "").cursor;
     let (epoch, _) = own.split_once('-').unwrap();
     for wrong in [
-        cursor(&page(&other, "").0),
+        page(&other, "").cursor,
         format!("{epoch}-2"),
         format!("{epoch}-99999999999999999999"),
         format!("{epoch}--1"),
@@ -103,14 +94,14 @@ fn a_cursor_of_elsewhere_starts_the_list_anew() {
         "42".to_owned(),
         "%00".to_owned(),
     ] {
-        let (answer, _) = page(&server, &wrong);
-        assert_eq!(answer["reset"], true, "{wrong}");
+        let answer = page(&server, &wrong);
+        assert!(answer.reset, "{wrong}");
         assert_eq!(
-            answer["revoked"],
-            json!([{"sub": "a", "before": 7}]),
+            answer.revoked,
+            [json!({"sub": "a", "before": 7})],
             "{wrong}"
         );
-        assert_eq!(cursor(&answer), own);
+        assert_eq!(answer.cursor, own);
     }
     server.poll("/revocations?since=1&since=2").expect(400);
 }
@@ -121,12 +112,17 @@ fn a_cursor_outlives_the_process() {
     let database = folder.file("authority.db");
     let server = Server::on_database(&database);
     add(&server, &json!({"sub": "a", "before": 7}));
-    let before = cursor(&page(&server, "").0);
+    let before = page(&server, "").cursor;
     server.kill();
 
     let server = Server::on_database(&database);
-    let (answer, _) = page(&server, &before);
-    assert_eq!(answer, json!({"cursor": before, "revoked": []}));
+    let unchanged = Page {
+        cursor: before.clone(),
+        reset: false,
+        more: false,
+        revoked: Vec::new(),
+    };
+    assert_eq!(page(&server, &before), unchanged);
 }
 
 #[test]
@@ -137,9 +133,9 @@ fn an_entry_replaces_what_it_covers_and_readers_see_it() {
         &server,
         &json!([{"sub": "a", "before": 7}, {"jti": "j", "exp": exp}]),
     );
-    let since = cursor(&page(&server, "").0);
+    let since = page(&server, "").cursor;
 
-    // Nothing new in these.
+    // These entries revoke nothing new.
     add(
         &server,
         &json!([{"sub": "a", "before": 6}, {"sub": "a", "before": 7}]),
@@ -148,12 +144,15 @@ fn an_entry_replaces_what_it_covers_and_readers_see_it() {
         &server,
         &json!([{"jti": "j", "exp": exp}, {"jti": "j", "exp": exp - 1}]),
     );
-    assert_eq!(page(&server, &since).0["revoked"], json!([]));
+    assert!(page(&server, &since).revoked.is_empty());
 
-    let wider = json!([{"sub": "a", "before": 8}, {"jti": "j", "exp": exp + 1}]);
-    add(&server, &wider);
-    assert_eq!(page(&server, &since).0["revoked"], wider);
-    assert_eq!(page(&server, "").0["revoked"], wider);
+    let wider = [
+        json!({"sub": "a", "before": 8}),
+        json!({"jti": "j", "exp": exp + 1}),
+    ];
+    add(&server, &json!(wider));
+    assert_eq!(page(&server, &since).revoked, wider);
+    assert_eq!(page(&server, "").revoked, wider);
 }
 
 #[test]
@@ -164,7 +163,7 @@ fn an_entry_goes_some_time_after_its_token() {
         &server,
         &json!([{"jti": "old", "exp": now() - 100_000}, recent]),
     );
-    assert_eq!(page(&server, "").0["revoked"], json!([recent]));
+    assert_eq!(page(&server, "").revoked, [recent]);
 }
 
 #[test]
@@ -174,34 +173,31 @@ fn a_long_list_comes_in_pages() {
     let entry = |n: usize| json!({"jti": format!("{n:06}"), "exp": exp});
     let all: Vec<Value> = (0..MAX_ENTRIES + 1).map(entry).collect();
     add(&server, &json!(all[..MAX_ENTRIES]));
-    let (entries, pages) = read(&server, "");
+    let (entries, pages) = read_all(&server);
     assert_eq!((entries.len(), pages), (MAX_ENTRIES, 1));
 
     add(&server, &json!(all[MAX_ENTRIES..]));
-    let (entries, pages) = read(&server, "");
+    let (entries, pages) = read_all(&server);
     assert_eq!(pages, 2);
     assert!(entries == all);
-    // From a cursor of nowhere too, and then only the first page says so.
-    let (first, _) = page(&server, "42");
-    assert_eq!(
-        (&first["reset"], &first["more"]),
-        (&json!(true), &json!(true))
-    );
-    let (second, _) = page(&server, &cursor(&first));
-    assert_eq!((second.get("reset"), second.get("more")), (None, None));
-    assert_eq!(second["revoked"], json!([entry(MAX_ENTRIES)]));
+    // With an unknown cursor too; then only the first page has `reset`.
+    let first = page(&server, "42");
+    assert!(first.reset && first.more);
+    let second = page(&server, &first.cursor);
+    assert!(!second.reset && !second.more);
+    assert_eq!(second.revoked, [entry(MAX_ENTRIES)]);
 }
 
 #[test]
 fn long_entries_make_short_pages() {
     let server = Server::start();
-    // A control character takes six bytes in JSON: 1 KiB of name becomes 6 KiB of page.
+    // A control character takes six bytes in JSON, so 1 KiB of name takes 6 KiB of a page.
     let filler = "\u{1}".repeat(1019);
     let entries: Vec<Value> = (0..1000)
         .map(|n| json!({"sub": format!("{n:04}{filler}"), "before": 7}))
         .collect();
     add(&server, &json!(entries));
-    let (read, pages) = read(&server, "");
+    let (read, pages) = read_all(&server);
     assert_eq!(pages, 2);
     assert_eq!(
         read.into_iter()

@@ -1,4 +1,4 @@
-//! A server process of a test's own.
+//! A server process, started and stopped by a test.
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -7,9 +7,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use jsonwebtoken::jwk::JwkSet;
-use jsonwebtoken::{DecodingKey, Validation};
+use jsonwebtoken::{DecodingKey, TokenData, Validation};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::answers::TokenResponse;
 use crate::http::{Request, Response};
 
 pub const AUTHORITY: &str = env!("CARGO_BIN_EXE_authority");
@@ -23,24 +25,24 @@ pub const SHORTLIVED: (&str, &str) = ("shortlived", "shortlived-secret-7e2f5d1b9
 pub const OPAQUE: (&str, &str) = ("opaque", "opaque-secret-29d6b8f3a1c5e740");
 pub const GATEWAY: (&str, &str) = ("gateway", "gateway-secret-b5e803c7d1946fa2");
 
-/// What asks the operating system may take this long; nothing waits for it where all is well.
+/// How long to wait for something that will happen. No passing test waits that long.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
 pub struct Server {
     child: Child,
-    /// Held, so that the server's stdout stays open.
+    /// Kept, so that the server's stdout stays open.
     _stdout: BufReader<ChildStdout>,
     pub public: String,
     pub admin: String,
 }
 
-/// A folder that goes with the test.
+/// A folder that is deleted after the test.
 pub struct Folder(PathBuf);
 
 // === impl Server ===
 
 impl Server {
-    /// With the tour's clients and its state in memory.
+    /// Starts it with the tour's configuration and with its state in memory.
     pub fn start() -> Self {
         Self::with(TOUR, &[])
     }
@@ -61,7 +63,7 @@ impl Server {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        // It says where it is once it can be asked.
+        // It prints its addresses when it is ready.
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let mut line = |prefix: &str| {
             let mut line = String::new();
@@ -92,12 +94,12 @@ impl Server {
         request.try_send(&self.public).unwrap()
     }
 
-    /// What only those get who may introspect.
+    /// GET as a client that may introspect.
     pub fn poll(&self, path: &str) -> Response {
         self.send(Request::new("GET", path).basic(GATEWAY.0, GATEWAY.1))
     }
 
-    /// Of the admin port.
+    /// A request with a JSON body to the admin port.
     pub fn admin(&self, method: &str, path: &str, body: &str) -> Response {
         self.send_admin(Request::new(method, path).json(body))
     }
@@ -112,8 +114,8 @@ impl Server {
     }
 
     pub fn token(&self, client: (&str, &str)) -> String {
-        let answer = self.ask_token(client).expect(200).json();
-        answer["access_token"].as_str().unwrap().to_owned()
+        let answer: TokenResponse = self.ask_token(client).expect(200).json_as();
+        answer.access_token
     }
 
     pub fn introspect(&self, token: &str) -> Value {
@@ -132,18 +134,22 @@ impl Server {
         self.send(request.form(format!("token={token}")))
     }
 
-    /// Header and claims, if the signature is by the published key that the token names.
+    /// Header and claims, if the published key that the token names verifies its signature.
     pub fn verify(&self, token: &str) -> Option<(Value, Value)> {
+        self.verify_as(token)
+    }
+
+    pub fn verify_as<C: DeserializeOwned>(&self, token: &str) -> Option<(Value, C)> {
         let header = jsonwebtoken::decode_header(token).unwrap();
-        let jwks = self.get("/jwks.json").expect(200).body;
-        let jwks: JwkSet = serde_json::from_str(&jwks).unwrap();
+        let jwks: JwkSet = self.get("/jwks.json").expect(200).json_as();
         let key = jwks.find(header.kid.as_deref().unwrap())?;
         let mut validation = Validation::new(header.alg);
         validation.validate_exp = false;
         validation.validate_aud = false;
         validation.required_spec_claims.clear();
         let key = DecodingKey::from_jwk(key).unwrap();
-        let decoded = jsonwebtoken::decode::<Value>(token, &key, &validation).ok()?;
+        let decoded = jsonwebtoken::decode(token, &key, &validation);
+        let decoded: TokenData<C> = decoded.ok()?;
         Some((serde_json::to_value(header).unwrap(), decoded.claims))
     }
 
@@ -160,7 +166,7 @@ impl Server {
         assert!(kill.unwrap().success());
     }
 
-    /// How it ended, and all that it ever wrote to stderr.
+    /// Ends it by SIGTERM. Returns its exit status and all that it wrote to stderr.
     pub fn terminate(mut self) -> (ExitStatus, String) {
         self.ask_to_end();
         let mut stderr = String::new();
@@ -172,7 +178,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It has ended already where a test ended it.
+        // The test may have ended it already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -210,7 +216,7 @@ impl Drop for Folder {
     }
 }
 
-/// The tour's configuration, but that `key` is so for every client.
+/// The tour's configuration, with this key for every client.
 pub fn tour_where(key: &str) -> String {
     let tour = std::fs::read_to_string(TOUR).unwrap();
     let (name, _) = key.split_once(" =").unwrap();
@@ -223,7 +229,7 @@ pub fn tour_where(key: &str) -> String {
         .replace("[[clients]]", &format!("[[clients]]\n{key}"))
 }
 
-/// Asks until it is so.
+/// Waits until the condition holds.
 #[track_caller]
 pub fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
     let begin = Instant::now();

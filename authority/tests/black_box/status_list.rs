@@ -3,6 +3,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use miniz_oxide::inflate::decompress_to_vec_zlib;
 use serde_json::Value;
 
+use crate::answers::StatusListClaims;
 use crate::server::{Folder, OPAQUE, READER, Server, TOUR, WRITER, eventually, now};
 
 fn place(server: &Server, token: &str) -> (String, usize) {
@@ -12,9 +13,14 @@ fn place(server: &Server, token: &str) -> (String, usize) {
     (uri, reference["idx"].as_u64().unwrap() as usize)
 }
 
-fn bits(claims: &Value) -> Vec<u8> {
-    let lst = claims["status_list"]["lst"].as_str().unwrap();
+fn bits(claims: &StatusListClaims) -> Vec<u8> {
+    let lst = &claims.status_list.lst;
     decompress_to_vec_zlib(&URL_SAFE_NO_PAD.decode(lst).unwrap()).unwrap()
+}
+
+/// Header and claims of a list.
+fn verify(server: &Server, list: &str) -> (Value, StatusListClaims) {
+    server.verify_as(list).unwrap()
 }
 
 fn is_set(server: &Server, token: &str) -> bool {
@@ -23,8 +29,8 @@ fn is_set(server: &Server, token: &str) -> bool {
         .get(uri.strip_prefix("http://authority").unwrap())
         .expect(200)
         .body;
-    let (_, claims) = server.verify(&list).unwrap();
-    assert_eq!(claims["sub"], uri);
+    let (_, claims) = verify(server, &list);
+    assert_eq!(claims.sub, uri);
     bits(&claims)[idx / 8] >> (idx % 8) & 1 == 1
 }
 
@@ -36,18 +42,14 @@ fn a_list_is_a_signed_token() {
         answer.header("content-type"),
         Some("application/statuslist+jwt")
     );
-    let (header, claims) = server.verify(&answer.body).unwrap();
+    let (header, claims) = verify(&server, &answer.body);
     assert_eq!(header["typ"], "statuslist+jwt");
     assert_eq!(header["alg"], "ES256");
-    assert_eq!(claims["sub"], "http://authority/status/0");
-    assert_eq!(claims["ttl"], 10);
-    assert_eq!(claims["status_list"]["bits"], 1);
-    let (iat, exp) = (
-        claims["iat"].as_i64().unwrap(),
-        claims["exp"].as_i64().unwrap(),
-    );
-    assert!((now() - iat).abs() <= 5);
-    assert_eq!(exp - iat, 60);
+    assert_eq!(claims.sub, "http://authority/status/0");
+    assert_eq!(claims.ttl, 10);
+    assert_eq!(claims.status_list.bits, 1);
+    assert!((now() - claims.iat).abs() <= 5);
+    assert_eq!(claims.exp - claims.iat, 60);
     assert!(bits(&claims).iter().all(|byte| *byte == 0));
 }
 
@@ -97,7 +99,7 @@ fn a_place_is_never_given_twice() {
     assert!(after.1 > before.1, "{before:?} {after:?}");
 }
 
-/// ES256 signs with a random number (FIPS 186-5 §6.3): two signatures are never the same.
+/// ES256 signatures are randomized (FIPS 186-5 §6.3): two are never equal, so equal answers were signed once.
 #[test]
 fn a_list_is_signed_once_per_change() {
     let folder = Folder::new();
@@ -150,9 +152,8 @@ fn a_list_is_signed_anew_before_it_is_void() {
     eventually("another", || {
         let asked = now();
         let list = server.get("/status/0").expect(200).body;
-        let (_, claims) = server.verify(&list).unwrap();
-        // Whoever gets it may keep it for its `ttl`.
-        assert!(claims["exp"].as_i64().unwrap() - asked >= 1);
+        // A reader may keep the list for its `ttl`.
+        assert!(verify(&server, &list).1.exp - asked >= 1);
         list != first
     });
 }
@@ -184,15 +185,7 @@ fn how_lists_are_made_is_configured() {
     let list = "[status_list]\nalgorithm = \"EdDSA\"\nttl = \"2s\"\nlifetime = \"4s\"\n";
     let config = folder.write("authority.toml", &format!("{tour}\n{list}"));
     let server = Server::with(config, &[]);
-    let (header, claims) = server
-        .verify(&server.get("/status/0").expect(200).body)
-        .unwrap();
-    assert_eq!(
-        (&header["alg"], &claims["ttl"]),
-        (&"EdDSA".into(), &2.into())
-    );
-    assert_eq!(
-        claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap(),
-        4
-    );
+    let (header, claims) = verify(&server, &server.get("/status/0").expect(200).body);
+    assert_eq!(header["alg"], "EdDSA");
+    assert_eq!((claims.ttl, claims.exp - claims.iat), (2, 4));
 }

@@ -2,6 +2,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
+use crate::answers::TokenResponse;
 use crate::http::Request;
 use crate::server::{
     EDWARD, Folder, GATEWAY, OPAQUE, READER, SHORTLIVED, STRANGER, Server, WRITER, now,
@@ -21,13 +22,12 @@ fn every_client_gets_the_token_that_it_is_configured_for() {
     ] {
         let (before, answer, after) = (now(), server.ask_token(client).expect(200), now());
         assert_eq!(answer.header("cache-control"), Some("no-store"));
-        let answer = answer.json();
-        assert_eq!(answer["token_type"], "Bearer");
-        assert_eq!(answer["expires_in"], lifetime);
-        assert_eq!(answer["scope"], scope);
+        let answer: TokenResponse = answer.json_as();
+        assert_eq!(answer.token_type, "Bearer");
+        assert_eq!(answer.expires_in, lifetime);
+        assert_eq!(answer.scope, scope);
 
-        let token = answer["access_token"].as_str().unwrap();
-        let (header, claims) = server.verify(token).unwrap();
+        let (header, claims) = server.verify(&answer.access_token).unwrap();
         assert_eq!(header["alg"], alg);
         assert_eq!(header["typ"], "at+jwt");
         for (name, expected) in [
@@ -70,7 +70,7 @@ fn a_request_that_is_not_right_gets_no_token() {
     let with = |more: &str| format!("{GRANT}&{more}");
     let many = (0..40).map(|n| format!("&p{n}=x")).collect::<String>();
     for (authorization, body, status, error) in [
-        // Who is it?
+        // The client is not authenticated.
         (None, GRANT.to_owned(), 401, "invalid_client"),
         (None, with("client_id=reader"), 401, "invalid_client"),
         (
@@ -158,7 +158,7 @@ fn a_request_that_is_not_right_gets_no_token() {
             401,
             "invalid_client",
         ),
-        // One way of saying it is enough.
+        // The request contradicts or repeats itself.
         (Some(good.clone()), post.clone(), 400, "invalid_request"),
         (
             Some(good.clone()),
@@ -184,7 +184,7 @@ fn a_request_that_is_not_right_gets_no_token() {
             400,
             "invalid_request",
         ),
-        // What does it want?
+        // The client asks for something that it cannot have.
         (Some(good.clone()), String::new(), 400, "invalid_request"),
         (
             Some(good.clone()),
@@ -332,14 +332,12 @@ fn a_client_may_name_itself_in_three_ways() {
 fn a_client_may_ask_for_less() {
     let server = Server::start();
     let request = Request::new("POST", "/token").basic(WRITER.0, WRITER.1);
-    let answer = server
+    let answer: TokenResponse = server
         .send(request.form(format!("{GRANT}&scope=data:write")))
         .expect(200)
-        .json();
-    assert_eq!(answer["scope"], "data:write");
-    let (_, claims) = server
-        .verify(answer["access_token"].as_str().unwrap())
-        .unwrap();
+        .json_as();
+    assert_eq!(answer.scope, "data:write");
+    let (_, claims) = server.verify(&answer.access_token).unwrap();
     assert_eq!(claims["scope"], "data:write");
 }
 
@@ -367,14 +365,11 @@ fn a_token_is_for_the_resources_that_were_asked_for() {
     let server = Server::with(config, &[]);
     let claims = |resources: &str| -> Value {
         let request = Request::new("POST", "/token").basic(READER.0, READER.1);
-        let answer = server
+        let answer: TokenResponse = server
             .send(request.form(format!("{GRANT}{resources}")))
             .expect(200)
-            .json();
-        server
-            .verify(answer["access_token"].as_str().unwrap())
-            .unwrap()
-            .1
+            .json_as();
+        server.verify(&answer.access_token).unwrap().1
     };
     let (a, b) = ("https://a.example.com/", "https://b.example.com/");
     assert_eq!(claims("")["aud"], serde_json::json!([a, b]));

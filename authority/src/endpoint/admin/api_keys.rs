@@ -6,25 +6,24 @@ use std::time::Duration;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
-use serde_json::json;
+use serde::{Deserialize, Serialize};
 
-use super::parse;
-use crate::body::Body;
-use crate::clock::{Rfc3339, Span, UnixTime};
+use crate::app::App;
+use crate::clock::{HumanDuration, Rfc3339, UnixTime};
+use crate::json_body;
 use crate::refusal::Refusal;
-use crate::reply;
+use crate::request_body::RequestBody;
+use crate::response;
 use crate::scope::Scopes;
 use crate::secret::{self, Secret, SecretHash};
-use crate::server::App;
-use crate::store::ApiKey;
+use crate::store::api_keys::{self, ApiKey};
 
 const DEFAULT_GRACE: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Says to a person or a secret scanner what it is that was found.
+/// Tells people and secret scanners what they have found.
 const PREFIX: &str = "pck_";
 
-/// The list has no limit of its own but what one answer may reasonably hold.
+/// In bytes, for each name: the list of keys is one response.
 const MAX_NAME: usize = 256;
 
 #[derive(Deserialize)]
@@ -41,24 +40,34 @@ struct Mint {
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Rotate {
-    grace: Option<Span>,
-    /// Of the new key; default: as the old one had it.
+    grace: Option<HumanDuration>,
+    /// Of the new key. Default: that of the old key.
     expires_at: Option<Rfc3339>,
 }
 
+#[derive(Serialize)]
+struct Created<'a> {
+    id: &'a str,
+    key: &'a str,
+    client: &'a str,
+    scopes: &'a [String],
+    expires_at: Option<Rfc3339>,
+}
+
+/// Handles `GET /api-keys`.
 pub async fn list(State(app): State<Arc<App>>) -> Result<Response, Refusal> {
     app.blocking(|app| {
-        Ok(reply::json_no_store(
-            &json!({"keys": app.store.api_keys()?}),
-        ))
+        let keys = api_keys::all(&app.database)?;
+        Ok(response::json_no_store(&keys)?)
     })
     .await
 }
 
+/// Handles `POST /api-keys`.
 pub async fn mint(
     State(app): State<Arc<App>>,
     headers: HeaderMap,
-    Body(body): Body,
+    RequestBody(body): RequestBody,
 ) -> Result<Response, Refusal> {
     let Mint {
         client,
@@ -66,7 +75,7 @@ pub async fn mint(
         tenant,
         not_before,
         expires_at,
-    } = parse(&headers, &body)?;
+    } = json_body::parse(&headers, &body)?;
     let now = UnixTime::now();
     if [Some(&client), tenant.as_ref()]
         .into_iter()
@@ -86,37 +95,37 @@ pub async fn mint(
         let key = ApiKey {
             id,
             client,
-            hash: SecretHash::of(secret.expose().as_bytes()).to_string(),
+            hash: SecretHash::digest(secret.expose().as_bytes()).to_string(),
             scopes: scopes.into_tokens(),
             tenant,
             not_before,
             expires_at,
             revoked: false,
         };
-        app.store.add_api_key(&key, now)?;
-        Ok(shown_once(&key, &secret))
+        api_keys::add(&app.database, &key, now)?;
+        shown_once(&key, &secret)
     })
     .await
 }
 
-/// A new key like the old one, which works on until the grace period is over.
+/// Handles `POST /api-keys/{id}/rotate`: a new key like the old one, which stays valid for a grace period.
 pub async fn rotate(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
     headers: HeaderMap,
-    Body(body): Body,
+    RequestBody(body): RequestBody,
 ) -> Result<Response, Refusal> {
     let Rotate { grace, expires_at } = if body.is_empty() {
         Rotate::default()
     } else {
-        parse(&headers, &body)?
+        json_body::parse(&headers, &body)?
     };
     let now = UnixTime::now();
-    let until = now.saturating_add(grace.map_or(DEFAULT_GRACE, |Span(grace)| grace));
+    let until = now.saturating_add(grace.map_or(DEFAULT_GRACE, |HumanDuration(grace)| grace));
     app.blocking(move |app| {
         let (new_id, secret) = new_key()?;
-        let hash = SecretHash::of(secret.expose().as_bytes()).to_string();
-        let rotated = app.store.replace_api_key(&id, until, now, |old| {
+        let hash = SecretHash::digest(secret.expose().as_bytes()).to_string();
+        let rotated = api_keys::replace(&app.database, &id, until, now, |old| {
             if old.revoked || old.expires_at.is_some_and(|Rfc3339(end)| end <= now) {
                 return Err(Refusal::InvalidRequest("the key is revoked or has expired"));
             }
@@ -129,16 +138,17 @@ pub async fn rotate(
                 ..old
             })
         })?;
-        Ok(shown_once(&rotated.ok_or(Refusal::NotFound)?, &secret))
+        shown_once(&rotated.ok_or(Refusal::NotFound)?, &secret)
     })
     .await
 }
 
+/// Handles `POST /api-keys/{id}/revoke`.
 pub async fn revoke(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
 ) -> Result<StatusCode, Refusal> {
-    app.blocking(move |app| match app.store.revoke_api_key(&id)? {
+    app.blocking(move |app| match api_keys::revoke(&app.database, &id)? {
         true => Ok(StatusCode::NO_CONTENT),
         false => Err(Refusal::NotFound),
     })
@@ -153,19 +163,19 @@ fn new_key() -> Result<(String, Secret), Refusal> {
     ))
 }
 
-/// The only answer that ever holds a key.
-fn shown_once(key: &ApiKey, secret: &Secret) -> Response {
-    let body = json!({
-        "id": key.id,
-        "key": secret.expose(),
-        "client": key.client,
-        "scopes": key.scopes,
-        "expires_at": key.expires_at,
-    });
-    (StatusCode::CREATED, reply::json_no_store(&body)).into_response()
+/// The only response that ever has a key in it.
+fn shown_once(key: &ApiKey, secret: &Secret) -> Result<Response, Refusal> {
+    let created = Created {
+        id: &key.id,
+        key: secret.expose(),
+        client: &key.client,
+        scopes: &key.scopes,
+        expires_at: key.expires_at,
+    };
+    Ok((StatusCode::CREATED, response::json_no_store(&created)?).into_response())
 }
 
-/// It becomes a header's value on its way to an upstream.
+/// The filter forwards names in headers, so they may not have control characters.
 fn is_name(text: &str) -> bool {
     !text.is_empty() && text.len() <= MAX_NAME && !text.chars().any(char::is_control)
 }

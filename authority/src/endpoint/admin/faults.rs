@@ -1,4 +1,4 @@
-//! `PUT /faults`, `PUT /faults/key-swap`, `DELETE /faults`
+//! `PUT /faults`, `PUT /faults/key-swap`, `DELETE /faults`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,29 +9,30 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::Deserialize;
 
-use super::parse;
-use crate::body::Body;
-use crate::clock::Span;
-use crate::faults::{Fault, Instead};
+use crate::app::App;
+use crate::clock::HumanDuration;
+use crate::fault_injection::{Fault, Instead};
+use crate::json_body;
 use crate::refusal::Refusal;
-use crate::server::App;
-use crate::store::Part;
+use crate::request_body::RequestBody;
+use crate::store::database::Dataset;
 
-/// As it is written. With `status`, `headers` or `body` the endpoint itself is not asked.
+/// A fault. With `status`, `headers` or `body` it replaces the endpoint's response.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Entry {
     path: String,
-    delay: Option<Span>,
+    delay: Option<HumanDuration>,
     status: Option<u16>,
     headers: Option<BTreeMap<String, String>>,
     body: Option<String>,
 }
 
+/// Handles `PUT /faults`.
 pub async fn set(
     State(app): State<Arc<App>>,
     request_headers: HeaderMap,
-    Body(request): Body,
+    RequestBody(request): RequestBody,
 ) -> Result<StatusCode, Refusal> {
     let Entry {
         path,
@@ -39,7 +40,7 @@ pub async fn set(
         status,
         headers,
         body,
-    } = parse(&request_headers, &request)?;
+    } = json_body::parse(&request_headers, &request)?;
     if !path.starts_with('/') {
         return Err(Refusal::InvalidRequest("path: expected an absolute path"));
     }
@@ -59,25 +60,26 @@ pub async fn set(
             body: body.unwrap_or_default(),
         }),
     };
-    let delay = delay.map_or(Duration::ZERO, |Span(delay)| delay);
+    let delay = delay.map_or(Duration::ZERO, |HumanDuration(delay)| delay);
     app.faults.set(path, Fault { delay, instead });
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Tokens and status lists are signed by keys that nobody publishes, under the kids of those that are
-/// published: every signature is wrong.
+/// Handles `PUT /faults/key-swap`: from now on unpublished keys sign tokens and status lists, under the kids of the published
+/// keys, so every signature is wrong.
 pub async fn swap_keys(State(app): State<Arc<App>>) -> Result<StatusCode, Refusal> {
     app.blocking(|app| {
-        app.faults.swap_keys(app.keys.current().impostors()?);
-        app.store.has_changed(Part::Statuses);
+        app.faults.swap_keys(app.keys.current().decoys()?);
+        app.database.note_change(Dataset::Statuses);
         Ok(StatusCode::NO_CONTENT)
     })
     .await
 }
 
+/// Handles `DELETE /faults`.
 pub async fn clear(State(app): State<Arc<App>>) -> StatusCode {
     app.faults.clear();
-    app.store.has_changed(Part::Statuses);
+    app.database.note_change(Dataset::Statuses);
     StatusCode::NO_CONTENT
 }
 

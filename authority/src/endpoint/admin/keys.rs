@@ -1,17 +1,26 @@
-//! `POST /keys/rotate[?drop_old=true]`
+//! `POST /keys/rotate[?drop_old=true]`: new signing keys.
 
 use std::sync::Arc;
 
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
-use serde_json::json;
+use serde::Serialize;
 
+use crate::app::App;
 use crate::clock::UnixTime;
 use crate::form::Form;
+use crate::keys::JwkSet;
 use crate::refusal::Refusal;
-use crate::reply;
-use crate::server::App;
+use crate::response;
 
+#[derive(Serialize)]
+struct Rotated<'a> {
+    /// The kids of the keys that sign from now on.
+    active: Vec<&'a str>,
+    published: JwkSet<'a>,
+}
+
+/// Handles the request.
 pub async fn rotate(
     State(app): State<Arc<App>>,
     RawQuery(query): RawQuery,
@@ -24,12 +33,13 @@ pub async fn rotate(
     let now = UnixTime::now();
     app.blocking(move |app| {
         let grace = (!drop_old).then_some(app.settings.key_grace);
-        Ok(app.keys.rotate(&app.store, grace, now)?)
+        Ok(app.keys.rotate(&app.database, grace, now)?)
     })
     .await?;
     let keys = app.keys.current();
-    let active: Vec<&str> = keys.active_kids().collect();
-    Ok(reply::json_no_store(
-        &json!({"active": active, "published": keys.jwks(now)}),
-    ))
+    let rotated = Rotated {
+        active: keys.active_kids().collect(),
+        published: keys.jwks(now),
+    };
+    Ok(response::json_no_store(&rotated)?)
 }

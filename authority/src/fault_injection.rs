@@ -1,4 +1,4 @@
-//! Faults on demand, for tests and tours: a resource server is only as good as its answer to them.
+//! Faults on demand, so that tests and the tour can show how a resource server handles them.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,32 +11,38 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use crate::keys::Keys;
-use crate::server::App;
 
+/// The faults that are on.
 #[derive(Default)]
 pub struct Faults(Mutex<Switches>);
 
 #[derive(Default)]
 struct Switches {
     by_path: HashMap<String, Arc<Fault>>,
-    impostors: Option<Arc<Keys>>,
+    decoys: Option<Arc<Keys>>,
 }
 
-/// What happens to each request for one path: it waits, and then it is answered with `instead`, if any.
+/// What happens to each request for a path.
 pub struct Fault {
+    /// How long the request waits.
     pub delay: Duration,
+    /// The response after that. `None`: the endpoint's own.
     pub instead: Option<Instead>,
 }
 
+/// A response in place of the endpoint's.
 pub struct Instead {
+    /// Its status.
     pub status: StatusCode,
+    /// Its headers.
     pub headers: HeaderMap,
+    /// Its body.
     pub body: String,
 }
 
-/// Layer of the public router.
-pub async fn inject(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    let Some(fault) = app.faults.of(request.uri().path()) else {
+/// The outermost layer of the public router.
+pub async fn inject(State(faults): State<Arc<Faults>>, request: Request, next: Next) -> Response {
+    let Some(fault) = faults.for_path(request.uri().path()) else {
         return next.run(request).await;
     };
     tokio::time::sleep(fault.delay).await;
@@ -53,24 +59,27 @@ pub async fn inject(State(app): State<Arc<App>>, request: Request, next: Next) -
 // === impl Faults ===
 
 impl Faults {
+    /// Sets the fault of a path.
     pub fn set(&self, path: String, fault: Fault) {
         self.switches().by_path.insert(path, Arc::new(fault));
     }
 
-    /// From now on these sign, in place of the keys that are published.
-    pub fn swap_keys(&self, impostors: Keys) {
-        self.switches().impostors = Some(Arc::new(impostors));
+    /// Lets `decoys` sign in place of the published keys.
+    pub fn swap_keys(&self, decoys: Keys) {
+        self.switches().decoys = Some(Arc::new(decoys));
     }
 
-    pub fn impostors(&self) -> Option<Arc<Keys>> {
-        self.switches().impostors.clone()
+    /// The keys that sign in place of the published ones.
+    pub fn decoys(&self) -> Option<Arc<Keys>> {
+        self.switches().decoys.clone()
     }
 
+    /// Ends all faults.
     pub fn clear(&self) {
         *self.switches() = Switches::default();
     }
 
-    fn of(&self, path: &str) -> Option<Arc<Fault>> {
+    fn for_path(&self, path: &str) -> Option<Arc<Fault>> {
         self.switches().by_path.get(path).cloned()
     }
 

@@ -1,4 +1,4 @@
-//! `authority health URL`: a container's health check where the image has no curl.
+//! `authority health URL`: a health check for container images without curl.
 
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -7,13 +7,18 @@ use std::time::Duration;
 
 const TIMEOUT: Duration = Duration::from_secs(2);
 
+/// Why a server does not count as healthy.
 #[derive(Debug)]
 pub enum Unhealthy {
+    /// The URL is not `http://…`.
     InvalidUrl,
+    /// There is no answer.
     Io(io::Error),
+    /// The status is not 200. Holds the beginning of the status line.
     Status(String),
 }
 
+/// Asks once; healthy is status 200.
 pub fn check(url: &str) -> Result<(), Unhealthy> {
     let rest = url.strip_prefix("http://").ok_or(Unhealthy::InvalidUrl)?;
     let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
@@ -36,7 +41,7 @@ pub fn check(url: &str) -> Result<(), Unhealthy> {
         "GET {path} HTTP/1.1\r\nhost: {authority}\r\nconnection: close\r\n\r\n"
     )?;
 
-    // `HTTP/1.1 200`: the rest says nothing more about health.
+    // The length of `HTTP/1.1 200`; nothing after that matters.
     let mut status_line = [0; 12];
     stream.read_exact(&mut status_line)?;
     if status_line == *b"HTTP/1.1 200" {

@@ -1,7 +1,7 @@
-//! Who may ask on the admin port: programs of this machine, and no web page in a browser on it.
+//! Keeps web pages off the admin port: only programs may use it, not the pages in a browser on the same machine.
 //!
-//! A page of any site may send requests to loopback, and one whose name was rebound to 127.0.0.1 reads the answers too.
-//! The first kind carries an `Origin`, the second its own name as the host, and no script can change either.
+//! A page of any site can send requests to loopback: those have an `Origin` header. A page whose name was rebound to 127.0.0.1
+//! (DNS rebinding) can read the responses too: its requests have its own name in `Host`. No script can change either header.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -13,11 +13,10 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use crate::refusal::Refusal;
-use crate::server::App;
 
-/// Layer of the admin router, in front of everything else on it.
-pub async fn inspect(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    match check(request.uri(), request.headers(), &app.settings.admin_hosts) {
+/// The outermost layer of the admin router.
+pub async fn inspect(State(hosts): State<Arc<[String]>>, request: Request, next: Next) -> Response {
+    match check(request.uri(), request.headers(), &hosts) {
         Ok(()) => next.run(request).await,
         Err(refusal) => refusal.into_response(),
     }
@@ -34,7 +33,7 @@ fn check(uri: &Uri, headers: &HeaderMap, names: &[String]) -> Result<(), Refusal
         (Some(host), None) => host.to_str().unwrap_or_default(),
         _ => return Err(Refusal::InvalidRequest("expected one Host header")),
     };
-    // RFC 9112 §3.2.2: a target in absolute form names the host too.
+    // RFC 9112 §3.2.2: a request target in absolute form names the host too.
     let target = uri.authority().map(|authority| authority.as_str());
     if is_ours(host, names) && target.is_none_or(|target| is_ours(target, names)) {
         Ok(())
@@ -55,7 +54,7 @@ fn is_ours(host: &str, names: &[String]) -> bool {
         || names.iter().any(|known| known.eq_ignore_ascii_case(name))
 }
 
-/// `uri-host [ ":" port ]` (RFC 9110 §7.2), an IPv6 address without its brackets. `None`: it is nothing of the kind.
+/// The host of `uri-host [ ":" port ]` (RFC 9110 §7.2), an IPv6 address without its brackets. `None`: malformed.
 fn without_port(host: &str) -> Option<&str> {
     let (name, port) = match host.strip_prefix('[') {
         Some(rest) => rest.split_once(']')?,
@@ -70,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_loopback_and_what_is_listed_is_ours() {
+    fn only_loopback_and_configured_hosts_are_ours() {
         let names = ["authority".to_owned()];
         for ours in [
             "localhost",

@@ -1,0 +1,103 @@
+//! What the endpoints share: settings, keys, the database, and documents cached from it.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::blocking;
+use crate::clock::UnixTime;
+use crate::config::Settings;
+use crate::document_cache::DocumentCache;
+use crate::fault_injection::Faults;
+use crate::keys::{self, KeyRing, Keys};
+use crate::refusal::Refusal;
+use crate::revocation::Since;
+use crate::status_list::ListNumber;
+use crate::store::database::{self, Database};
+use crate::store::revocations::RevocationList;
+
+/// Bytes of cached list pages: lists of the usual size fit entirely, of the largest some pages.
+const MAX_LISTS: usize = 32 * 1024 * 1024;
+
+/// Bytes of cached status lists: enough for about a hundred million tokens, or fewer if many are revoked.
+const MAX_STATUSES: usize = 16 * 1024 * 1024;
+
+/// The state of the server.
+pub struct App {
+    /// The compiled configuration.
+    pub settings: Settings,
+    /// The faults that are on.
+    pub faults: Arc<Faults>,
+    /// The signing keys.
+    pub keys: KeyRing,
+    /// The lists that need a credential.
+    pub lists: Arc<DocumentCache<PolledList>>,
+    /// The status lists.
+    pub statuses: Arc<DocumentCache<ListNumber>>,
+    /// All durable state.
+    pub database: Database,
+}
+
+/// A list that resource servers poll.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub enum PolledList {
+    /// All API keys.
+    ApiKeys,
+    /// A page of a revocation list.
+    Revocations(RevocationList, Since),
+}
+
+/// Why the state cannot be opened.
+#[derive(Debug)]
+pub enum Error {
+    /// The database cannot be opened.
+    Database(database::Error),
+    /// Its signing keys cannot be loaded or made.
+    Keys(keys::Error),
+}
+
+// === impl App ===
+
+impl App {
+    /// Opens the database. An empty one gets new signing keys.
+    pub fn open(settings: Settings) -> Result<Self, Error> {
+        if settings.database.is_none() {
+            eprintln!("authority: no database: keys, tokens and revocations end with this process");
+        }
+        let database = Database::open(settings.database.as_deref()).map_err(Error::Database)?;
+        let keys = KeyRing::open(&database, UnixTime::now()).map_err(Error::Keys)?;
+        Ok(Self {
+            settings,
+            faults: Arc::default(),
+            keys,
+            lists: Arc::new(DocumentCache::new(MAX_LISTS)),
+            statuses: Arc::new(DocumentCache::new(MAX_STATUSES)),
+            database,
+        })
+    }
+
+    /// The keys that sign: the published ones, unless a fault replaces them.
+    pub fn signing_keys(&self) -> Arc<Keys> {
+        self.faults.decoys().unwrap_or_else(|| self.keys.current())
+    }
+
+    /// Runs a job that may block, with this state.
+    pub async fn blocking<T, F>(self: &Arc<Self>, job: F) -> Result<T, Refusal>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Self) -> Result<T, Refusal> + Send + 'static,
+    {
+        let app = Arc::clone(self);
+        blocking::run(move || job(&app)).await
+    }
+}
+
+// === impl Error ===
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Database(error) => write!(f, "database: {error}"),
+            Self::Keys(error) => write!(f, "signing keys: {error}"),
+        }
+    }
+}
