@@ -1,3 +1,8 @@
+#![allow(
+    clippy::disallowed_methods,
+    reason = "an Instant has no other constructor"
+)]
+
 use super::*;
 use crate::policy::ProviderId;
 use crate::secret::Fingerprint;

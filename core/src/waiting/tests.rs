@@ -1,3 +1,8 @@
+#![allow(
+    clippy::disallowed_methods,
+    reason = "an Instant has no other constructor"
+)]
+
 use std::rc::Rc;
 use std::time::Duration;
 
