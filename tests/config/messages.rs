@@ -20,11 +20,11 @@ const NO_CONFIGURATION: &[(&str, &str)] = &[
     ),
     (
         "realm: a",
-        "configuration: found not valid JSON at byte 0 (line 1), expected a JSON object",
+        "configuration: found invalid JSON: expected value at line 1 column 1, expected a JSON object",
     ),
     (
         r#"{"realm": "a"} {}"#,
-        "configuration: found more bytes after the JSON value at byte 15 (line 1), expected a JSON object",
+        "configuration: found invalid JSON: trailing characters at line 1 column 16, expected a JSON object",
     ),
 ];
 
@@ -35,13 +35,14 @@ fn what_is_no_object_is_one_clear_fault() {
         assert_eq!(invalid.to_string(), *message);
     }
     let invalid = compile(b"\xff", &environment).unwrap_err();
-    let message = "configuration: found not UTF-8 at byte 0 (line 1), expected a JSON object";
+    let message =
+        "configuration: found invalid JSON: not UTF-8 at line 1 column 1, expected a JSON object";
     assert_eq!(invalid.to_string(), message);
 }
 
 /// All of them, and with the other faults.
 #[test]
-fn members_that_stand_twice_are_told_by_their_paths() {
+fn duplicate_keys_are_told_by_their_paths() {
     let text = br#"{
         "realm": "a", "r\u0065alm": "b", "mode": "shadow", "mode": "shadow", "mode": 1,
         "rules": [{}, {"name": "a", "match": {"methods": ["GET"], "methods": ["POST"]}}],
@@ -55,20 +56,20 @@ fn members_that_stand_twice_are_told_by_their_paths() {
         [
             r#"audit: found "some", expected denied, all or none"#,
             "configuration: found none, expected at least one provider or one API key",
-            "mode: found a member that stands twice, expected one",
-            "realm: found a member that stands twice, expected one",
-            "rules[1].match.methods: found a member that stands twice, expected one",
+            "mode: found a duplicate key, expected one",
+            "realm: found a duplicate key, expected one",
+            "rules[1].match.methods: found a duplicate key, expected one",
         ]
     );
 }
 
 /// A key set is read by another reader than the rest.
 #[test]
-fn members_that_stand_twice_in_keys_are_told_too() {
+fn duplicate_keys_in_key_sets_are_told_too() {
     let text = br#"{"providers": {"corp": {"issuer": "i", "audiences": ["a"],
         "jwks": {"inline": {"keys": [{"kty": "EC", "kid": "a", "kid": "b"}]}}}}, "rules": [{}]}"#;
     let invalid = compile(text, &environment).unwrap_err().to_string();
-    let told = "providers.corp.jwks.inline.keys[0].kid: found a member that stands twice";
+    let told = "providers.corp.jwks.inline.keys[0].kid: found a duplicate key";
     assert!(invalid.contains(told), "{invalid}");
 }
 

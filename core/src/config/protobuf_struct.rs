@@ -155,7 +155,7 @@ mod tests {
         .concat();
         assert_eq!(
             decode(&message).unwrap().to_string(),
-            r#"{"realm":"edge","open":true,"n":16384,"none":null,"list":["x",1.5],"inner":{"a":"b"}}"#
+            r#"{"realm":"edge","open":true,"n":16384.0,"none":null,"list":["x",1.5],"inner":{"a":"b"}}"#
         );
         assert_eq!(decode(b"").unwrap().to_string(), "{}");
     }

@@ -266,10 +266,11 @@ impl<'v> Read<'v> for u64 {
             return None;
         };
         // Envoy's Struct knows doubles only, and some writers print them as `4096.0`.
-        let whole = number.as_str().strip_suffix(".0");
-        let whole = whole.map_or_else(|| number.to_integer(), |digits| digits.parse().ok());
+        let written = number.to_string();
+        let digits = written.strip_suffix(".0").unwrap_or(&written);
+        let whole = digits.parse().ok();
         if whole.is_none() {
-            faults.unfit(at, shown(number.as_str()), "a whole number");
+            faults.unfit(at, shown(digits), "a whole number");
         }
         whole
     }
@@ -446,12 +447,12 @@ impl Faults {
         self.unfit(at, value.kind(), expected);
     }
 
-    /// Every member that stands twice, at any depth: which of the two is meant is nobody's guess.
+    /// Every duplicate key, at any depth.
     pub fn duplicates(&mut self, at: At<'_>, value: &Value<'_>) {
         match value {
             Value::Object(object) => {
                 for name in object.duplicates() {
-                    self.unfit(at.key(name), "a member that stands twice", "one");
+                    self.unfit(at.key(name), "a duplicate key", "one");
                 }
                 for (name, value) in object.iter() {
                     self.duplicates(at.key(name), value);

@@ -173,10 +173,7 @@ impl<'e> Compiler<'e> {
         let value = match json::parse_leniently(text) {
             Ok(value) => value,
             Err(invalid) => {
-                let before = text.iter().take(invalid.at);
-                let line = before.filter(|b| **b == b'\n').count().saturating_add(1);
-                let found = format!("{invalid} (line {line})");
-                self.faults.unfit(at, found, EXPECTED);
+                self.faults.unfit(at, invalid.to_string(), EXPECTED);
                 return None;
             }
         };
