@@ -2,7 +2,7 @@
 //!
 //! [`Permit`] is the evidence: only this file makes one, and only after every check.
 
-use crate::json::{Number, Value};
+use crate::json::Value;
 use crate::policy::Policy;
 use crate::policy::requirement::{Access, Condition, Rule, Test};
 use crate::verification::Verified;
@@ -114,9 +114,9 @@ impl Test {
 /// doubles.
 fn equal(a: &Value<'_>, b: &Value<'_>) -> bool {
     match (a, b) {
-        (Value::Number(a), Value::Number(b)) => match (integer(a), integer(b)) {
+        (Value::Number(a), Value::Number(b)) => match (a.as_i128(), b.as_i128()) {
             (Some(a), Some(b)) => a == b,
-            _ => a.to_f64() == b.to_f64(),
+            _ => a.as_f64() == b.as_f64(),
         },
         (Value::Array(a), Value::Array(b)) => {
             a.len() == b.len() && a.iter().zip(b).all(|(a, b)| equal(a, b))
@@ -128,10 +128,4 @@ fn equal(a: &Value<'_>, b: &Value<'_>) -> bool {
         }
         _ => a == b,
     }
-}
-
-/// Of 64 bits, with a sign or without.
-fn integer(number: &Number<'_>) -> Option<i128> {
-    let signed = number.to_integer::<i64>().map(i128::from);
-    signed.or_else(|| number.to_integer::<u64>().map(i128::from))
 }

@@ -1,8 +1,8 @@
 //! Every ceiling over data that somebody else controls, each with its reason.
 
-/// Nesting of JSON. A reader that recurses must stop before the module's stack of 1 MiB does;
-/// 128 is also where serde_json stops.
-pub const JSON_DEPTH: usize = 128;
+/// Nesting of JSON. The reader recurses, so it must stop before the module's stack of 1 MiB ends.
+/// This is serde_json's own limit: it refuses the 128th level.
+pub const JSON_DEPTH: usize = 127;
 
 /// Bytes of one member of an audit line, as they are written. Paths and request ids are the client's
 /// choice, and Envoy lets 60 KiB of them in.

@@ -28,13 +28,13 @@ impl UnixTime {
 
     /// A NumericDate (RFC 7519 §2): a fraction and a negative number are allowed, years after
     /// 9999 and before -9999 are not.
-    pub fn from_numeric_date(number: &Number<'_>) -> Option<Self> {
+    pub fn from_numeric_date(number: &Number) -> Option<Self> {
         // As nearly every issuer writes it.
-        if let Some(seconds) = number.to_integer::<i64>() {
+        if let Some(seconds) = number.as_i64() {
             let is_writable = (-LAST_SECOND..=LAST_SECOND).contains(&seconds);
             return is_writable.then_some(UnixTime::from_secs(seconds));
         }
-        let seconds = number.to_f64();
+        let seconds = number.as_f64()?;
         let bound = LAST_SECOND as f64;
         if !(-bound..=bound).contains(&seconds) {
             return None;

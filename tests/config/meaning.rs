@@ -338,7 +338,7 @@ fn a_remote_list_of_api_keys_is_read_like_the_inline_one() {
         ),
         (
             "<html>",
-            "list of API keys: found not valid JSON at byte 0 (line 1), expected a JSON object",
+            "list of API keys: found invalid JSON: expected value at line 1 column 1, expected a JSON object",
         ),
         ("{}", "keys: required"),
         (

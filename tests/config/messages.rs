@@ -20,11 +20,11 @@ const NO_CONFIGURATION: &[(&str, &str)] = &[
     ),
     (
         "realm: a",
-        "configuration: found not valid JSON at byte 0 (line 1), expected a JSON object",
+        "configuration: found invalid JSON: expected value at line 1 column 1, expected a JSON object",
     ),
     (
         r#"{"realm": "a"} {}"#,
-        "configuration: found more bytes after the JSON value at byte 15 (line 1), expected a JSON object",
+        "configuration: found invalid JSON: trailing characters at line 1 column 16, expected a JSON object",
     ),
 ];
 
@@ -35,7 +35,8 @@ fn what_is_no_object_is_one_clear_fault() {
         assert_eq!(invalid.to_string(), *message);
     }
     let invalid = compile(b"\xff", &environment).unwrap_err();
-    let message = "configuration: found not UTF-8 at byte 0 (line 1), expected a JSON object";
+    let message =
+        "configuration: found invalid JSON: not UTF-8 at line 1 column 1, expected a JSON object";
     assert_eq!(invalid.to_string(), message);
 }
 

@@ -48,11 +48,7 @@ fn json_object<'b>(
     }
     let value = match json::parse_leniently(bytes) {
         Ok(value) => value,
-        Err(invalid) => decode(bytes).ok_or_else(|| {
-            let before = bytes.iter().take(invalid.at);
-            let line = before.filter(|b| **b == b'\n').count().saturating_add(1);
-            no_object(format!("{invalid} (line {line})"))
-        })?,
+        Err(invalid) => decode(bytes).ok_or_else(|| no_object(invalid.to_string()))?,
     };
     match value {
         Value::Object(_) => Ok(value),

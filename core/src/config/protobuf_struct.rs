@@ -41,7 +41,7 @@ fn value(message: &[u8], depth: usize) -> Option<Value<'_>> {
     let mut fields = WireFields(message);
     let value = match fields.next()?? {
         WireField::Varint(1, 0) => Value::Null,
-        WireField::Double(2, number) => Value::Number(Number::from_f64(number)?),
+        WireField::Double(2, number) => Value::Number(json_number(number)?),
         WireField::Bytes(3, bytes) => Value::String(std::str::from_utf8(bytes).ok()?.into()),
         WireField::Varint(4, bit @ (0 | 1)) => Value::Bool(bit == 1),
         WireField::Bytes(5, bytes) => Value::Object(object(bytes, depth)?),
@@ -49,6 +49,15 @@ fn value(message: &[u8], depth: usize) -> Option<Value<'_>> {
         _ => return None,
     };
     fields.next().is_none().then_some(value)
+}
+
+/// A `Struct` knows doubles only; whole ones are the integers that the operator wrote.
+fn json_number(number: f64) -> Option<Number> {
+    const EXACT: f64 = 9_007_199_254_740_992.0; // 2^53
+    match number.fract() == 0.0 && number.abs() <= EXACT {
+        true => Some(Number::from(number as i64)),
+        false => Number::from_f64(number),
+    }
 }
 
 /// `message ListValue { repeated Value values = 1; }`

@@ -297,12 +297,12 @@ fn sets_that_are_none() {
     let too_large = format!("{}{}", set(&[P256]), " ".repeat(JWKS_BYTES));
     let member_twice = r#"{"keys":[{"kty":"EC","kty":"EC"}]}"#;
     for (text, part) in [
-        ("", "too early"),
-        ("{", "too early"),
-        ("[]", "not valid JSON"),
-        (r#"{"keys":[],}"#, "not valid JSON"),
-        (r#"{"keys":[],"keys":[]}"#, "stands twice"),
-        (member_twice, "stands twice"),
+        ("", "EOF while parsing a value"),
+        ("{", "EOF while parsing an object"),
+        ("[]", "expected an object"),
+        (r#"{"keys":[],}"#, "trailing comma"),
+        (r#"{"keys":[],"keys":[]}"#, "duplicate key"),
+        (member_twice, "duplicate key"),
         ("{}", "keys: expected an array"),
         (r#"{"keys":null}"#, "keys: expected an array"),
         (r#"{"keys":{}}"#, "keys: expected an array"),

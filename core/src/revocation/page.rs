@@ -27,7 +27,7 @@ pub struct Page {
 }
 
 /// Why a poll failed as a whole.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub enum InvalidPage {
     /// This member is absent or of another type.
     Member(&'static str),

@@ -165,7 +165,7 @@ fn audiences(claims: &Object<'_>) -> Result<Vec<Box<str>>, InvalidClaims> {
 }
 
 fn numeric_date(claims: &Object<'_>, name: &str) -> Result<Option<UnixTime>, InvalidClaims> {
-    let date = |number: &Number<'_>| UnixTime::from_numeric_date(number);
+    let date = |number: &Number| UnixTime::from_numeric_date(number);
     match claims.get(name) {
         None => Ok(None),
         Some(value) => value
@@ -180,7 +180,8 @@ fn numeric_date(claims: &Object<'_>, name: &str) -> Result<Option<UnixTime>, Inv
 /// answer is remembered: beyond the last year that can be written, the last year is meant.
 fn expiry_of_answer(claims: &Object<'_>) -> Result<Option<UnixTime>, InvalidClaims> {
     let seconds = claims.get("exp").and_then(Value::as_number);
-    if seconds.is_some_and(|seconds| seconds.to_f64() > LAST_SECOND as f64) {
+    let seconds = seconds.and_then(Number::as_f64);
+    if seconds.is_some_and(|seconds| seconds > LAST_SECOND as f64) {
         return Ok(Some(UnixTime::from_secs(LAST_SECOND)));
     }
     numeric_date(claims, "exp")

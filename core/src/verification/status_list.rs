@@ -95,7 +95,7 @@ impl Reference {
         let uri = list.get("uri").and_then(Value::as_str);
         let index = list.get("idx").and_then(Value::as_number);
         let (uri, index) = uri.zip(index).ok_or(InvalidReference::Malformed)?;
-        let index = index.to_integer().ok_or(InvalidReference::Malformed)?;
+        let index = index.as_u64().ok_or(InvalidReference::Malformed)?;
         if !lists.lead_to(uri) {
             return Err(InvalidReference::Uri);
         }
@@ -199,8 +199,8 @@ fn date(claims: &Object<'_>, name: &'static str) -> Result<Option<UnixTime>, Inv
 }
 
 /// A positive number of seconds (§5.1); one that is too large for a duration is for ever.
-fn seconds(number: &Number<'_>) -> Option<Duration> {
-    let seconds = number.to_f64();
+fn seconds(number: &Number) -> Option<Duration> {
+    let seconds = number.as_f64()?;
     let duration = || Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX);
     (seconds > 0.0).then(duration)
 }
@@ -211,7 +211,7 @@ fn statuses(claims: &Object<'_>) -> Result<(u32, Box<[u8]>), InvalidStatusList> 
         .and_then(Value::as_object)
         .ok_or(InvalidStatusList::Claim("status_list"))?;
     let bits = list.get("bits").and_then(Value::as_number);
-    let bits = match bits.and_then(Number::to_integer::<u64>) {
+    let bits = match bits.and_then(Number::as_u64) {
         Some(1) => 1,
         Some(2) => 2,
         Some(4) => 4,
