@@ -2,6 +2,7 @@
 
 mod api_keys;
 mod callouts;
+mod compiler;
 mod endpoint;
 mod forward;
 mod locations;
@@ -10,21 +11,17 @@ mod rules;
 mod secret;
 mod syntax;
 
-use std::collections::HashMap;
 use std::fmt;
-use std::hash::Hash;
 use std::ops::RangeInclusive;
-use std::time::Duration;
 
-use crate::config::fault::{At, ConfigFault, Findings, Warning, quoted};
-use crate::config::reader::{FromValue, ListOf, Located, Named, Optional};
-use crate::config::scalar::DisplayDuration;
+use crate::config::fault::{At, ConfigFault, Warning, quoted};
+use crate::config::reader::{FromValue, ListOf, Located, Named};
 use crate::config::{ApiKeyListConfig, Audit, Config, LimitsConfig, Mode, Unmatched, document};
 use crate::policy::api_keys::ApiKeyTable;
-use crate::policy::provider::CredentialLocation;
-use crate::policy::requirement::ClaimPath;
+use crate::policy::compile::compiler::Compiler;
+use crate::policy::compile::rules::CredentialNames;
 use crate::policy::route::Routes;
-use crate::policy::{Limits, LocationId, Policy, ProviderId};
+use crate::policy::{Limits, Policy};
 use crate::secret::Pepper;
 
 /// A policy, and what its author should know about it.
@@ -46,7 +43,7 @@ pub fn compile(
     configuration: &[u8],
     environment: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Compiled, InvalidPolicy> {
-    let value = document::configuration(configuration)?;
+    let value = document::configuration(configuration).map_err(|fault| vec![fault])?;
     let mut compiler = Compiler::new(document::CONFIGURATION, environment);
     compiler.findings.duplicate_keys(At::DOCUMENT, &value);
     let config = Config::from_value(&value, At::DOCUMENT, &mut compiler.findings);
@@ -62,7 +59,7 @@ pub fn compile_api_keys(
     body: &[u8],
     pepper: Option<&Pepper>,
 ) -> Result<ApiKeyTable, InvalidPolicy> {
-    let value = document::api_key_list(body)?;
+    let value = document::api_key_list(body).map_err(|fault| vec![fault])?;
     let mut compiler = Compiler::new(document::API_KEY_LIST, &|_| None);
     compiler.findings.duplicate_keys(At::DOCUMENT, &value);
     let list = ApiKeyListConfig::from_value(&value, At::DOCUMENT, &mut compiler.findings);
@@ -70,37 +67,6 @@ pub fn compile_api_keys(
     let (table, _) = compiler.finish(table)?;
     Ok(table)
 }
-
-/// What the parts of a configuration have in common while they are compiled.
-struct Compiler<'v> {
-    environment: &'v dyn Fn(&str) -> Option<String>,
-    findings: Findings<'v>,
-    claims: Interned<ClaimPath>,
-    locations: Interned<CredentialLocation>,
-    /// Where each location was mentioned first.
-    mentions: Vec<At>,
-    /// How many of the locations are providers'; they come first.
-    token_locations: usize,
-    /// The providers that introspect, and where their tokens are.
-    introspecting: Vec<(ProviderId, Vec<LocationId>)>,
-}
-
-/// Values that are referred to by their index, each held once.
-struct Interned<T> {
-    values: Vec<T>,
-    indices: HashMap<T, usize>,
-}
-
-/// The names that a rule can list in `credentials`.
-struct CredentialNames<'v> {
-    /// Indexed by [`ProviderId`].
-    providers: Vec<&'v str>,
-    ids: HashMap<&'v str, usize>,
-    api_keys: bool,
-}
-
-/// The name by which rules accept API keys.
-const API_KEYS: &str = "api_keys";
 
 const DEFAULT_REALM: &str = "portcullis";
 
@@ -115,26 +81,6 @@ const DEFAULT_CACHE_ENTRIES: u64 = 4096;
 // === impl Compiler ===
 
 impl<'v> Compiler<'v> {
-    fn new(document: &'static str, environment: &'v dyn Fn(&str) -> Option<String>) -> Self {
-        Compiler {
-            environment,
-            findings: Findings::new(document),
-            claims: Interned::default(),
-            locations: Interned::default(),
-            mentions: Vec::new(),
-            token_locations: 0,
-            introspecting: Vec::new(),
-        }
-    }
-
-    /// What was compiled, where there is no fault.
-    fn finish<T>(self, compiled: Option<T>) -> Result<(T, Vec<Warning>), InvalidPolicy> {
-        let warnings = self.findings.finish().map_err(InvalidPolicy)?;
-        // Nothing fails without a recorded fault; if it did, it would still be refused.
-        let compiled = compiled.ok_or(InvalidPolicy(Vec::new()))?;
-        Ok((compiled, warnings))
-    }
-
     fn policy(&mut self, config: Config<'v>) -> Option<Policy> {
         let Config {
             realm,
@@ -229,98 +175,6 @@ impl<'v> Compiler<'v> {
             introspection_cache_entries: answers?,
         })
     }
-
-    fn count(
-        &mut self,
-        member: Optional<u64>,
-        default: u64,
-        range: RangeInclusive<u64>,
-    ) -> Option<usize> {
-        let Located { at, value } = member.or(default)?;
-        if !range.contains(&value) {
-            let expected = format!("{} to {}", range.start(), range.end());
-            self.findings.unfit(at, value.to_string(), expected);
-            return None;
-        }
-        usize::try_from(value).ok()
-    }
-
-    fn duration(
-        &mut self,
-        member: Optional<Duration>,
-        default: Duration,
-        range: RangeInclusive<Duration>,
-    ) -> Option<Duration> {
-        self.within(member.or(default)?, range)
-    }
-
-    fn within(
-        &mut self,
-        Located { at, value }: Located<Duration>,
-        range: RangeInclusive<Duration>,
-    ) -> Option<Duration> {
-        if !range.contains(&value) {
-            let found = DisplayDuration(value).to_string();
-            let (start, end) = (
-                DisplayDuration(*range.start()),
-                DisplayDuration(*range.end()),
-            );
-            self.findings.unfit(at, found, format!("{start} to {end}"));
-            return None;
-        }
-        Some(value)
-    }
-
-    /// Compiles each element of a list.
-    fn each<T, U>(
-        &mut self,
-        list: impl IntoIterator<Item = Located<T>>,
-        compile: impl Fn(&mut Self, Located<T>) -> Option<U>,
-    ) -> Option<Vec<U>> {
-        all_or_none(list.into_iter().map(|element| compile(self, element)))
-    }
-}
-
-/// `None` if one of them is, but only after all were compiled: one fault must not hide the next.
-fn all_or_none<T>(items: impl Iterator<Item = Option<T>>) -> Option<Vec<T>> {
-    let mut collected = Some(Vec::new());
-    for item in items {
-        match (&mut collected, item) {
-            (Some(list), Some(item)) => list.push(item),
-            _ => collected = None,
-        }
-    }
-    collected
-}
-
-/// For short lists, which need no sort of their own.
-fn insert_sorted<T: Ord>(list: &mut Vec<T>, item: T) {
-    if let Err(index) = list.binary_search(&item) {
-        list.insert(index, item);
-    }
-}
-
-// === impl Interned ===
-
-impl<T: Clone + Eq + Hash> Interned<T> {
-    fn index(&mut self, value: T) -> usize {
-        if let Some(index) = self.indices.get(&value) {
-            return *index;
-        }
-        let index = self.values.len();
-        self.values.push(value.clone());
-        self.indices.insert(value, index);
-        index
-    }
-}
-
-impl<T> Default for Interned<T> {
-    fn default() -> Self {
-        Interned {
-            values: Vec::new(),
-            indices: HashMap::new(),
-        }
-    }
 }
 
 // === impl InvalidPolicy ===
@@ -332,9 +186,9 @@ impl InvalidPolicy {
     }
 }
 
-impl From<ConfigFault> for InvalidPolicy {
-    fn from(fault: ConfigFault) -> Self {
-        InvalidPolicy(vec![fault])
+impl From<Vec<ConfigFault>> for InvalidPolicy {
+    fn from(faults: Vec<ConfigFault>) -> Self {
+        InvalidPolicy(faults)
     }
 }
 

@@ -7,7 +7,7 @@ use crate::config::fault::At;
 use crate::config::reader::{ListOf, Located};
 use crate::config::{ApiKeyConfig, ApiKeyListConfig, ApiKeysConfig};
 use crate::policy::api_keys::{ApiKey, ApiKeyId, ApiKeyTable, ApiKeys};
-use crate::policy::compile::{Compiler, all_or_none};
+use crate::policy::compile::compiler::{Compiler, all_or_none};
 use crate::scope::{Scope, ScopeSet};
 use crate::secret::{Digest, Pepper};
 

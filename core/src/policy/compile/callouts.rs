@@ -15,7 +15,7 @@ use crate::config::{
 use crate::policy::callout::{
     Introspection, RemoteApiKeys, RevocationList, StatusLists, form_encode,
 };
-use crate::policy::compile::Compiler;
+use crate::policy::compile::compiler::Compiler;
 use crate::policy::compile::endpoint::Uri;
 use crate::secret::Secret;
 

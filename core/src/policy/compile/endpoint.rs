@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::config::SecretConfig;
 use crate::config::reader::{Located, Optional, Required};
-use crate::policy::compile::Compiler;
+use crate::policy::compile::compiler::Compiler;
 use crate::policy::provider::Endpoint;
 use crate::secret::Secret;
 

@@ -5,7 +5,8 @@ use std::collections::HashSet;
 use crate::config::fault::quoted;
 use crate::config::reader::{Located, Named};
 use crate::config::{ClaimConfig, ForwardConfig, ForwardCredential};
-use crate::policy::compile::{Compiler, all_or_none, syntax};
+use crate::policy::compile::compiler::{Compiler, all_or_none};
+use crate::policy::compile::syntax;
 use crate::policy::forward::{Forward, Identity};
 use crate::policy::provider::CredentialLocation;
 

@@ -6,7 +6,7 @@ use crate::config::fault::{At, quoted};
 use crate::config::reader::{ListOf, Located, NonEmpty, Optional};
 use crate::config::{KeyHeaderConfig, TokenHeaderConfig, TokenLocationsConfig};
 use crate::policy::LocationId;
-use crate::policy::compile::{Compiler, insert_sorted};
+use crate::policy::compile::compiler::{Compiler, insert_sorted};
 use crate::policy::provider::{CredentialLocation, Prefix};
 use crate::request::is_token;
 

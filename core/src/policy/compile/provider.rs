@@ -12,7 +12,7 @@ use crate::keys::{Algorithm, AlgorithmSet, InvalidKeySet, KeySet, Origin};
 use crate::limits::{JWKS_KEYS, MAX_CLOCK_TOLERANCE};
 use crate::policy::ProviderId;
 use crate::policy::compile::callouts::PERIOD;
-use crate::policy::compile::{API_KEYS, Compiler, all_or_none};
+use crate::policy::compile::compiler::{API_KEYS, Compiler, all_or_none};
 use crate::policy::provider::{Audiences, Keys, Provider, RemoteKeys, Types};
 use crate::policy::requirement::ClaimPath;
 use crate::request::is_token;

@@ -1,5 +1,7 @@
 //! Rules: which requests they are for, and what they need.
 
+use std::collections::HashMap;
+
 use crate::config::fault::{At, alternatives, quoted};
 use crate::config::reader::{ExactlyOne, ListOf, Located, NonEmpty, Optional};
 use crate::config::{
@@ -7,13 +9,21 @@ use crate::config::{
     RuleConfig, ScopesConfig,
 };
 use crate::json::{self, Value};
-use crate::policy::compile::{API_KEYS, Compiler, CredentialNames, insert_sorted};
+use crate::policy::compile::compiler::{API_KEYS, Compiler, insert_sorted};
 use crate::policy::requirement::{Accepted, Condition, Rule, Test};
 use crate::policy::route::path::PathMatch;
 use crate::policy::route::{HostPattern, InvalidMatch, Match, Method};
 use crate::policy::{ClaimId, ProviderId};
 use crate::request::path::PathQuirks;
 use crate::scope::{RequiredScopes, Scope};
+
+/// The names that a rule can list in `credentials`.
+pub(super) struct CredentialNames<'v> {
+    /// Indexed by [`ProviderId`].
+    providers: Vec<&'v str>,
+    ids: HashMap<&'v str, usize>,
+    api_keys: bool,
+}
 
 /// How many names a message lists where a rule has an unknown one.
 const LISTED_NAMES: usize = 16;

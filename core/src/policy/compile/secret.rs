@@ -2,7 +2,7 @@
 
 use crate::config::SecretConfig;
 use crate::config::reader::Located;
-use crate::policy::compile::Compiler;
+use crate::policy::compile::compiler::Compiler;
 use crate::secret::Secret;
 
 /// A name of a variable; a longer text is rather a secret in its place.

@@ -2,7 +2,7 @@
 
 use crate::config::fault::quoted;
 use crate::config::reader::Located;
-use crate::policy::compile::Compiler;
+use crate::policy::compile::compiler::Compiler;
 use crate::policy::forward;
 use crate::request::is_token;
 
