@@ -62,7 +62,7 @@ pub fn measure(setup: &Setup, issuer: &Issuer, effort: &Effort, only: &str) -> R
             let once = |load: &mut ClosedLoop, supply: &Supply| -> Result<f64> {
                 // The others have had the CPU's caches to themselves.
                 load.run(supply, effort.requests / 8)?;
-                let spent = cpu_per_request(&envoy, load, supply, effort.requests);
+                let spent = cpu_per_request(|| envoy.cpu(), load, supply, effort.requests);
                 spent.map_err(|error| format!("{}: {error}", kind.what).into())
             };
             // Each goes first in every other round.

@@ -1,4 +1,4 @@
-//! Services that an Envoy calls, and the introspection endpoint (RFC 7662) to which every token is a good one.
+//! Services that an Envoy calls, and the introspection endpoint (RFC 7662) to which nearly every token is a good one.
 
 use std::net::TcpListener;
 use std::thread;
@@ -10,10 +10,29 @@ use crate::clock;
 use crate::http::Connection;
 use crate::issuer::SCOPES;
 
+/// A token that is not active.
+pub const INACTIVE: &str = "inactive";
+
+/// A token with another scope than the requests ask for.
+pub const OTHER_SCOPE: &str = "other-scope";
+
 /// Serves until the process ends; the port it serves on.
 pub fn start() -> Result<u16> {
-    let answer = json_answer(&active_token());
-    serve(move |_head, _body| Some(answer.clone()))
+    let mut other = active_token();
+    if let Some(scope) = other.get_mut("scope") {
+        *scope = "other".into();
+    }
+    let [active, inactive, other] =
+        [active_token(), json!({ "active": false }), other].map(|body| json_answer(&body));
+    serve(move |_head, body| {
+        let form = String::from_utf8_lossy(body);
+        let token = form.split('&').find_map(|pair| pair.strip_prefix("token="));
+        Some(match token {
+            Some(INACTIVE) => inactive.clone(),
+            Some(OTHER_SCOPE) => other.clone(),
+            _ => active.clone(),
+        })
+    })
 }
 
 /// Serves until the process ends, a thread for each connection. `answer` gets a request's head, in lower case, and its

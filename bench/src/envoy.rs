@@ -11,23 +11,18 @@ use serde_json::Value;
 use crate::Result;
 use crate::clock::poll;
 use crate::http;
+use crate::machine::cpu_of_process;
 
 /// Ten thousand API keys are compiled once for each VM.
 const START_UP: Duration = Duration::from_secs(120);
 
+/// An Envoy that serves; it ends with this value.
 pub struct Envoy {
     process: Child,
     folder: PathBuf,
     admin: u16,
     ports: BTreeMap<String, u16>,
     pub version: String,
-}
-
-/// How often the filter remembered a token, since Envoy started.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct TokenUses {
-    pub hits: u64,
-    pub misses: u64,
 }
 
 impl Envoy {
@@ -98,13 +93,7 @@ impl Envoy {
 
     /// Nanoseconds that all its threads were on a CPU.
     pub fn cpu(&self) -> Result<u64> {
-        let mut sum = 0;
-        for task in fs::read_dir(format!("/proc/{}/task", self.process.id()))? {
-            let text = fs::read_to_string(task?.path().join("schedstat"))?;
-            let on_cpu = text.split_whitespace().next().unwrap_or_default();
-            sum += on_cpu.parse::<u64>()?;
-        }
-        Ok(sum)
+        cpu_of_process(self.process.id())
     }
 
     /// Bytes of memory that it has in use.
@@ -127,13 +116,6 @@ impl Envoy {
     /// Bytes of its log.
     pub fn logged(&self) -> Result<u64> {
         Ok(fs::metadata(self.folder.join("envoy.log"))?.len())
-    }
-
-    pub fn token_uses(&self) -> Result<TokenUses> {
-        Ok(TokenUses {
-            hits: self.count("portcullis.cache.token.hit")?,
-            misses: self.count("portcullis.cache.token.miss")?,
-        })
     }
 
     /// The sum of the counters and gauges whose names end so.

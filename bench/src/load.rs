@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use crate::Result;
 use crate::clock;
-use crate::envoy::Envoy;
 use crate::http::{Connection, Verdict};
 use crate::traffic::Supply;
 
@@ -122,19 +121,19 @@ fn expect(connection: &mut Connection, expected: u16) -> Result<()> {
     }
 }
 
-/// Microseconds of Envoy's CPU that each of so many requests takes.
+/// Microseconds of CPU that each of so many requests takes. `spent` is the CPU time, in nanoseconds, that the
+/// processes in question have had since they started.
 pub fn cpu_per_request(
-    envoy: &Envoy,
+    spent: impl Fn() -> Result<u64>,
     load: &mut ClosedLoop,
     supply: &Supply,
     requests: usize,
 ) -> Result<f64> {
     settle();
-    let before = envoy.cpu()?;
+    let before = spent()?;
     load.run(supply, requests)?;
     settle();
-    let spent = envoy.cpu()? - before;
-    Ok(spent as f64 / 1000.0 / requests as f64)
+    Ok((spent()? - before) as f64 / 1000.0 / requests as f64)
 }
 
 /// A thread's time is booked when it goes to sleep, which it does some microseconds after the last answer.

@@ -32,6 +32,17 @@ pub fn cpus() -> usize {
     thread::available_parallelism().map_or(1, usize::from)
 }
 
+/// Nanoseconds that all threads of a process were on a CPU.
+pub fn cpu_of_process(id: u32) -> Result<u64> {
+    let mut sum = 0;
+    for task in fs::read_dir(format!("/proc/{id}/task"))? {
+        let text = fs::read_to_string(task?.path().join("schedstat"))?;
+        let on_cpu = text.split_whitespace().next().unwrap_or_default();
+        sum += on_cpu.parse::<u64>()?;
+    }
+    Ok(sum)
+}
+
 // === impl CpuTime ===
 
 impl CpuTime {

@@ -1,6 +1,7 @@
 //! Before anything is measured: each variant does the whole job, and refuses what it has to.
 
 use bench::Result;
+use bench::authority::{INACTIVE, OTHER_SCOPE};
 use bench::envoy::Envoy;
 use bench::http::Connection;
 use bench::issuer::{Algorithm, Issuer, SCOPES};
@@ -26,17 +27,22 @@ pub fn prove_all(envoy: &Envoy, issuer: &Issuer) -> Result<()> {
     for listener in ["portcullis", "portcullis-new"] {
         prove_tokens(envoy, issuer, listener, ours)?;
     }
-    prove_keys(envoy, "portcullis-few-keys", 0, 0)?;
+    for listener in [
+        "ext-authz-http-keys",
+        "ext-authz-grpc-keys",
+        "portcullis-few-keys",
+    ] {
+        prove_keys(envoy, listener, 0, 0)?;
+    }
     prove_keys(envoy, "portcullis-many-keys", MANY_KEYS - 1, MANY_RULES - 1)?;
-    let opaque = bearer("an-opaque-token");
-    expect(
-        envoy,
+    for listener in [
+        "ext-authz-http",
+        "ext-authz-grpc",
         "portcullis-introspection",
-        &opaque,
-        200,
-        &ours("known"),
-    )?;
-    expect(envoy, "portcullis-introspection", "x-none: 1", 401, "")
+    ] {
+        prove_opaque(envoy, listener, &ours("known"))?;
+    }
+    prove_edits(envoy, &ours("known"))
 }
 
 fn prove_tokens(
@@ -70,6 +76,24 @@ fn prove_keys(envoy: &Envoy, listener: &str, key: usize, rule: usize) -> Result<
     expect_at(envoy, listener, &path, "x-api-key: nobody's", 401, "")?;
     expect_at(envoy, listener, &path, "x-none: 1", 401, "")?;
     expect_at(envoy, listener, "/elsewhere", &good, 403, "")
+}
+
+fn prove_opaque(envoy: &Envoy, listener: &str, seen: &str) -> Result<()> {
+    // Twice: asked about or remembered.
+    let good = bearer("an-opaque-token");
+    expect(envoy, listener, &good, 200, seen)?;
+    expect(envoy, listener, &good, 200, seen)?;
+    expect(envoy, listener, &bearer(INACTIVE), 401, "")?;
+    expect(envoy, listener, &bearer(OTHER_SCOPE), 403, "")?;
+    expect(envoy, listener, "x-none: 1", 401, "")
+}
+
+/// The module of the host's calls judges nothing, but its edits are those of Portcullis.
+fn prove_edits(envoy: &Envoy, seen: &str) -> Result<()> {
+    expect(envoy, "host-calls", &bearer("any"), 200, seen)?;
+    let client = "client-00000";
+    let seen = identity(client, client, "data:read", "api_keys", &key_id(0));
+    expect(envoy, "host-calls-keys", "x-api-key: any", 200, &seen)
 }
 
 /// What an upstream receives: six identity headers, and neither the token nor the key.

@@ -47,7 +47,9 @@ pub struct Traffic {
     pub native_es256: Supply,
     pub few_keys: Supply,
     pub many_keys: Supply,
+    /// Opaque tokens, one of a hundred of them new.
     pub opaque: Supply,
+    pub known_opaque: Supply,
     pub many_opaque: Supply,
 }
 
@@ -63,6 +65,7 @@ impl Traffic {
             Requests::InTurn((0..keys.max(rules)).map(request).collect())
         };
         let opaque = |i| bearer(&opaque_token(i));
+        let known_opaque: Vec<_> = (0..NEW_TOKEN_EVERY).map(opaque).collect();
         // None of those that are new to the introspection later.
         let many_opaque = (0..NEVER_SEEN).map(|i| bearer(&format!("{}-", opaque_token(i))));
         let turn = tokens("turn", Algorithm::Rs256, IN_TURN)?;
@@ -79,7 +82,8 @@ impl Traffic {
             new_es256,
             few_keys: Supply::of(keys(FEW_KEYS, FEW_RULES)),
             many_keys: Supply::of(keys(MANY_KEYS, MANY_RULES)),
-            opaque: Supply::of(Requests::Opaque((0..NEW_TOKEN_EVERY).map(opaque).collect())),
+            opaque: Supply::of(Requests::Opaque(known_opaque.clone())),
+            known_opaque: Supply::of(Requests::InTurn(known_opaque)),
             many_opaque: Supply::of(Requests::InTurn(many_opaque.collect())),
         })
     }

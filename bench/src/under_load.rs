@@ -23,7 +23,7 @@ struct Variant {
     supply: fn(&Traffic) -> &Supply,
 }
 
-const VARIANTS: [Variant; 7] = [
+const VARIANTS: [Variant; 9] = [
     Variant {
         what: "no filter",
         listener: "none",
@@ -53,6 +53,16 @@ const VARIANTS: [Variant; 7] = [
         what: "Portcullis, cold: tokens never seen, RS256",
         listener: "portcullis-new",
         supply: |t| &t.new_rs256,
+    },
+    Variant {
+        what: "ext_authz over HTTP, introspection: 99 of 100 answers known",
+        listener: "ext-authz-http",
+        supply: |t| &t.opaque,
+    },
+    Variant {
+        what: "ext_authz over gRPC, introspection: 99 of 100 answers known",
+        listener: "ext-authz-grpc",
+        supply: |t| &t.opaque,
     },
     Variant {
         what: "Portcullis, introspection: 99 of 100 answers known",
