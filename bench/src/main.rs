@@ -65,6 +65,7 @@ fn run() -> Result<()> {
         "target/host-calls/wasm32-wasip1/release/host_calls.wasm",
         "bench",
     )?;
+    proof::prove_noop(&noop)?;
 
     eprintln!("    signing tokens");
     let issuer = Issuer::new(clock::unix_seconds())?;
