@@ -30,6 +30,7 @@ pub struct Caller {
 /// Fixed-length keys, so that a lookup compares digests and never secrets.
 pub type Digest = [u8; SHA256_OUTPUT_LEN];
 
+/// Judges requests by the API keys and the introspection endpoint that it was given.
 pub struct Authorizer {
     api_keys: HashMap<Digest, Arc<Caller>>,
     scopes_of_paths: HashMap<String, String>,
@@ -37,6 +38,7 @@ pub struct Authorizer {
 }
 
 impl Authorizer {
+    /// An error, where a hash or a value in the settings is malformed.
     pub fn new(settings: Settings) -> Result<Self> {
         let api_keys = settings.api_keys.into_iter().map(known_key);
         Ok(Authorizer {
@@ -80,6 +82,7 @@ fn permitted(caller: Arc<Caller>, scope: &str) -> std::result::Result<Arc<Caller
     }
 }
 
+/// The digest that a secret is looked up by.
 pub fn sha256(secret: &[u8]) -> Digest {
     let mut bytes = Digest::default();
     bytes.copy_from_slice(digest(&SHA256, secret).as_ref());

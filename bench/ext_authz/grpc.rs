@@ -18,6 +18,7 @@ use crate::authorizer::{Authorizer, Caller, Credentials};
 
 const CHECK: &str = "/envoy.service.auth.v3.Authorization/Check";
 
+/// Serves one gRPC call.
 pub async fn answer(authorizer: Arc<Authorizer>, request: Request<Incoming>) -> Response<Body> {
     if request.uri().path() != CHECK {
         return Status::unimplemented("only Check").into_http();

@@ -11,6 +11,7 @@ use crate::authorizer::{Authorizer, Credentials};
 /// Envoy takes the headers that this one names out of the request.
 const HEADERS_TO_REMOVE: &str = "x-envoy-auth-headers-to-remove";
 
+/// Answers one check of Envoy.
 pub async fn answer(authorizer: &Authorizer, request: &Request<Incoming>) -> Response<Body> {
     let header = |name: &str| {
         let value = request.headers().get(name);

@@ -18,12 +18,13 @@ use serde::Deserialize;
 use crate::authorizer::{Caller, Digest, sha256};
 use crate::settings::Introspection;
 
-/// No introspection answer is longer.
+/// The most that is read of an introspection answer.
 const ANSWER_BYTES: usize = 64 * 1024;
 
 /// How many seconds a token that is not good is remembered: it may become good.
 const REFUSAL_TTL: u64 = 5;
 
+/// Tells whose an opaque token is.
 pub struct Introspector {
     client: Client<HttpConnector, Full<Bytes>>,
     uri: Uri,
@@ -58,6 +59,7 @@ struct Answer {
 // === impl Introspector ===
 
 impl Introspector {
+    /// An error, where the URI or the credentials are malformed.
     pub fn new(settings: Introspection) -> Result<Self> {
         let basic = format!("{}:{}", settings.client_id, settings.client_secret);
         let authorization = format!("Basic {}", BASE64_STANDARD.encode(basic));

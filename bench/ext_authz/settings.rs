@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use serde::Deserialize;
 
+/// All of it, as JSON.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {

@@ -10,12 +10,12 @@ pub struct Case {
     pub what: &'static str,
     pub listener: &'static str,
     pub supply: fn(&Traffic) -> &Supply,
-    /// The case without filters and with the like of these requests.
+    /// The case without filters that gets the same kind of requests.
     pub baseline: &'static str,
     pub cache: Cache,
 }
 
-/// What each request has to meet in Portcullis' caches: a case that does not do what its name says is an error.
+/// What each request must find in Portcullis' caches, or must not: otherwise the case does not measure what its name says.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Cache {
     /// An introspection answer that is known.
@@ -34,6 +34,7 @@ pub enum Side {
     Floor,
 }
 
+/// The id of the case without filters, for requests with a token.
 pub const TOKEN_BASELINE: &str = "none, token";
 const KEY_BASELINE: &str = "none, key";
 const OPAQUE_BASELINE: &str = "none, opaque";
@@ -46,7 +47,7 @@ const API_KEY: &str = "API key: scope checked, six identity headers";
 const OPAQUE: &str =
     "Opaque token, its introspection answer known: scope checked, six identity headers";
 
-/// Their first [`BASELINES`] are measured before the others in each round, and again after them.
+/// The first [`BASELINES`] of them are measured before the others in each round, and again after them.
 pub const CASES: [Case; 22] = [
     case(
         TOKEN_BASELINE,
@@ -248,6 +249,7 @@ pub const CASES: [Case; 22] = [
     ),
 ];
 
+/// How many cases are baselines.
 pub const BASELINES: usize = 3;
 
 const fn case(
@@ -279,6 +281,7 @@ pub fn groups() -> impl Iterator<Item = (&'static str, &'static [Case])> {
 }
 
 impl Case {
+    /// The side that this case's bar belongs to.
     pub fn side(&self) -> Side {
         match self.listener.split_once('-').unwrap_or((self.listener, "")) {
             ("portcullis", _) => Side::Ours,

@@ -22,6 +22,7 @@ const OURS: &str = "#0969da";
 const THEIRS: &str = "#9a9fa6";
 const FLOOR: &str = "#9ac4f5";
 
+/// The chart, as SVG.
 pub fn draw(report: &Report) -> String {
     let value = |id| report.measured.above(id).value;
     let cases = groups().flat_map(|(_, cases)| cases);

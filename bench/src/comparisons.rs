@@ -16,7 +16,7 @@ const API_KEY: &str = "API key, scope checked, six identity headers";
 const KNOWN_ANSWER: &str = "opaque token, its introspection answer known";
 const THE_SAME: &str = "the same";
 
-/// Beside Envoy's own filters, a no-op module, and itself with more to do.
+/// Against Envoy's own filters, a no-op module, and Portcullis itself with less to do.
 pub const GOALS: [Comparison; 8] = [
     Comparison {
         what: KNOWN_TOKEN,
@@ -76,7 +76,7 @@ pub const GOALS: [Comparison; 8] = [
     },
 ];
 
-/// Beside what an operator without Portcullis would take for what Envoy has no filter for.
+/// Against what operators use today where Envoy has no filter of its own.
 pub const BESIDE_EXT_AUTHZ: [Comparison; 4] = [
     Comparison {
         what: API_KEY,
@@ -108,7 +108,7 @@ pub const BESIDE_EXT_AUTHZ: [Comparison; 4] = [
     },
 ];
 
-/// How far it is from what the host alone takes.
+/// How far Portcullis is above what the host alone takes.
 pub const ABOVE_THE_FLOOR: [Comparison; 2] = [
     Comparison {
         what: KNOWN_TOKEN,

@@ -11,7 +11,7 @@ use bench::machine::cpu_of_process;
 use bench::setup::api_keys;
 use bench::traffic::{FEW_KEYS, FEW_RULES, path_of_rule};
 
-/// The running service; it ends with this value.
+/// The running service. It is ended when this value is dropped.
 pub struct ExtAuthz {
     process: Child,
     /// Where it listens, for HTTP and for gRPC.
@@ -44,7 +44,7 @@ impl ExtAuthz {
     }
 }
 
-/// The same job as that of policies/api-keys.yaml and policies/introspection.yaml.
+/// The same job as in policies/api-keys.yaml and policies/introspection.yaml.
 fn settings(authority_port: u16) -> Value {
     let scopes: serde_json::Map<_, _> = (0..FEW_RULES)
         .map(|rule| (path_of_rule(rule), "data:read".into()))

@@ -13,11 +13,13 @@ use bench::figures::{grouped, mebibytes};
 use bench::machine::{cpu_model, cpus, kernel};
 use bench::statistics::Median;
 
+/// All results of a run.
 pub struct Report {
     pub measured: Measured,
     pub under_load: Vec<Row>,
     pub memory: Vec<Growth>,
     pub envoy: String,
+    /// The size of the module.
     pub module_bytes: u64,
     pub effort: Effort,
 }
@@ -70,6 +72,7 @@ impl Report {
         text
     }
 
+    /// The file `docs/bench/results.md`.
     pub fn markdown(&self) -> String {
         let mut text = String::from("# Results\n\n");
         let _ = writeln!(

@@ -20,7 +20,7 @@ const TOKENS: &str = include_str!("../config/policies/tokens.yaml");
 const API_KEYS: &str = include_str!("../config/policies/api-keys.yaml");
 const INTROSPECTION: &str = include_str!("../config/policies/introspection.yaml");
 
-/// The names of the listeners. Those that only the number of keys sets apart share all the rest.
+/// The names of the listeners.
 pub const LISTENERS: [&str; 15] = [
     "none",
     "noop",
@@ -39,7 +39,7 @@ pub const LISTENERS: [&str; 15] = [
     "portcullis-introspection",
 ];
 
-/// What a run brings to the templates.
+/// What a run puts into the templates.
 pub struct Setup {
     /// The keys of the tokens.
     pub jwks: Value,
@@ -134,7 +134,7 @@ pub fn portcullis(name: &str, module: &str, policy: &str) -> String {
     )
 }
 
-/// ext_authz that sends this header of a request to the service.
+/// An ext_authz filter that sends this header of a request to the service.
 fn with_credential(filter: &str, header: &str) -> String {
     fill(filter, &[("CREDENTIAL", header)])
 }

@@ -29,9 +29,10 @@ struct CacheUses {
     answer_misses: u64,
 }
 
-/// Portcullis may count in the worker and hand the sums over now and then, many times in this while.
+/// Workers add counters up, and hand them to Envoy several times a second.
 const COUNTERS_LATE: Duration = Duration::from_secs(2);
 
+/// Measures every case in every round, and that each does what its name says.
 pub fn measure(
     envoy: &Envoy,
     ext_authz: &ExtAuthz,
@@ -45,7 +46,7 @@ pub fn measure(
         load.run(supply, supply.distinct())?;
     }
     thread::sleep(COUNTERS_LATE);
-    // The same for all cases, so that none is treated otherwise: where the service is not asked it takes nothing.
+    // For all cases alike: where the service is not asked, it takes no CPU.
     let spent = || Ok(envoy.cpu()? + ext_authz.cpu()?);
     let mut uses = CacheUses::read(envoy)?;
     let mut measured = BTreeMap::new();
@@ -83,7 +84,7 @@ pub fn measure(
     Ok(Measured(measured))
 }
 
-/// Whether every case of the round has met in the caches what its name says.
+/// An error, unless the caches were used as the cases of the round say.
 fn check_uses(envoy: &Envoy, expected: CacheUses) -> Result<()> {
     let reached = poll(COUNTERS_LATE, || match CacheUses::read(envoy) {
         Ok(found) if found == expected => Some(Ok(())),
@@ -153,6 +154,7 @@ impl Measured {
         Median::of(&self.differences(id))
     }
 
+    /// What the case costs, divided by what its peer costs in the same round.
     pub fn ratio(&self, comparison: &Comparison) -> Median {
         let (ours, theirs) = (
             self.differences(comparison.case),
