@@ -80,7 +80,7 @@ size: wasm ## checks the module's size against its budget
 	@size=$$(wc -c <$(WASM)) && echo "$$size of $(SIZE_BUDGET) bytes" && [ $$size -le $(SIZE_BUDGET) ]
 
 .PHONY: bench
-bench: wasm envoy noop host-calls ## beside Envoy's native filters, ext_authz and the host's calls alone (ROUNDS, 31; REQUESTS, 2000; RATE, 2000)
+bench: wasm envoy noop host-calls ## measures the filter beside Envoy's native filters, ext_authz and the host's calls alone (ROUNDS, 31; REQUESTS, 2000; RATE, 2000)
 	@. scripts/say.sh && need_cc && cargo build -p bench --profile bench
 	@ENVOY_BIN="$$(scripts/envoy.sh)" target/release/bench
 

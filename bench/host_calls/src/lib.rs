@@ -106,11 +106,6 @@ extern "C" fn proxy_on_memory_allocate(len: usize) -> *mut u8 {
 extern "C" fn proxy_on_context_create(_context: u32, _parent: u32) {}
 
 #[unsafe(no_mangle)]
-extern "C" fn proxy_on_vm_start(_context: u32, _configuration_len: usize) -> u32 {
-    1
-}
-
-#[unsafe(no_mangle)]
 extern "C" fn proxy_on_configure(_context: u32, _configuration_len: usize) -> u32 {
     let configuration = receive(|data, len| {
         // SAFETY: the host writes both during the call.
