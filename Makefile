@@ -80,7 +80,7 @@ size: wasm ## checks the module's size against its budget
 	@size=$$(wc -c <$(WASM)) && echo "$$size of $(SIZE_BUDGET) bytes" && [ $$size -le $(SIZE_BUDGET) ]
 
 .PHONY: bench
-bench: wasm envoy noop ## the side-by-side with Envoy's native filters (ROUNDS, 31; REQUESTS, 2000; RATE, 2000)
+bench: wasm envoy noop host-calls ## measures the filter beside Envoy's native filters, ext_authz and the host's calls alone (ROUNDS, 31; REQUESTS, 2000; RATE, 2000)
 	@. scripts/say.sh && need_cc && cargo build -p bench --profile bench
 	@ENVOY_BIN="$$(scripts/envoy.sh)" target/release/bench
 
@@ -92,6 +92,10 @@ floods: wasm envoy ## measures good requests under floods, and what one refusal 
 .PHONY: noop
 noop: # the module that does nothing, for the side-by-side
 	@scripts/wasm.sh --of bench/noop/Cargo.toml build --target-dir target/noop
+
+.PHONY: host-calls
+host-calls: # the module that makes only the host's calls, for the side-by-side
+	@scripts/wasm.sh --of bench/host_calls/Cargo.toml build --target-dir target/host-calls
 
 .PHONY: steps
 steps: ## measures the time of each step of the core, natively

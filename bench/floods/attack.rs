@@ -22,20 +22,22 @@ const CONNECTIONS: usize = 32;
 /// So many that some are free while others wait for an answer about their tokens.
 const CONNECTIONS_THAT_WAIT: usize = 512;
 
-/// Signed one by one.
+/// How many different tokens are signed.
 const FORGED: usize = 500;
 
+/// Bad requests of one kind, and how hard they come.
 pub struct Flood {
     pub what: &'static str,
     pub listener: &'static str,
     pub options: Options,
-    /// None in the one without a flood.
+    /// None in the measurement without a flood.
     pub supply: Option<Supply>,
     /// Per second.
     pub rate: f64,
     pub connections: usize,
 }
 
+/// All floods, the one without an attacker first.
 pub fn floods(issuer: &Issuer) -> Result<Vec<Flood>> {
     let flood = |what, rate, supply| Flood {
         what,
@@ -112,29 +114,34 @@ fn one(request: Vec<u8>) -> Supply {
     Supply::in_turn(vec![request])
 }
 
+/// A request without a credential, for this path.
 pub fn with_path(path: &str) -> Vec<u8> {
     request(HOST, path, "x-none: 1")
 }
 
+/// A request without a credential.
 pub fn plain() -> Vec<u8> {
     with_path(&path_of_rule(0))
 }
 
+/// A path of about this many bytes.
 pub fn long_path(length: usize) -> String {
     let segments = "orders/".repeat(length / 7);
     format!("{}/{segments}last", path_of_rule(0))
 }
 
+/// A request with one header that takes nearly all that Envoy lets in.
 pub fn large_header() -> Vec<u8> {
     let header = format!("x-filler: {}", "a".repeat(NEARLY_ALL_HEADERS));
     request(HOST, &path_of_rule(0), &header)
 }
 
+/// A token of one byte more than the limit.
 pub fn too_large() -> Vec<u8> {
     bearer(&"a".repeat(TOKEN_BYTES + 1))
 }
 
-/// A quote takes two bytes where JSON is logged.
+/// A request with a path of quotes: each takes two bytes in a log line of JSON.
 pub fn quotes() -> Vec<u8> {
     let path = format!("{}/{}", path_of_rule(0), "\"".repeat(NEARLY_ALL_HEADERS));
     with_path(&path)
@@ -150,11 +157,12 @@ pub fn large_token(issuer: &Issuer) -> Result<String> {
         }
         issuer.forge(algorithm, &algorithm.header(), &claims)
     };
-    // Base64 takes four for three.
+    // Base64 makes four bytes of three.
     let missing = TOKEN_BYTES - token(0)?.len();
     token(missing / 4 * 3)
 }
 
+/// Tokens that are good except for their signatures.
 pub fn forged(issuer: &Issuer, algorithm: Algorithm) -> Result<Vec<Vec<u8>>> {
     let token = |i| {
         let claims = issuer.claims(&format!("forged-{i:05}"), SCOPES);
@@ -163,7 +171,7 @@ pub fn forged(issuer: &Issuer, algorithm: Algorithm) -> Result<Vec<Vec<u8>>> {
     (0..FORGED).map(|i| Ok(bearer(&token(i)?))).collect()
 }
 
-/// Tokens that are good but for a `kid` that nobody has heard of.
+/// Tokens that are good except for a `kid` that is in no key set.
 pub fn random_kids(issuer: &Issuer) -> Result<Supply> {
     let claims = issuer.claims("kid", SCOPES);
     let good = issuer.token(Algorithm::Rs256, "kid", SCOPES)?;

@@ -26,6 +26,7 @@ struct Kind {
     again: Supply,
 }
 
+/// What one refusal of a kind costs.
 pub struct Cost {
     pub what: &'static str,
     pub verdict: Verdict,
@@ -62,7 +63,7 @@ pub fn measure(setup: &Setup, issuer: &Issuer, effort: &Effort, only: &str) -> R
             let once = |load: &mut ClosedLoop, supply: &Supply| -> Result<f64> {
                 // The others have had the CPU's caches to themselves.
                 load.run(supply, effort.requests / 8)?;
-                let spent = cpu_per_request(&envoy, load, supply, effort.requests);
+                let spent = cpu_per_request(|| envoy.cpu(), load, supply, effort.requests);
                 spent.map_err(|error| format!("{}: {error}", kind.what).into())
             };
             // Each goes first in every other round.
@@ -96,7 +97,7 @@ pub fn measure(setup: &Setup, issuer: &Issuer, effort: &Effort, only: &str) -> R
 fn kinds(issuer: &Issuer) -> Result<Vec<Kind>> {
     let rs256 = Algorithm::Rs256;
     let kind = Kind::new;
-    // A token that is good but for a change to its header or its claims.
+    // A token that is good except for a change to its header or its claims.
     let changed = |header: Value, claims: Value| -> Result<Vec<Vec<u8>>> {
         let header = amended(rs256.header(), header);
         let claims = amended(issuer.claims("changed", SCOPES), claims);

@@ -27,24 +27,26 @@ pub struct Flooded {
     pub polls: usize,
 }
 
+/// What was sent by the attackers, and what they were answered.
 pub struct Attacked {
     /// Answered per second.
     pub rate: f64,
     pub verdicts: BTreeMap<String, usize>,
 }
 
-/// What Envoy was put to.
+/// What the flood cost Envoy.
 pub struct Strain {
     /// Of one CPU.
     pub cpu: f64,
-    /// Bytes of resident memory: before, and at the most.
+    /// Bytes of resident memory: before, and the most there ever were.
     pub resident: [u64; 2],
     /// Bytes that were logged in a second.
     pub logged: f64,
-    /// VMs that were lost and made anew. None should be.
+    /// VMs that trapped and were made anew: there should be none.
     pub reloads: u64,
 }
 
+/// Runs one flood on a fresh Envoy, with the good clients beside it.
 pub fn run(
     setup: &Setup,
     services: &Services,
@@ -81,7 +83,7 @@ pub fn run(
     })
 }
 
-/// Does something, and says what Envoy was put to meanwhile.
+/// Does something, and returns what it cost Envoy.
 pub fn strain<T>(envoy: &Envoy, work: impl FnOnce() -> Result<T>) -> Result<(T, Strain)> {
     let start = clock::now();
     let reloads = envoy.count("vm_reload_success")?;
@@ -104,7 +106,7 @@ impl Flood {
         };
         let pace = Pace {
             rate: self.rate * effort.strength,
-            // It outlasts what is measured under it.
+            // It ends after what is measured under it.
             time: effort.lead + effort.time + effort.lead / 2,
             overtime: Duration::ZERO,
             connections: (self.connections as f64 * effort.strength).ceil() as usize,

@@ -13,22 +13,23 @@ use bench::{Result, clock};
 /// Opaque tokens, in turn; each is asked about again once a second.
 const TOKENS: usize = 10;
 
-/// Of each kind. So many that none waits for another one's answer, but where Envoy is hundreds of milliseconds behind.
+/// Connections of each kind: so many that no request waits for one, unless Envoy is hundreds of milliseconds behind.
 const CONNECTIONS: usize = 32;
 
-/// Beyond the time of a run. Whoever has no answer by then has none.
+/// How long after a run its last answers are awaited.
 const OVERTIME: Duration = Duration::from_secs(5);
 
 /// With an Envoy that has just been started.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// Good clients of one kind.
 pub struct Client {
     pub what: &'static str,
     supply: Supply,
     rate: f64,
 }
 
-/// How the clients of one kind fared.
+/// What became of the requests of one kind of client.
 pub struct Served {
     pub what: &'static str,
     pub due: usize,
@@ -40,6 +41,7 @@ pub struct Served {
     pub p99: f64,
 }
 
+/// The three kinds: JWTs, opaque tokens, API keys.
 pub fn clients(issuer: &Issuer) -> Result<Vec<Client>> {
     let jwt = bearer(&issuer.token(Algorithm::Rs256, "known", SCOPES)?);
     let opaque = (0..TOKENS).map(|i| bearer(&format!("good-{i:02}-mF9B5f41JqMSlAV32hkKGx0r")));

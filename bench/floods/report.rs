@@ -14,11 +14,13 @@ use crate::good::Served;
 use crate::services::INTROSPECTION;
 use crate::waiting::Waited;
 
+/// All results of a run.
 pub struct Report {
     pub floods: Vec<Flooded>,
     pub waits: Vec<Waited>,
     pub costs: Vec<Cost>,
     pub envoy: String,
+    /// The size of the module.
     pub module_bytes: u64,
     pub effort: Effort,
     /// The share of the machine's CPU time that other processes took.
@@ -28,6 +30,7 @@ pub struct Report {
 // === impl Report ===
 
 impl Report {
+    /// The file `docs/bench/floods.md`.
     pub fn markdown(&self) -> String {
         let mut text = String::from("# Floods\n\n");
         let _ = writeln!(

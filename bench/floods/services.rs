@@ -2,18 +2,20 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::thread;
 use std::time::Duration;
 
 use bench::Result;
-use bench::authority::{active_token, json_answer, serve};
+use bench::authority::{Reply, active_token, serve};
+use bytes::Bytes;
 use serde_json::{Value, json};
 
-/// How long a question about a token takes.
+/// How long an introspection takes.
 pub const INTROSPECTION: Duration = Duration::from_millis(200);
 
+/// The issuer of the opaque tokens.
 pub const OPAQUE_ISSUER: &str = "https://opaque.example.com/";
 
+/// The running services, and how often they were asked.
 pub struct Services {
     pub port: u16,
     asked: Arc<Asked>,
@@ -29,6 +31,7 @@ struct Asked {
 }
 
 impl Services {
+    /// Serves this key set until the process ends.
     pub fn start(jwks: Value) -> Result<Self> {
         let asked = Arc::new(Asked::default());
         let mut active = active_token();
@@ -36,47 +39,52 @@ impl Services {
             *issuer = OPAQUE_ISSUER.into();
         }
         let list = json!({ "cursor": "1", "revoked": [] });
-        let [jwks, list, active, inactive] =
-            [jwks, list, active, json!({ "active": false })].map(|body| json_answer(&body));
+        let [jwks, list, active, inactive] = [jwks, list, active, json!({ "active": false })]
+            .map(|body| Bytes::from(body.to_string()));
         let counted = Arc::clone(&asked);
-        let port = serve(move |head, body| {
-            if head.starts_with("get /jwks.json ") {
+        let port = serve(move |path, body| match path {
+            "/jwks.json" => {
                 counted.fetches.fetch_add(1, Ordering::Relaxed);
-                let holds = counted.holds_keys.load(Ordering::Relaxed);
-                return (!holds).then(|| jwks.clone());
+                match counted.holds_keys.load(Ordering::Relaxed) {
+                    true => Reply::Never,
+                    false => Reply::Now(jwks.clone()),
+                }
             }
-            if head.starts_with("get /revocations") {
+            "/revocations" => {
                 counted.polls.fetch_add(1, Ordering::Relaxed);
-                return Some(list.clone());
+                Reply::Now(list.clone())
             }
-            counted.questions.fetch_add(1, Ordering::Relaxed);
-            if body.starts_with(b"token=slow") {
-                return None;
-            }
-            thread::sleep(INTROSPECTION);
-            match body.starts_with(b"token=good") {
-                true => Some(active.clone()),
-                false => Some(inactive.clone()),
+            _introspection => {
+                counted.questions.fetch_add(1, Ordering::Relaxed);
+                if body.starts_with(b"token=slow") {
+                    return Reply::Never;
+                }
+                let answer = match body.starts_with(b"token=good") {
+                    true => &active,
+                    false => &inactive,
+                };
+                Reply::After(INTROSPECTION, answer.clone())
             }
         })?;
         Ok(Services { port, asked })
     }
 
-    /// Tokens that it was asked about.
+    /// How many introspections there were.
     pub fn questions(&self) -> usize {
         self.asked.questions.load(Ordering::Relaxed)
     }
 
-    /// Fetches of the key set.
+    /// How often the key set was fetched.
     pub fn fetches(&self) -> usize {
         self.asked.fetches.load(Ordering::Relaxed)
     }
 
-    /// Polls of the revocation list.
+    /// How often the revocation list was polled.
     pub fn polls(&self) -> usize {
         self.asked.polls.load(Ordering::Relaxed)
     }
 
+    /// Whether requests for the key set stay unanswered.
     pub fn hold_keys(&self, holds: bool) {
         self.asked.holds_keys.store(holds, Ordering::Relaxed);
     }

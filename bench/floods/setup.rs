@@ -1,4 +1,4 @@
-//! The Envoys of the floods: each starts anew, for memory that a VM once had, it keeps.
+//! The Envoys of the floods: a new one for each, because a VM keeps the memory that it once had.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -28,27 +28,29 @@ pub const GATE: &str = "gate";
 pub const REGEX: &str = "regex";
 pub const NONE: &str = "none";
 
+/// A path with a rule that denies.
 pub const CLOSED: &str = "/closed";
 
-/// A key of RFC 7520 §3.1, on P-521. Nobody here can sign with it.
+/// A key of RFC 7520 §3.1, on P-521. Its private key is not used here.
 const P521: [&str; 2] = [
     "AHKZLLOsCOzz5cY97ewNUajB957y-C-U88c3v13nmGZx6sYl_oJXu9A5RkTKqjqvjyekWF-7ytDyRXYgCF5cj0Kt",
     "AdymlHvOiLxXkEhayXQnNCvDX4h9htZaCJN34kfmC6pV5OhQHiraVySsUdaQkAgDPrwQrJmbnX9cwlGfP-HqHZR1",
 ];
 
+/// What the Envoys of a run have in common.
 pub struct Setup {
     binary: PathBuf,
     module: PathBuf,
     folder: PathBuf,
     services_port: u16,
-    /// Where what is measured does not count, an Envoy serves again.
+    /// The Envoys of a smoke test, which are used again because its figures do not count.
     kept: Option<RefCell<BTreeMap<Options, Rc<Envoy>>>>,
 }
 
-/// What one Envoy has other than the rest.
+/// What differs between the Envoys of a run.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Options {
-    /// A circuit breaker that opens before the filter stops asking for strangers, in place of Envoy's default.
+    /// A circuit breaker that opens before the filter stops asking about unknown tokens, in place of Envoy's default.
     pub few_calls: bool,
     /// Whether there is a listener [`REGEX`].
     pub regex: bool,
@@ -155,10 +157,12 @@ impl Setup {
         Envoy::start(&self.binary, folder, &configuration)
     }
 
+    /// Envoy's version.
     pub fn version(&self) -> Result<String> {
         envoy::version(&self.binary)
     }
 
+    /// The size of the module.
     pub fn module_bytes(&self) -> Result<u64> {
         Ok(fs::metadata(&self.module)?.len())
     }

@@ -19,6 +19,7 @@ use crate::good::{self, Served};
 use crate::services::Services;
 use crate::setup::{GATE, Options, Setup};
 
+/// A kind of requests that wait for a callout.
 pub struct Wait {
     pub what: &'static str,
     wants: Wanted,
@@ -30,6 +31,7 @@ enum Wanted {
     Keys,
 }
 
+/// For introspection, and for keys.
 pub const WAITS: [Wait; 2] = [
     Wait {
         what: "an introspection endpoint that does not answer",
@@ -44,14 +46,15 @@ pub const WAITS: [Wait; 2] = [
 /// Far fewer than the calls that a worker has under way, so that each request joins one and waits.
 const TOKENS: usize = 10;
 
-/// File descriptors for all but the connections that wait.
+/// File descriptors for everything except the connections that wait.
 const OTHER_FILES: usize = 1000;
 
-/// Beyond the timeout. What has no answer by then has none.
+/// How long after the timeout an answer is awaited.
 const OVERTIME: Duration = Duration::from_secs(10);
 
 const REFETCH: Duration = Duration::from_secs(1);
 
+/// What became of the requests that waited.
 pub struct Waited {
     pub what: &'static str,
     pub connections: usize,
@@ -71,6 +74,7 @@ pub struct Waited {
     pub good_after: Vec<Served>,
 }
 
+/// Lets all connections wait at once, on a fresh Envoy.
 pub fn run(
     setup: &Setup,
     services: &Services,

@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
+use crate::cases::{Side, groups};
 use crate::report::Report;
-use crate::side_by_side::CASES;
 use bench::clock;
 
 const WIDTH: f64 = 900.0;
@@ -20,39 +20,38 @@ const INK: &str = "#1f2328";
 const FAINT: &str = "#59636e";
 const OURS: &str = "#0969da";
 const THEIRS: &str = "#9a9fa6";
+const FLOOR: &str = "#9ac4f5";
 
+/// The chart, as SVG.
 pub fn draw(report: &Report) -> String {
-    let cases = || CASES.iter().filter(|case| !case.is_baseline());
     let value = |id| report.measured.above(id).value;
-    let longest = cases().fold(1.0, |longest, case| value(case.id).max(longest));
+    let cases = groups().flat_map(|(_, cases)| cases);
+    let longest = cases.fold(1.0, |longest, case| value(case.id).max(longest));
     let scale = (WIDTH - LEFT - RIGHT) / longest;
 
     let mut rows = String::new();
     let mut y = TOP;
-    let mut group = "";
-    for case in cases() {
-        if case.group != group {
-            group = case.group;
-            y += HEADING;
-            rows.push_str(&text(20.0, y - 10.0, INK, "font-weight=\"600\"", group));
+    for (group, cases) in groups() {
+        y += HEADING;
+        rows.push_str(&text(20.0, y - 10.0, INK, "font-weight=\"600\"", group));
+        for case in cases {
+            let (value, middle) = (value(case.id), y + 14.0);
+            let length = (value * scale).max(1.0);
+            let color = match case.side() {
+                Side::Ours => OURS,
+                Side::Theirs => THEIRS,
+                Side::Floor => FLOOR,
+            };
+            let right = "text-anchor=\"end\"";
+            rows.push_str(&text(LEFT - 10.0, middle, INK, right, case.what));
+            let _ = writeln!(
+                rows,
+                "<rect x=\"{LEFT}\" y=\"{y:.1}\" width=\"{length:.1}\" height=\"{BAR}\" rx=\"2\" fill=\"{color}\"/>"
+            );
+            let number = format!("{value:.1}");
+            rows.push_str(&text(LEFT + length + 8.0, middle, INK, "", &number));
+            y += ROW;
         }
-        let (value, middle) = (value(case.id), y + 14.0);
-        let length = (value * scale).max(1.0);
-        let color = if case.is_ours() { OURS } else { THEIRS };
-        rows.push_str(&text(
-            LEFT - 10.0,
-            middle,
-            INK,
-            "text-anchor=\"end\"",
-            case.what,
-        ));
-        let _ = writeln!(
-            rows,
-            "<rect x=\"{LEFT}\" y=\"{y:.1}\" width=\"{length:.1}\" height=\"{BAR}\" rx=\"2\" fill=\"{color}\"/>"
-        );
-        let number = format!("{value:.1}");
-        rows.push_str(&text(LEFT + length + 8.0, middle, INK, "", &number));
-        y += ROW;
     }
 
     let title = text(

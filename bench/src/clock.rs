@@ -27,6 +27,7 @@ pub fn today() -> String {
     format!("{year:04}-{month:02}-{day_of_month:02}")
 }
 
+/// The monotonic clock.
 pub fn now() -> Instant {
     Instant::now()
 }

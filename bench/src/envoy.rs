@@ -10,24 +10,18 @@ use serde_json::Value;
 
 use crate::Result;
 use crate::clock::poll;
-use crate::http;
+use crate::machine::cpu_of_process;
 
-/// Ten thousand API keys are compiled once for each VM.
+/// Long, because each VM compiles ten thousand API keys.
 const START_UP: Duration = Duration::from_secs(120);
 
+/// A running Envoy. It is ended when this value is dropped.
 pub struct Envoy {
     process: Child,
     folder: PathBuf,
-    admin: u16,
+    admin_port: u16,
     ports: BTreeMap<String, u16>,
     pub version: String,
-}
-
-/// How often the filter remembered a token, since Envoy started.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct TokenUses {
-    pub hits: u64,
-    pub misses: u64,
 }
 
 impl Envoy {
@@ -52,7 +46,7 @@ impl Envoy {
         let mut envoy = Envoy {
             process,
             folder: folder.to_path_buf(),
-            admin: 0,
+            admin_port: 0,
             ports: BTreeMap::new(),
             version: version(binary)?,
         };
@@ -74,13 +68,21 @@ impl Envoy {
             .rsplit(':')
             .next()
             .and_then(|p| p.trim().parse().ok());
-        self.admin = port.unwrap_or_default();
-        self.admin != 0 && http::get(self.admin, "/ready").is_ok_and(|a| a.status == 200)
+        self.admin_port = port.unwrap_or_default();
+        self.admin_port != 0 && self.admin("/ready").is_ok()
+    }
+
+    /// The body of the admin interface's answer. A status of 400 or more is an error.
+    fn admin(&self, path: &str) -> Result<String> {
+        let url = format!("http://127.0.0.1:{}{path}", self.admin_port);
+        // A proxy that the environment names is not for the loopback.
+        let config = ureq::Agent::config_builder().proxy(None).build();
+        let mut answer = config.new_agent().get(url).call()?;
+        Ok(answer.body_mut().read_to_string()?)
     }
 
     fn listeners(&self) -> Result<BTreeMap<String, u16>> {
-        let answer = http::get(self.admin, "/listeners?format=json")?;
-        let answer: Value = serde_json::from_slice(&answer.body)?;
+        let answer: Value = serde_json::from_str(&self.admin("/listeners?format=json")?)?;
         let statuses = answer.get("listener_statuses").and_then(Value::as_array);
         let port = |status: &Value| {
             let name = status.get("name")?.as_str()?.to_owned();
@@ -91,6 +93,7 @@ impl Envoy {
         Ok(statuses.into_iter().flatten().filter_map(port).collect())
     }
 
+    /// The port of the listener with this name.
     pub fn port(&self, listener: &str) -> Result<u16> {
         let port = self.ports.get(listener).copied();
         Ok(port.ok_or_else(|| format!("Envoy has no listener {listener}"))?)
@@ -98,13 +101,7 @@ impl Envoy {
 
     /// Nanoseconds that all its threads were on a CPU.
     pub fn cpu(&self) -> Result<u64> {
-        let mut sum = 0;
-        for task in fs::read_dir(format!("/proc/{}/task", self.process.id()))? {
-            let text = fs::read_to_string(task?.path().join("schedstat"))?;
-            let on_cpu = text.split_whitespace().next().unwrap_or_default();
-            sum += on_cpu.parse::<u64>()?;
-        }
-        Ok(sum)
+        cpu_of_process(self.process.id())
     }
 
     /// Bytes of memory that it has in use.
@@ -112,7 +109,7 @@ impl Envoy {
         self.memory("VmRSS:")
     }
 
-    /// Bytes of memory that it had in use at the most.
+    /// The most bytes of memory that it ever had in use.
     pub fn resident_at_most(&self) -> Result<u64> {
         self.memory("VmHWM:")
     }
@@ -129,17 +126,9 @@ impl Envoy {
         Ok(fs::metadata(self.folder.join("envoy.log"))?.len())
     }
 
-    pub fn token_uses(&self) -> Result<TokenUses> {
-        Ok(TokenUses {
-            hits: self.count("portcullis.cache.token.hit")?,
-            misses: self.count("portcullis.cache.token.miss")?,
-        })
-    }
-
-    /// The sum of the counters and gauges whose names end so.
+    /// The sum of the counters and gauges whose names end with `name`.
     pub fn count(&self, name: &str) -> Result<u64> {
-        let answer = http::get(self.admin, &format!("/stats?filter={name}"))?;
-        let text = String::from_utf8_lossy(&answer.body);
+        let text = self.admin(&format!("/stats?filter={name}"))?;
         let lines = text.lines().filter_map(|line| line.split_once(": "));
         Ok(lines
             .filter(|(found, _)| found.ends_with(name))

@@ -1,5 +1,6 @@
 //! Numbers as people read them.
 
+/// Bytes in MiB.
 pub fn mebibytes(bytes: u64) -> f64 {
     bytes as f64 / f64::from(1 << 20)
 }

@@ -1,4 +1,7 @@
-//! As much of HTTP/1.1 as the load needs: requests that are bytes already, answers with a length.
+//! The client that sends the load: it writes requests that are ready as bytes, and reads as little of an answer as it can.
+//!
+//! Written by hand, because it shares the machine with the Envoy that it measures: a library would build every request
+//! anew, and take that time from Envoy's CPUs and caches.
 
 use std::fmt;
 use std::io::{Read, Write};
@@ -14,12 +17,6 @@ pub struct Connection {
     is_closed: bool,
 }
 
-pub struct Answer {
-    pub status: u16,
-    pub head: String,
-    pub body: Vec<u8>,
-}
-
 /// What a client needs to know of an answer.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Verdict {
@@ -28,42 +25,42 @@ pub struct Verdict {
     pub code: String,
 }
 
-/// What nobody waits longer for.
+/// A complete answer at the start of what was received: its status, and how many bytes its head and its body have.
+struct Answer {
+    status: u16,
+    head: usize,
+    body: usize,
+}
+
+/// The longest wait for an answer.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A request that asks to close the connection, as nothing follows.
-pub fn get(port: u16, path: &str) -> Result<Answer> {
-    let request = format!("GET {path} HTTP/1.1\r\nhost: bench\r\nconnection: close\r\n\r\n");
-    let mut connection = Connection::open(port)?;
-    connection.send(request.as_bytes())?;
-    connection.receive()
-}
+/// More than Envoy's own answers have.
+const MAX_HEADERS: usize = 32;
 
 // === impl Connection ===
 
 impl Connection {
+    /// Connects to this port of the loopback.
     pub fn open(port: u16) -> Result<Self> {
         let stream = TcpStream::connect(("127.0.0.1", port))?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
-        Ok(Connection::over(stream))
+        Ok(Connection {
+            stream,
+            received: Vec::with_capacity(16 * 1024),
+            is_closed: false,
+        })
     }
 
     /// How long the next answer is awaited.
     pub fn set_patience(&self, patience: Duration) -> Result<()> {
-        // None at all would be no limit.
+        // Zero would mean no limit.
         let patience = patience.max(Duration::from_millis(1));
         Ok(self.stream.set_read_timeout(Some(patience))?)
     }
 
-    pub fn over(stream: TcpStream) -> Self {
-        Connection {
-            stream,
-            received: Vec::with_capacity(16 * 1024),
-            is_closed: false,
-        }
-    }
-
+    /// Writes a whole request.
     pub fn send(&mut self, bytes: &[u8]) -> Result<()> {
         if self.is_closed {
             *self = Connection::open(self.stream.peer_addr()?.port())?;
@@ -71,99 +68,48 @@ impl Connection {
         Ok(self.stream.write_all(bytes)?)
     }
 
-    /// The status of the next answer; its headers and its body are of no interest.
+    /// The status of the next answer, without its headers and body.
     pub fn receive_status(&mut self) -> Result<u16> {
-        let (status, head, length) = self.await_answer()?;
-        self.received.drain(..head + length);
-        Ok(status)
+        let answer = self.await_answer()?;
+        self.received.drain(..answer.head + answer.body);
+        Ok(answer.status)
     }
 
     /// The status of the next answer, and the code in its body.
     pub fn receive_verdict(&mut self) -> Result<Verdict> {
-        let (status, head, length) = self.await_answer()?;
-        let body = self.received.get(head..head + length).unwrap_or_default();
-        let code = code(&String::from_utf8_lossy(body)).to_owned();
-        self.received.drain(..head + length);
+        let Answer { status, head, body } = self.await_answer()?;
+        let text = self.received.get(head..head + body).unwrap_or_default();
+        let code = code(&String::from_utf8_lossy(text)).to_owned();
+        self.received.drain(..head + body);
         Ok(Verdict { status, code })
     }
 
-    /// Status, bytes of the head, bytes of the body of an answer that is there as a whole.
-    fn await_answer(&mut self) -> Result<(u16, usize, usize)> {
-        let head = self.await_head()?;
-        let text = self.received.get(..head).unwrap_or_default();
-        let (status, length) = (status(text)?, content_length(text)?);
-        // Envoy closes after each 400.
-        let closes = b"\r\nconnection: close\r\n";
-        self.is_closed = text.windows(closes.len()).any(|w| w == closes);
-        self.await_bytes(head + length)?;
-        Ok((status, head, length))
+    /// The status of the next answer, and its header of this name; empty where it has none.
+    pub fn receive_header(&mut self, name: &str) -> Result<(u16, String)> {
+        let Answer { status, head, body } = self.await_answer()?;
+        let head_bytes = self.received.get(..head).unwrap_or_default();
+        let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
+        let mut response = httparse::Response::new(&mut headers);
+        response.parse(head_bytes)?;
+        let value = header(&response, name).unwrap_or_default();
+        let value = String::from_utf8_lossy(value).into_owned();
+        self.received.drain(..head + body);
+        Ok((status, value))
     }
 
-    pub fn receive(&mut self) -> Result<Answer> {
-        let length = self.await_head()?;
-        let head = String::from_utf8_lossy(self.received.get(..length).unwrap_or_default());
-        let head = head.to_ascii_lowercase();
-        self.received.drain(..length);
-        let body = if head.contains("transfer-encoding: chunked") {
-            self.read_chunks()?
-        } else {
-            let length = content_length(head.as_bytes())?;
-            self.await_bytes(length)?;
-            self.received.drain(..length).collect()
-        };
-        Ok(Answer {
-            status: status(head.as_bytes())?,
-            head,
-            body,
-        })
-    }
-
-    /// The head and the body of a request; none where the peer hung up.
-    pub fn receive_request(&mut self) -> Option<(String, Vec<u8>)> {
-        let length = self.await_head().ok()?;
-        let head = String::from_utf8_lossy(self.received.get(..length)?).to_ascii_lowercase();
-        self.received.drain(..length);
-        let length = content_length(head.as_bytes()).ok()?;
-        self.await_bytes(length).ok()?;
-        Some((head, self.received.drain(..length).collect()))
-    }
-
-    fn read_chunks(&mut self) -> Result<Vec<u8>> {
-        let mut body = Vec::new();
-        loop {
-            let end = self.await_text(b"\r\n")?;
-            let line = String::from_utf8_lossy(self.received.get(..end).unwrap_or_default());
-            let size = usize::from_str_radix(line.trim(), 16)?;
-            self.received.drain(..end);
-            self.await_bytes(size + 2)?;
-            body.extend(self.received.drain(..size));
-            self.received.drain(..2);
-            if size == 0 {
-                return Ok(body);
-            }
-        }
-    }
-
-    /// Where the head of what comes next ends.
-    fn await_head(&mut self) -> Result<usize> {
-        self.await_text(b"\r\n\r\n")
-    }
-
-    fn await_text(&mut self, text: &[u8]) -> Result<usize> {
-        loop {
-            let found = self.received.windows(text.len()).position(|w| w == text);
-            match found {
-                Some(at) => return Ok(at + text.len()),
+    fn await_answer(&mut self) -> Result<Answer> {
+        let (answer, closes) = loop {
+            match parse_head(&self.received)? {
+                Some(found) => break found,
                 None => self.read_some()?,
             }
-        }
-    }
-
-    fn await_bytes(&mut self, count: usize) -> Result<()> {
-        while self.received.len() < count {
+        };
+        // Envoy closes after each 400.
+        self.is_closed = closes;
+        while self.received.len() < answer.head + answer.body {
             self.read_some()?;
         }
-        Ok(())
+        Ok(answer)
     }
 
     fn read_some(&mut self) -> Result<()> {
@@ -178,15 +124,34 @@ impl Connection {
     }
 }
 
-// === impl Answer ===
+/// The answer that begins here, and whether it is the last one of its connection. None, while its head is not complete.
+fn parse_head(bytes: &[u8]) -> Result<Option<(Answer, bool)>> {
+    let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
+    let mut response = httparse::Response::new(&mut headers);
+    let httparse::Status::Complete(head) = response.parse(bytes)? else {
+        return Ok(None);
+    };
+    // Every answer of this Envoy states its length: it makes all of them itself.
+    let length = header(&response, "content-length").unwrap_or(b"0");
+    let answer = Answer {
+        status: response.code.ok_or("no status line came back")?,
+        head,
+        body: std::str::from_utf8(length)?.parse()?,
+    };
+    let closes = header(&response, "connection").is_some_and(|value| value == b"close");
+    Ok(Some((answer, closes)))
+}
 
-impl Answer {
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.head.lines().find_map(|line| {
-            let (found, value) = line.split_once(": ")?;
-            (found == name).then_some(value)
-        })
-    }
+fn header<'a>(response: &httparse::Response<'_, 'a>, name: &str) -> Option<&'a [u8]> {
+    let mut headers = response.headers.iter();
+    let found = headers.find(|header| header.name.eq_ignore_ascii_case(name));
+    found.map(|header| header.value)
+}
+
+fn code(body: &str) -> &str {
+    let rest = body.split_once("\"code\":\"");
+    let code = rest.and_then(|(_, rest)| rest.split_once('"'));
+    code.map_or("", |(code, _)| code)
 }
 
 // === impl Verdict ===
@@ -198,35 +163,6 @@ impl fmt::Display for Verdict {
             "" => Ok(()),
             code => write!(f, " {code}"),
         }
-    }
-}
-
-fn code(body: &str) -> &str {
-    let rest = body.split_once("\"code\":\"");
-    let code = rest.and_then(|(_, rest)| rest.split_once('"'));
-    code.map_or("", |(code, _)| code)
-}
-
-/// Out of `HTTP/1.1 200 OK`.
-fn status(head: &[u8]) -> Result<u16> {
-    let digits = head.get(9..12).unwrap_or_default();
-    let status = std::str::from_utf8(digits)?.parse();
-    Ok(status.map_err(|_| "no status line came back")?)
-}
-
-/// None stated: no body.
-fn content_length(head: &[u8]) -> Result<usize> {
-    const NAME: &[u8] = b"content-length:";
-    let line = head.split(|b| *b == b'\n').find(|line| {
-        line.get(..NAME.len())
-            .is_some_and(|name| name.eq_ignore_ascii_case(NAME))
-    });
-    match line {
-        Some(line) => {
-            let value = line.get(NAME.len()..).unwrap_or_default().trim_ascii();
-            Ok(std::str::from_utf8(value)?.parse()?)
-        }
-        None => Ok(0),
     }
 }
 

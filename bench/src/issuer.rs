@@ -14,11 +14,13 @@ use serde_json::{Value, json};
 
 use crate::Result;
 
-/// The tests' key, of 2048 bits: ring makes none.
+/// The tests' key, of 2048 bits, because ring cannot make RSA keys.
 const RSA_2048: &[u8] = include_bytes!("../../tests/envoy/fixtures/rsa-2048.pk8.der");
 
+/// The scopes of a good token.
 pub const SCOPES: &str = "data:read data:write";
 
+/// The keys of a run.
 pub struct Issuer {
     /// When its tokens are issued, in seconds since the epoch.
     now: u64,
@@ -29,6 +31,7 @@ pub struct Issuer {
     random: SystemRandom,
 }
 
+/// How a token is signed (RFC 7518 §3.1, RFC 8037).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Algorithm {
     EdDsa,
@@ -39,6 +42,7 @@ pub enum Algorithm {
 }
 
 impl Issuer {
+    /// The RSA key is always the same, the others are fresh.
     pub fn new(now: u64) -> Result<Self> {
         let random = SystemRandom::new();
         let fresh = Ed25519KeyPair::generate_pkcs8(&random).map_err(|_| "no entropy")?;
@@ -78,7 +82,7 @@ impl Issuer {
         jwk
     }
 
-    /// A token of some 800 bytes; `id` is its `jti` and makes it another one.
+    /// A token of some 800 bytes. `id` is its `jti`, so that each id gives another token.
     pub fn token(&self, algorithm: Algorithm, id: &str, scope: &str) -> Result<String> {
         self.sign(algorithm, &algorithm.header(), &self.claims(id, scope))
     }
@@ -100,13 +104,14 @@ impl Issuer {
         })
     }
 
+    /// A token with this header and these claims.
     pub fn sign(&self, algorithm: Algorithm, header: &Value, claims: &Value) -> Result<String> {
         let signed = signing_input(header, claims);
         let signature = self.signature(algorithm, signed.as_bytes())?;
         Ok(format!("{signed}.{}", encode(signature)))
     }
 
-    /// A token with the signature of another one: nothing but the check of it tells.
+    /// A token with the signature of another one: only the signature check can tell.
     pub fn forge(&self, algorithm: Algorithm, header: &Value, claims: &Value) -> Result<String> {
         let signed = signing_input(header, claims);
         let signature = self.signature(algorithm, b"another token")?;
@@ -159,6 +164,7 @@ pub fn signing_input(header: &Value, claims: &Value) -> String {
 // === impl Algorithm ===
 
 impl Algorithm {
+    /// Its name in a header's `alg`.
     pub fn name(self) -> &'static str {
         match self {
             Algorithm::EdDsa => "EdDSA",
@@ -169,6 +175,7 @@ impl Algorithm {
         }
     }
 
+    /// The id of its key.
     pub fn kid(self) -> &'static str {
         match self {
             Algorithm::EdDsa => "ed",
@@ -192,6 +199,7 @@ pub fn sha256(secret: &str) -> String {
     format!("sha256:{hex}")
 }
 
+/// Base64url without padding, as in tokens and keys.
 pub fn encode(bytes: impl AsRef<[u8]>) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(bytes)
 }

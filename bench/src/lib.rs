@@ -17,7 +17,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+/// Whatever ends a run.
 pub type Error = Box<dyn std::error::Error + Send + Sync>;
+/// What every step of a run returns.
 pub type Result<T> = std::result::Result<T, Error>;
 
 /// The project's folder.
@@ -25,7 +27,7 @@ pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// A number that the environment may set.
+/// A number that an environment variable can set.
 pub fn setting<T: FromStr>(name: &str, default: T) -> Result<T> {
     match env::var(name) {
         Err(_) => Ok(default),
@@ -36,7 +38,7 @@ pub fn setting<T: FromStr>(name: &str, default: T) -> Result<T> {
     }
 }
 
-/// A module that `target`, the make target of a measurement, builds.
+/// The path of a module. Where it is missing, the error names the make target that builds it.
 pub fn built(name: &str, target: &str) -> Result<PathBuf> {
     let found = fs::canonicalize(root().join(name));
     Ok(found.map_err(|_| format!("no {name}: run `make {target}`"))?)

@@ -8,24 +8,23 @@ use std::time::Duration;
 
 use crate::Result;
 use crate::clock;
-use crate::envoy::Envoy;
 use crate::http::{Connection, Verdict};
 use crate::traffic::Supply;
 
 /// Connections that stay open; a request is under way on each.
 pub struct ClosedLoop {
     connections: Vec<Connection>,
-    /// What each of them has to be answered.
+    /// The status that every answer must have.
     expected: u16,
 }
 
-/// Requests that are sent when they are due, whatever becomes of those before them.
+/// Requests that are sent when they are due, even where those before them are not answered yet.
 #[derive(Clone, Copy, Debug)]
 pub struct Pace {
     /// Of all connections together, in a second.
     pub rate: f64,
     pub time: Duration,
-    /// For so much longer those that were due wait for a connection that is free.
+    /// How much longer requests that were due may wait for a free connection.
     pub overtime: Duration,
     pub connections: usize,
 }
@@ -39,10 +38,11 @@ pub struct Outcome {
     pub micros: f64,
 }
 
-/// Among so many connections one is free whenever a request is due, but for an Envoy that falls behind.
+/// So many that one is free whenever a request is due, unless Envoy falls behind.
 const OPEN_LOOP_CONNECTIONS: usize = 32;
 
 impl ClosedLoop {
+    /// Connects so often to this port, for requests that are to be answered with a 200.
     pub fn open(port: u16, connections: usize) -> Result<Self> {
         let open = |_| Connection::open(port);
         Ok(ClosedLoop {
@@ -51,7 +51,7 @@ impl ClosedLoop {
         })
     }
 
-    /// Requests that have to be answered with this status.
+    /// The same connections, for requests that must be answered with this status.
     pub fn expecting(self, expected: u16) -> Self {
         ClosedLoop { expected, ..self }
     }
@@ -95,7 +95,7 @@ impl ClosedLoop {
     }
 }
 
-/// Latencies in microseconds, ascending, of requests of which each has to be a good one.
+/// The latencies in microseconds, ascending. Every request must be answered with a 200.
 pub fn open_loop(port: u16, supply: &Supply, rate: f64, time: Duration) -> Result<Vec<f64>> {
     let pace = Pace {
         rate,
@@ -122,19 +122,19 @@ fn expect(connection: &mut Connection, expected: u16) -> Result<()> {
     }
 }
 
-/// Microseconds of Envoy's CPU that each of so many requests takes.
+/// Microseconds of CPU that each of so many requests takes. `spent` is the CPU time, in nanoseconds, that the
+/// processes in question have had since they started.
 pub fn cpu_per_request(
-    envoy: &Envoy,
+    spent: impl Fn() -> Result<u64>,
     load: &mut ClosedLoop,
     supply: &Supply,
     requests: usize,
 ) -> Result<f64> {
     settle();
-    let before = envoy.cpu()?;
+    let before = spent()?;
     load.run(supply, requests)?;
     settle();
-    let spent = envoy.cpu()? - before;
-    Ok(spent as f64 / 1000.0 / requests as f64)
+    Ok((spent()? - before) as f64 / 1000.0 / requests as f64)
 }
 
 /// A thread's time is booked when it goes to sleep, which it does some microseconds after the last answer.
@@ -164,7 +164,7 @@ impl Pace {
     /// Sends them, and awaits every answer.
     ///
     /// A request counts from when it was due. Where it was not sent by then because every connection still waited, that
-    /// delay is Envoy's and counts (else the slow answers would hide themselves: coordinated omission); where the thread
+    /// delay is Envoy's and counts (otherwise slow answers would hide themselves: coordinated omission); where the thread
     /// slept and woke late, the delay is this generator's and does not.
     pub fn send(&self, port: u16, supply: &Supply) -> Result<Vec<Outcome>> {
         let next = AtomicUsize::new(0);
@@ -207,7 +207,7 @@ impl Pace {
             let threads: Vec<_> = connections
                 .into_iter()
                 .map(|connection| {
-                    // There may be hundreds of them, and none of them goes deep.
+                    // There may be hundreds of them, and none needs a deep stack.
                     let thread = thread::Builder::new().stack_size(128 * 1024);
                     thread.spawn_scoped(scope, move || send(connection))
                 })

@@ -14,6 +14,7 @@ pub struct CpuTime {
     own: u64,
 }
 
+/// As the kernel names it.
 pub fn cpu_model() -> String {
     let cpus = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = cpus
@@ -23,18 +24,32 @@ pub fn cpu_model() -> String {
     model.map_or("an unnamed CPU", |(_, name)| name).to_owned()
 }
 
+/// The kernel's release.
 pub fn kernel() -> String {
     let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     release.trim().to_owned()
 }
 
+/// How many CPUs this process may use.
 pub fn cpus() -> usize {
     thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Nanoseconds that all threads of a process were on a CPU.
+pub fn cpu_of_process(id: u32) -> Result<u64> {
+    let mut sum = 0;
+    for task in fs::read_dir(format!("/proc/{id}/task"))? {
+        let text = fs::read_to_string(task?.path().join("schedstat"))?;
+        let on_cpu = text.split_whitespace().next().unwrap_or_default();
+        sum += on_cpu.parse::<u64>()?;
+    }
+    Ok(sum)
 }
 
 // === impl CpuTime ===
 
 impl CpuTime {
+    /// As it is now.
     pub fn read() -> Result<Self> {
         let ticks = |text: &str| -> Result<Vec<u64>> {
             let words = text.split_whitespace();

@@ -1,7 +1,10 @@
-//! Measures what Portcullis costs an Envoy, beside what Envoy's native filters cost it. `make bench` runs it;
-//! README.md tells how it measures.
+//! Measures what Portcullis costs, beside Envoy's native filters, ext_authz and the host's calls alone. `make bench`
+//! runs it; README.md tells how it measures.
 
+mod cases;
 mod chart;
+mod comparisons;
+mod ext_authz;
 mod memory;
 mod proof;
 mod report;
@@ -19,6 +22,7 @@ use bench::setup::Setup;
 use bench::traffic::Traffic;
 use bench::{Result, authority, built, clock, root, setting};
 
+use crate::ext_authz::ExtAuthz;
 use crate::report::Report;
 
 /// How long and how hard; each can be set in the environment.
@@ -27,6 +31,13 @@ struct Effort {
     requests: usize,
     connections: usize,
     rate: f64,
+}
+
+impl Effort {
+    /// Requests before those that are measured in each turn.
+    fn warm_up(&self) -> usize {
+        self.requests / 8
+    }
 }
 
 fn main() -> ExitCode {
@@ -50,15 +61,24 @@ fn run() -> Result<()> {
         PathBuf::from(env::var("ENVOY_BIN").map_err(|_| "ENVOY_BIN: set by `make bench`")?);
     let portcullis = built("target/wasm32-wasip1/release/portcullis.wasm", "bench")?;
     let noop = built("target/noop/wasm32-wasip1/release/noop.wasm", "bench")?;
+    let host_calls = built(
+        "target/host-calls/wasm32-wasip1/release/host_calls.wasm",
+        "bench",
+    )?;
+    proof::prove_noop(&noop)?;
 
     eprintln!("    signing tokens");
     let issuer = Issuer::new(clock::unix_seconds())?;
     let traffic = Traffic::prepare(&issuer)?;
+    let authority_port = authority::start()?;
+    let ext_authz = ExtAuthz::start(authority_port)?;
     let setup = Setup {
         jwks: issuer.jwks(),
         noop_module: noop.display().to_string(),
         portcullis_module: portcullis.display().to_string(),
-        authority_port: authority::start()?,
+        host_calls_module: host_calls.display().to_string(),
+        authority_port,
+        ext_authz_port: ext_authz.port,
     };
 
     eprintln!("    starting Envoy");
@@ -71,13 +91,7 @@ fn run() -> Result<()> {
 
     let report = Report {
         memory,
-        measured: side_by_side::measure(
-            &envoy,
-            &traffic,
-            effort.rounds,
-            effort.requests,
-            effort.connections,
-        )?,
+        measured: side_by_side::measure(&envoy, &ext_authz, &traffic, &effort)?,
         under_load: under_load::measure(&envoy, &traffic, effort.rate)?,
         envoy: envoy.version.clone(),
         module_bytes: fs::metadata(&portcullis)?.len(),

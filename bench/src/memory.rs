@@ -5,18 +5,19 @@ use bench::envoy::Envoy;
 use bench::load::ClosedLoop;
 use bench::traffic::{Supply, Traffic};
 
+/// How much memory a full cache takes.
 pub struct Growth {
     pub what: &'static str,
     /// Of Envoy's resident memory.
     pub bytes: u64,
 }
 
-/// As many as a worker remembers by default, of each.
+/// How many a worker remembers of each by default.
 pub const ENTRIES: usize = 4096;
 
 const CONNECTIONS: usize = 8;
 
-/// Before anything else is sent: memory that a VM once had, it keeps.
+/// To be called before anything else is sent, because a VM keeps the memory that it once had.
 pub fn measure(envoy: &Envoy, traffic: &Traffic) -> Result<Vec<Growth>> {
     let growth = |what, listener, supply| -> Result<Growth> {
         let bytes = fill(envoy, listener, supply)?;

@@ -3,19 +3,23 @@
 use std::fmt::Write as _;
 
 use crate::Effort;
+use crate::cases::{CASES, TOKEN_BASELINE, groups};
+use crate::comparisons::{ABOVE_THE_FLOOR, BESIDE_EXT_AUTHZ, Comparison, GOALS};
 use crate::memory::{ENTRIES, Growth};
-use crate::side_by_side::{CASES, GOALS, Goal, Measured, TOKEN_BASELINE};
+use crate::side_by_side::Measured;
 use crate::under_load::Row;
 use bench::clock;
 use bench::figures::{grouped, mebibytes};
 use bench::machine::{cpu_model, cpus, kernel};
 use bench::statistics::Median;
 
+/// All results of a run.
 pub struct Report {
     pub measured: Measured,
     pub under_load: Vec<Row>,
     pub memory: Vec<Growth>,
     pub envoy: String,
+    /// The size of the module.
     pub module_bytes: u64,
     pub effort: Effort,
 }
@@ -23,19 +27,24 @@ pub struct Report {
 // === impl Report ===
 
 impl Report {
-    /// The goals alone.
+    /// All figures, in short.
     pub fn summary(&self) -> String {
         let mut text = String::new();
-        for (goal, ratio) in self.ratios() {
-            let Goal { what, against, .. } = goal;
+        let tables = [&GOALS[..], &BESIDE_EXT_AUTHZ, &ABOVE_THE_FLOOR];
+        for comparison in tables.into_iter().flatten() {
+            let Comparison { what, against, .. } = comparison;
+            let ratio = self.measured.ratio(comparison);
             let _ = writeln!(
                 text,
-                "{:<6} {:>5.2} [{:.2} to {:.2}], at most {:.2}: {what} / {against}",
-                verdict(goal, ratio),
+                "{:<6} {:>5.2} [{:.2} to {:.2}]{}: {what} / {against}",
+                verdict(comparison, ratio),
                 ratio.value,
                 ratio.low,
                 ratio.high,
-                goal.at_most,
+                match comparison.at_most {
+                    Some(goal) => format!(", at most {goal:.2}"),
+                    None => String::new(),
+                },
             );
         }
         text.push('\n');
@@ -63,6 +72,7 @@ impl Report {
         text
     }
 
+    /// The file `docs/bench/results.md`.
     pub fn markdown(&self) -> String {
         let mut text = String::from("# Results\n\n");
         let _ = writeln!(
@@ -77,14 +87,14 @@ impl Report {
             grouped(self.module_bytes),
         );
         text.push_str("![CPU per request above an Envoy without filters](results.svg)\n\n");
-        self.write_goals(&mut text);
+        self.write_ratios(&mut text);
         self.write_costs(&mut text);
         self.write_load(&mut text);
         self.write_memory(&mut text);
         text
     }
 
-    fn write_goals(&self, text: &mut String) {
+    fn write_ratios(&self, text: &mut String) {
         let Effort {
             rounds,
             requests,
@@ -94,40 +104,60 @@ impl Report {
         let _ = writeln!(
             text,
             "## Side by side\n\n\
-             Ratios of the CPU that Envoy spends on a request above one without filters. Median of {rounds} rounds of \
-             {requests} requests each over {connections} connections, all variants in turns in one process; in brackets \
-             the interval that holds the true median in 95 of 100 runs.\n\n\
-             | what | against | at most | measured | |\n|---|---|---|---|---|"
+             Ratios of the CPU that a request takes above one without filters. Median of {rounds} rounds of {requests} \
+             requests each over {connections} connections, all variants in turns in one process; in brackets the \
+             interval that holds the true median in 95 of 100 runs.\n"
         );
-        for (goal, ratio) in self.ratios() {
-            let _ = writeln!(
-                text,
-                "| {} | {} | {:.2} | **{:.2}** [{:.2} to {:.2}] | {} |",
-                goal.what,
-                goal.against,
-                goal.at_most,
-                ratio.value,
-                ratio.low,
-                ratio.high,
-                verdict(goal, ratio),
-            );
+        self.write_comparisons(text, &GOALS);
+        text.push_str(
+            "\n### Beside ext_authz\n\n\
+             Envoy's ext_authz filter asks a small native service on the same machine, which does the same job; the CPU of \
+             Envoy and of the service are added up.\n\n",
+        );
+        self.write_comparisons(text, &BESIDE_EXT_AUTHZ);
+        text.push_str(
+            "\n### Above the floor\n\n\
+             A module that judges nothing, and makes only the host calls that such a request needs: no filter in a Wasm VM \
+             can cost less.\n\n",
+        );
+        self.write_comparisons(text, &ABOVE_THE_FLOOR);
+    }
+
+    fn write_comparisons(&self, text: &mut String, comparisons: &[Comparison]) {
+        let has_goals = comparisons.iter().any(|it| it.at_most.is_some());
+        text.push_str(match has_goals {
+            true => "| what | against | at most | measured | |\n|---|---|---|---|---|\n",
+            false => "| what | against | measured |\n|---|---|---|\n",
+        });
+        for comparison in comparisons {
+            let ratio = self.measured.ratio(comparison);
+            let _ = write!(text, "| {} | {} |", comparison.what, comparison.against);
+            if let Some(goal) = comparison.at_most {
+                let _ = write!(text, " {goal:.2} |");
+            }
+            let Median { value, low, high } = ratio;
+            let _ = write!(text, " **{value:.2}** [{low:.2} to {high:.2}] |");
+            if has_goals {
+                let _ = write!(text, " {} |", verdict(comparison, ratio));
+            }
+            text.push('\n');
         }
     }
 
     fn write_costs(&self, text: &mut String) {
         let _ = writeln!(
             text,
-            "\n## Microseconds\n\nAn Envoy without filters spends {:.1} µs of CPU on such a request.\n\n\
-             | what | variant | µs per request above it |\n|---|---|---|",
+            "\n## Microseconds\n\nAn Envoy without filters spends {:.1} µs of CPU on a request with a token. What a variant \
+             takes above that:",
             self.measured.total(TOKEN_BASELINE).value
         );
-        for case in CASES.iter().filter(|case| !case.is_baseline()) {
-            let above = self.measured.above(case.id);
-            let _ = writeln!(
-                text,
-                "| {} | {} | **{:.1}** [{:.1} to {:.1}] |",
-                case.group, case.what, above.value, above.low, above.high
-            );
+        for (group, cases) in groups() {
+            let _ = writeln!(text, "\n| {group} | µs per request |\n|---|---|");
+            for case in cases {
+                let Median { value, low, high } = self.measured.above(case.id);
+                let what = case.what;
+                let _ = writeln!(text, "| {what} | **{value:.1}** [{low:.1} to {high:.1}] |");
+            }
         }
     }
 
@@ -170,15 +200,13 @@ impl Report {
             );
         }
     }
-
-    fn ratios(&self) -> impl Iterator<Item = (&'static Goal, Median)> {
-        GOALS.iter().map(|goal| (goal, self.measured.ratio(goal)))
-    }
 }
 
-fn verdict(goal: &Goal, ratio: Median) -> &'static str {
-    match ratio.value <= goal.at_most {
-        true => "ok",
-        false => "missed",
+/// Empty where there is no goal.
+fn verdict(comparison: &Comparison, ratio: Median) -> &'static str {
+    match comparison.at_most {
+        Some(goal) if ratio.value <= goal => "ok",
+        Some(_) => "missed",
+        None => "",
     }
 }

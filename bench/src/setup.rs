@@ -10,6 +10,9 @@ const LISTENER: &str = include_str!("../config/listener.yaml");
 
 const NONE: &str = include_str!("../config/filters/none.yaml");
 const NOOP: &str = include_str!("../config/filters/noop.yaml");
+const HOST_CALLS: &str = include_str!("../config/filters/host-calls.yaml");
+const EXT_AUTHZ_HTTP: &str = include_str!("../config/filters/ext-authz-http.yaml");
+const EXT_AUTHZ_GRPC: &str = include_str!("../config/filters/ext-authz-grpc.yaml");
 const NATIVE: &str = include_str!("../config/filters/native.yaml");
 const PORTCULLIS: &str = include_str!("../config/filters/portcullis.yaml");
 
@@ -17,10 +20,16 @@ const TOKENS: &str = include_str!("../config/policies/tokens.yaml");
 const API_KEYS: &str = include_str!("../config/policies/api-keys.yaml");
 const INTROSPECTION: &str = include_str!("../config/policies/introspection.yaml");
 
-/// The names of the listeners. Those that only the number of keys sets apart share all the rest.
-pub const LISTENERS: [&str; 9] = [
+/// The names of the listeners.
+pub const LISTENERS: [&str; 15] = [
     "none",
     "noop",
+    "host-calls",
+    "host-calls-keys",
+    "ext-authz-http",
+    "ext-authz-http-keys",
+    "ext-authz-grpc",
+    "ext-authz-grpc-keys",
     "native",
     "native-cached",
     "portcullis",
@@ -30,11 +39,17 @@ pub const LISTENERS: [&str; 9] = [
     "portcullis-introspection",
 ];
 
+/// What a run puts into the templates.
 pub struct Setup {
+    /// The keys of the tokens.
     pub jwks: Value,
+    /// The files of the modules.
     pub noop_module: String,
+    pub host_calls_module: String,
     pub portcullis_module: String,
+    /// Where the introspection endpoint listens, and where the authorization service does.
     pub authority_port: u16,
+    pub ext_authz_port: u16,
 }
 
 impl Setup {
@@ -46,6 +61,7 @@ impl Setup {
             &[
                 ("LISTENERS", &listeners.join("\n")),
                 ("AUTHORITY_PORT", &self.authority_port.to_string()),
+                ("EXT_AUTHZ_PORT", &self.ext_authz_port.to_string()),
             ],
         )
     }
@@ -56,6 +72,12 @@ impl Setup {
         let portcullis = |policy: &str| portcullis(name, &self.portcullis_module, policy);
         let filters = match name {
             "noop" => fill(NOOP, &[("NOOP_MODULE", &self.noop_module)]),
+            "host-calls" => self.host_calls(name, "token"),
+            "host-calls-keys" => self.host_calls(name, "api_key"),
+            "ext-authz-http" => with_credential(EXT_AUTHZ_HTTP, "authorization"),
+            "ext-authz-http-keys" => with_credential(EXT_AUTHZ_HTTP, "x-api-key"),
+            "ext-authz-grpc" => with_credential(EXT_AUTHZ_GRPC, "authorization"),
+            "ext-authz-grpc-keys" => with_credential(EXT_AUTHZ_GRPC, "x-api-key"),
             "native" => self.native(""),
             "native-cached" => self.native("jwt_cache_config: {jwt_cache_size: 4096}"),
             "portcullis" | "portcullis-new" => {
@@ -67,6 +89,15 @@ impl Setup {
             _ => NONE.to_owned(),
         };
         listener(name, &filters)
+    }
+
+    fn host_calls(&self, name: &str, credential_kind: &str) -> String {
+        let values = [
+            ("NAME", name),
+            ("HOST_CALLS_MODULE", &self.host_calls_module),
+            ("CREDENTIAL_KIND", credential_kind),
+        ];
+        fill(HOST_CALLS, &values)
     }
 
     fn native(&self, cache: &str) -> String {
@@ -103,6 +134,11 @@ pub fn portcullis(name: &str, module: &str, policy: &str) -> String {
     )
 }
 
+/// An ext_authz filter that sends this header of a request to the service.
+fn with_credential(filter: &str, header: &str) -> String {
+    fill(filter, &[("CREDENTIAL", header)])
+}
+
 fn with_keys(policy: &str, keys: usize, rules: usize) -> String {
     let rule = |i| {
         json!({
@@ -136,6 +172,7 @@ pub fn api_keys(count: usize) -> Value {
     (0..count).map(key).collect()
 }
 
+/// The id of the API key with this number.
 pub fn key_id(i: usize) -> String {
     format!("client-{i:05}-2026")
 }

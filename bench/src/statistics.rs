@@ -1,6 +1,6 @@
-//! Medians, and how far they are to be trusted.
+//! Medians and their confidence intervals.
 
-/// The median, with an interval that holds the true one in 95 of 100 runs, whatever the noise is distributed like.
+/// The median, with an interval that holds the true one in 95 of 100 runs. It assumes nothing about the noise.
 #[derive(Clone, Copy, Debug)]
 pub struct Median {
     pub value: f64,
@@ -9,6 +9,7 @@ pub struct Median {
 }
 
 impl Median {
+    /// Of samples in any order.
     pub fn of(samples: &[f64]) -> Self {
         let mut sorted = samples.to_vec();
         sorted.sort_by(f64::total_cmp);
@@ -24,7 +25,7 @@ impl Median {
     }
 }
 
-/// Of samples in ascending order, between the two that are nearest.
+/// Interpolated between the two nearest samples, which are in ascending order.
 pub fn quantile(sorted: &[f64], share: f64) -> f64 {
     let last = sorted.len().saturating_sub(1) as f64;
     let rank = share * last;

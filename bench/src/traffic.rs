@@ -11,20 +11,22 @@ use crate::issuer::{Algorithm, Issuer, SCOPES};
 /// More than the 4,096 tokens that a worker remembers: sent in turn, none is remembered when it comes again.
 pub const NEVER_SEEN: usize = 5000;
 
-/// As many as are to be remembered.
+/// Fewer than a worker remembers.
 pub const IN_TURN: usize = 3000;
 
+/// API keys and rules of the policy with many, and of the one with few.
 pub const MANY_KEYS: usize = 10_000;
 pub const MANY_RULES: usize = 1000;
 pub const FEW_KEYS: usize = 10;
 pub const FEW_RULES: usize = 1;
 
+/// The host of every request that is measured.
 pub const HOST: &str = "api.example.com";
 
-/// One request of so many carries a token that is to be asked about.
+/// How many requests there are for each one whose token must be asked about.
 const NEW_TOKEN_EVERY: usize = 100;
 
-/// Requests without end. Who must never get one again has a supply to itself.
+/// Requests without end. A variant that must never get a request twice has a supply of its own.
 pub struct Supply {
     requests: Arc<Requests>,
     next: AtomicUsize,
@@ -32,12 +34,13 @@ pub struct Supply {
 
 enum Requests {
     InTurn(Vec<Vec<u8>>),
-    /// Made when its turn comes, out of its number.
+    /// Each made from its number when it is sent.
     Made(Box<dyn Fn(usize) -> Vec<u8> + Send + Sync>),
     /// Known ones in turn, and a new one now and then.
     Opaque(Vec<Vec<u8>>),
 }
 
+/// Every kind of request, ready.
 pub struct Traffic {
     pub one_token: Supply,
     pub tokens_in_turn: Supply,
@@ -47,11 +50,14 @@ pub struct Traffic {
     pub native_es256: Supply,
     pub few_keys: Supply,
     pub many_keys: Supply,
+    /// Opaque tokens, one of a hundred of them new.
     pub opaque: Supply,
+    pub known_opaque: Supply,
     pub many_opaque: Supply,
 }
 
 impl Traffic {
+    /// Signs all tokens.
     pub fn prepare(issuer: &Issuer) -> Result<Self> {
         let tokens = |prefix: &str, algorithm, count| {
             let tokens = sign_all(issuer, algorithm, prefix, count)?;
@@ -63,7 +69,8 @@ impl Traffic {
             Requests::InTurn((0..keys.max(rules)).map(request).collect())
         };
         let opaque = |i| bearer(&opaque_token(i));
-        // None of those that are new to the introspection later.
+        let known_opaque: Vec<_> = (0..NEW_TOKEN_EVERY).map(opaque).collect();
+        // None of the opaque tokens that are sent as new ones later.
         let many_opaque = (0..NEVER_SEEN).map(|i| bearer(&format!("{}-", opaque_token(i))));
         let turn = tokens("turn", Algorithm::Rs256, IN_TURN)?;
         let new_rs256 = tokens("new", Algorithm::Rs256, NEVER_SEEN)?;
@@ -79,7 +86,8 @@ impl Traffic {
             new_es256,
             few_keys: Supply::of(keys(FEW_KEYS, FEW_RULES)),
             many_keys: Supply::of(keys(MANY_KEYS, MANY_RULES)),
-            opaque: Supply::of(Requests::Opaque((0..NEW_TOKEN_EVERY).map(opaque).collect())),
+            opaque: Supply::of(Requests::Opaque(known_opaque.clone())),
+            known_opaque: Supply::of(Requests::InTurn(known_opaque)),
             many_opaque: Supply::of(Requests::InTurn(many_opaque.collect())),
         })
     }
@@ -95,11 +103,12 @@ impl Supply {
         }
     }
 
+    /// These requests, and after the last the first one again.
     pub fn in_turn(requests: Vec<Vec<u8>>) -> Self {
         Supply::of(Requests::InTurn(requests))
     }
 
-    /// Each request out of its number.
+    /// Requests that are made from their numbers.
     pub fn made(request: impl Fn(usize) -> Vec<u8> + Send + Sync + 'static) -> Self {
         Supply::of(Requests::Made(Box::new(request)))
     }
@@ -112,6 +121,7 @@ impl Supply {
         }
     }
 
+    /// The next request.
     pub fn next(&self) -> Cow<'_, [u8]> {
         let i = self.next.fetch_add(1, Ordering::Relaxed);
         match &*self.requests {
@@ -122,7 +132,7 @@ impl Supply {
         }
     }
 
-    /// How many differ; what is to be sent once for all of them to be known. None, where there is no end of them.
+    /// How many different requests there are: after so many, all of them are known. 0, where there is no end of them.
     pub fn distinct(&self) -> usize {
         match &*self.requests {
             Requests::Made(_) => 0,
@@ -136,24 +146,28 @@ fn in_turn(requests: &[Vec<u8>], i: usize) -> Cow<'_, [u8]> {
     Cow::Borrowed(request.map(Vec::as_slice).unwrap_or_default())
 }
 
+/// The API key with this number.
 pub fn api_key(i: usize) -> String {
     format!("key-{i:05}-T2aVn8kQx0rLw5Yd3sHb")
 }
 
+/// The path of the rule with this number.
 pub fn path_of_rule(i: usize) -> String {
     format!("/service-{i:04}/orders")
 }
 
-/// Of a fresh random-looking form, as opaque tokens are, and never a JWT's.
+/// The opaque token with this number. It looks random and has no dots, unlike a JWT.
 pub fn opaque_token(i: usize) -> String {
     format!("mF9B5f41JqM{i:012}SlAV32hkKGx0rLw5")
 }
 
+/// A request with this token.
 pub fn bearer(token: &str) -> Vec<u8> {
     let header = format!("authorization: Bearer {token}");
     request(HOST, &path_of_rule(0), &header)
 }
 
+/// A request with this API key.
 pub fn with_key(key: &str, path: &str) -> Vec<u8> {
     request(HOST, path, &format!("x-api-key: {key}"))
 }

@@ -8,6 +8,7 @@ use bench::load::{ClosedLoop, open_loop};
 use bench::statistics::{Median, quantile};
 use bench::traffic::{Supply, Traffic};
 
+/// The figures of one variant.
 pub struct Row {
     pub what: &'static str,
     pub throughput: Median,
@@ -23,7 +24,7 @@ struct Variant {
     supply: fn(&Traffic) -> &Supply,
 }
 
-const VARIANTS: [Variant; 7] = [
+const VARIANTS: [Variant; 9] = [
     Variant {
         what: "no filter",
         listener: "none",
@@ -55,6 +56,16 @@ const VARIANTS: [Variant; 7] = [
         supply: |t| &t.new_rs256,
     },
     Variant {
+        what: "ext_authz over HTTP, introspection: 99 of 100 answers known",
+        listener: "ext-authz-http",
+        supply: |t| &t.opaque,
+    },
+    Variant {
+        what: "ext_authz over gRPC, introspection: 99 of 100 answers known",
+        listener: "ext-authz-grpc",
+        supply: |t| &t.opaque,
+    },
+    Variant {
         what: "Portcullis, introspection: 99 of 100 answers known",
         listener: "portcullis-introspection",
         supply: |t| &t.opaque,
@@ -66,12 +77,13 @@ const TURNS: usize = 5;
 const CLOSED: Duration = Duration::from_millis(800);
 const OPEN: Duration = Duration::from_millis(2000);
 
-/// Whatever is to be known is known by then.
+/// Enough for every known credential to be known.
 const WARM_UP: usize = 200;
 
 /// Enough to have the worker always busy.
 const CONNECTIONS: usize = 16;
 
+/// Measures the variants in turns. `rate` is that of the latencies, in requests per second.
 pub fn measure(envoy: &Envoy, traffic: &Traffic, rate: f64) -> Result<Vec<Row>> {
     let mut throughputs = vec![Vec::new(); VARIANTS.len()];
     let mut latencies = vec![Vec::new(); VARIANTS.len()];

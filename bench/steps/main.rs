@@ -14,7 +14,7 @@ use std::process::{Command, ExitCode};
 use bench::Result;
 use steps::Measurable;
 
-/// What is allocated once and remembered at the first time is not the step's.
+/// So that what is allocated only the first time does not count.
 const FEW: u64 = 10;
 
 const MANY: u64 = 210;
@@ -61,7 +61,7 @@ fn count_all() -> Result<()> {
     Ok(fs::write(file, table)?)
 }
 
-/// Of a whole process that runs the step so often.
+/// The instructions of a whole process that runs the step this often.
 fn count(step: &str, times: u64) -> Result<u64> {
     let output = Command::new("valgrind")
         .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])

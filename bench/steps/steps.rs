@@ -31,6 +31,7 @@ const API_KEY: &str = "key-00000-T2aVn8kQx0rLw5Yd3sHb";
 /// Rules before the one that the request meets.
 const RULES: usize = 999;
 
+/// A step of the core with its name.
 pub struct Measurable {
     pub name: &'static str,
     pub run: Box<dyn FnMut()>,
@@ -38,7 +39,7 @@ pub struct Measurable {
 
 type Headers = &'static [(&'static [u8], &'static [u8])];
 
-/// Every step, ready to be repeated. What they borrow lives as long as the process.
+/// Every step, ready to be repeated. What a step borrows is leaked, and lives as long as the process.
 pub fn all() -> Result<Vec<Measurable>> {
     let issuer = Issuer::new(NOW)?;
     let now = UnixTime::from_secs(i64::try_from(NOW)?);
