@@ -467,16 +467,3 @@ fn of_contract(code: &str) -> (u16, &'static str) {
         other => panic!("{other} is no code of the contract"),
     }
 }
-
-/// A file of test data from outside the repository, where that is at hand.
-pub fn corpus(name: &str) -> Option<Value> {
-    let directory = match std::env::var_os("CORPORA") {
-        Some(directory) => std::path::PathBuf::from(directory),
-        None => std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpora"),
-    };
-    let Ok(text) = std::fs::read(directory.join(name)) else {
-        println!("skipped: no corpora");
-        return None;
-    };
-    Some(serde_json::from_slice(&text).expect("JSON"))
-}

@@ -15,6 +15,8 @@ use std::process::{Command, Output};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use portcullis_testing::outside_data::skipped;
+
 /// How long anything may take that has no limit of its own: generous, since machines are shared.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -71,7 +73,7 @@ pub fn curl() -> Option<fn() -> Command> {
     let version = Command::new("curl").arg("--version").output();
     let speaks = |version: &Output| String::from_utf8_lossy(&version.stdout).contains("HTTP2");
     if !version.is_ok_and(|version| speaks(&version)) {
-        eprintln!("skipped: there is no curl that speaks HTTP/2");
+        skipped("there is no curl that speaks HTTP/2");
         return None;
     }
     Some(|| {
