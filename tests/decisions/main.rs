@@ -16,7 +16,7 @@ mod tables;
 mod always;
 mod answers;
 mod api_keys;
-mod attacks;
+mod catalogue;
 mod clock;
 mod codes;
 mod confirmation;

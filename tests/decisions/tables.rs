@@ -7,6 +7,7 @@
 
 mod algorithms;
 mod ask;
+mod attacks;
 pub mod credentials;
 mod key_choice;
 mod rules;
