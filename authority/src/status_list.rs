@@ -108,7 +108,6 @@ fn compress(bits: &[u8]) -> String {
 mod tests {
     use miniz_oxide::inflate::decompress_to_vec_zlib;
     use portcullis_testing::outside_data::corpus;
-    use serde_json::Value;
 
     use super::*;
 

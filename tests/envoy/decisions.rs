@@ -62,7 +62,7 @@ fn judge(port: u16, row: &Row) -> Result<(), String> {
     } else {
         Challenge::Bearer
     };
-    refusal::check(&answer, &[row.expected], scheme).map_err(|why| format!("{why}: {answer:?}"))
+    refusal::check(&answer, row.expected, scheme).map_err(|why| format!("{why}: {answer:?}"))
 }
 
 /// Whether HTTP/1.1 and Envoy carry it unchanged: no control character and no outer white space in a value (RFC 9110

@@ -411,13 +411,9 @@ impl fmt::Debug for Outcome {
 }
 
 impl Outcome {
-    /// Panics where the answer is no refusal by one of these codes (`A|B`).
-    pub fn assert_refused(&self, codes: &str) {
-        let verdict = refusal::check(
-            &self.answer,
-            &codes.split('|').collect::<Vec<_>>(),
-            Challenge::Bearer,
-        );
+    /// Panics where the answer is no refusal by this code.
+    pub fn assert_refused(&self, code: &str) {
+        let verdict = refusal::check(&self.answer, code, Challenge::Bearer);
         assert!(verdict.is_ok(), "{verdict:?} in {self:?}");
     }
 
