@@ -10,6 +10,8 @@ export PYTHONDONTWRITEBYTECODE := 1
 WASM := target/wasm32-wasip1/release/portcullis.wasm
 # Bytes. V8 compiles the whole module on Envoy's main thread at start-up, some 0.6 ms for each kilobyte.
 SIZE_BUDGET := 1080000
+# Every feature but test-hooks, which is the module's.
+ALL_FEATURES := bench/envoy-tests,bench/steps,portcullis/envoy-tests
 
 .PHONY: help
 help: ## prints this list
@@ -34,18 +36,20 @@ test: wasm test-hooks envoy authority ## every test, on a real Envoy, and the to
 .PHONY: differential
 differential: wasm envoy ## ours against jwt_authn and Envoy's router, for longer (DIFFERENTIAL_CASES, 100000; DIFFERENTIAL_SEED)
 	@. scripts/say.sh && need_cc && ENVOY_BIN="$$(scripts/envoy.sh)" DIFFERENTIAL_CASES="$${DIFFERENTIAL_CASES:-100000}" \
-		DIFFERENTIAL_SEED="$${DIFFERENTIAL_SEED:-$$(date +%s)}" cargo test --test differential -- --nocapture
+		DIFFERENTIAL_SEED="$${DIFFERENTIAL_SEED:-$$(date +%s)}" cargo test --features envoy-tests --test differential -- --nocapture
 
 .PHONY: test-envoys
 test-envoys: wasm test-hooks ## the tests on a real Envoy, on several of its versions (ENVOYS)
 	@scripts/test_envoys.sh
 
 .PHONY: check
-check: ## format and lints, natively and for the module; licences, sources and known vulnerabilities
+check: ## format, lints natively and for the module, documentation; licences, sources and known vulnerabilities
+	@. scripts/say.sh && need_cc
 	cargo fmt --all --check
-	cargo clippy --workspace --all-targets --features bench/steps -- -D warnings
+	cargo clippy --workspace --all-targets --features $(ALL_FEATURES) -- -D warnings
 	scripts/wasm.sh clippy -- -D warnings
-	@scripts/audit.sh || [ $$? -eq 77 ] # 77: advisories were not checked, and it said so
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items
+	@scripts/audit.sh || [ $$? -eq 77 ] # 77: the advisories were not checked, and a message says so
 
 .PHONY: wasm
 wasm: ## builds the module: target/wasm32-wasip1/release/portcullis.wasm
@@ -111,7 +115,7 @@ fuzz: ## fuzzes each target for some time (FUZZ_SECONDS, 30 each), or a number o
 
 .PHONY: soak
 soak: test-hooks envoy authority ## everything changes and fails for ten minutes, an oracle judges each answer (SOAK_SECONDS, SOAK_SEED)
-	@ENVOY_BIN="$$(scripts/envoy.sh)" SOAK_SECONDS="$${SOAK_SECONDS:-600}" cargo test --test soak -- --nocapture
+	@ENVOY_BIN="$$(scripts/envoy.sh)" SOAK_SECONDS="$${SOAK_SECONDS:-600}" cargo test --features envoy-tests --test soak -- --nocapture
 
 .PHONY: mutants
 mutants: ## changes the core in many small ways; a native test must catch each (MUTANTS_FILES, MUTANTS_SHARDS, MUTANTS_JOBS)

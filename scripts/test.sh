@@ -7,10 +7,13 @@ cd "$(dirname "$0")/.."
 ENVOY_BIN=$(scripts/envoy.sh)
 PORTCULLIS_WASM=$PWD/target/wasm32-wasip1/release/portcullis.wasm
 PORTCULLIS_TEST_HOOKS_WASM=$PWD/target/test-hooks/wasm32-wasip1/release/portcullis.wasm
-export ENVOY_BIN PORTCULLIS_WASM PORTCULLIS_TEST_HOOKS_WASM
+# Each test that was skipped adds a line here, and says so on standard error.
+PORTCULLIS_TEST_SKIPS=$PWD/target/skipped-tests
+export ENVOY_BIN PORTCULLIS_WASM PORTCULLIS_TEST_HOOKS_WASM PORTCULLIS_TEST_SKIPS
+: >"$PORTCULLIS_TEST_SKIPS"
 
 failed=
-cargo test --workspace --no-fail-fast || failed="cargo test"
+cargo test --workspace --features portcullis/envoy-tests,bench/envoy-tests --no-fail-fast || failed="cargo test"
 
 scripts/compose_test.sh && containers="ran" || containers=$?
 case $containers in
@@ -21,4 +24,6 @@ esac
 
 say "ran: cargo test --workspace, with Envoy $("$ENVOY_BIN" --version | sed -n 's|.*version: [0-9a-f]*/\([0-9.]*\).*|\1|p') at $ENVOY_BIN"
 say "the tour in containers: $containers"
+say "tests that were skipped, or a part of them: $(sort -u "$PORTCULLIS_TEST_SKIPS" | wc -l)"
+sort -u "$PORTCULLIS_TEST_SKIPS" >&2
 [ -z "$failed" ] || fail "$failed"

@@ -1,6 +1,5 @@
 //! What an answer about a token leads to (RFC 7662), from the request to the decision.
 
-use std::path::PathBuf;
 use std::rc::Rc;
 
 use portcullis_core::decision::Verdict;
@@ -12,6 +11,7 @@ use portcullis_core::time::UnixTime;
 use portcullis_core::verification::callout::{Call, CallFault, Callout, Question};
 use portcullis_core::verification::signature::Verifier;
 use portcullis_core::verification::{Provenance, State};
+use portcullis_testing::outside_data::corpus;
 use serde_json::{Value, json};
 
 const ISSUER: &str = "https://server.example.com/";
@@ -149,15 +149,9 @@ fn active(changes: Value) -> String {
 
 #[test]
 fn answers_of_the_catalogue() {
-    let directory = match std::env::var_os("CORPORA") {
-        Some(directory) => PathBuf::from(directory),
-        None => PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/corpora"),
-    };
-    let Ok(text) = std::fs::read(directory.join("oauth.json")) else {
-        println!("skipped: no corpora");
+    let Some(catalogue) = corpus("oauth.json") else {
         return;
     };
-    let catalogue: Value = serde_json::from_slice(&text).unwrap();
     let cases = catalogue["introspection"].as_array().unwrap();
     for case in cases {
         let id = case["id"].as_str().unwrap();

@@ -9,6 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use portcullis_core::policy::compile;
+use portcullis_testing::outside_data::skipped;
 use serde_json::{Value, json};
 
 use self::manifests::crd::{self, Definitions};
@@ -179,14 +180,13 @@ fn no_manifest_lets_requests_in_unjudged() {
 #[test]
 fn every_document_fits_the_definition_of_its_kind() {
     let Some(definitions) = Definitions::at_hand() else {
-        println!("skipped: no CRDs");
         return;
     };
     let mut checked = 0;
     for Document { file, content } in documents() {
         let kind = &content["kind"];
         match definitions.faults(&content) {
-            None => println!("skipped: {file}: no definition of {kind}"),
+            None => skipped(&format!("{file}: no definition of {kind}")),
             Some(faults) => {
                 assert!(faults.is_empty(), "{file}: {kind}: {faults:#?}");
                 checked += 1;
@@ -200,7 +200,6 @@ fn every_document_fits_the_definition_of_its_kind() {
 #[test]
 fn a_wrong_field_does_not_fit() {
     let Some(definitions) = Definitions::at_hand() else {
-        println!("skipped: no CRDs");
         return;
     };
     let cases = [

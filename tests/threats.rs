@@ -106,6 +106,13 @@ fn fault(source: Option<&str>, named: &Named) -> Option<String> {
     let Some(at) = lines.iter().position(|line| line.starts_with(&declaration)) else {
         return Some(format!("{file}::{test}: no such function"));
     };
+    // Each backend makes a test of what this macro lists.
+    let judged = source
+        .split_once("judged! {")
+        .and_then(|(_, rest)| rest.split_once('}'));
+    if judged.is_some_and(|(list, _)| list.split(',').any(|topic| topic.trim() == test)) {
+        return None;
+    }
     let above = lines[..at].iter().rev();
     let attributes: Vec<_> = above.take_while(|line| line.starts_with('#')).collect();
     if !attributes.contains(&&"#[test]") {

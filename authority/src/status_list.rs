@@ -106,10 +106,8 @@ fn compress(bits: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::path::{Path, PathBuf};
-
     use miniz_oxide::inflate::decompress_to_vec_zlib;
-    use serde_json::Value;
+    use portcullis_testing::outside_data::corpus;
 
     use super::*;
 
@@ -156,15 +154,9 @@ mod tests {
     /// The 1-bit vectors of the draft: our encoding decodes to the same bits.
     #[test]
     fn bits_are_ordered_as_in_the_draft() {
-        let corpora = std::env::var_os("CORPORA").map_or_else(
-            || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/corpora"),
-            PathBuf::from,
-        );
-        let Ok(text) = std::fs::read_to_string(corpora.join("status_list.json")) else {
-            println!("skipped: no corpora");
+        let Some(vectors) = corpus("status_list.json") else {
             return;
         };
-        let vectors: Value = serde_json::from_str(&text).unwrap();
         let mut checked = 0;
         for vector in vectors["official"].as_array().unwrap() {
             if vector["status_list"]["bits"] != 1 {

@@ -28,9 +28,13 @@ use portcullis_core::verification::signature::Verifier;
 use portcullis_core::verification::source::{Document, SourceId};
 use serde_json::Value;
 
+use crate::tables::Tables;
+pub use crate::tables::{Ask, PASSES, get, preflight};
+
 pub const NOW: i64 = 1_700_000_000;
 
-pub const PASSES: &str = "passes";
+/// Which backend judges the tables here.
+pub const IS_NATIVE: bool = true;
 
 pub fn now() -> i64 {
     NOW
@@ -38,55 +42,6 @@ pub fn now() -> i64 {
 
 /// What the VM's environment holds in these tests.
 pub const PEPPER: &str = "0123456789abcdef0123";
-
-// === requests ===
-
-#[derive(Clone, Debug)]
-pub struct Ask(pub Vec<(String, Vec<u8>)>);
-
-pub fn get(path: &str) -> Ask {
-    Ask(Vec::new())
-        .with(":method", "GET")
-        .with(":scheme", "https")
-        .with(":authority", "api.example.com")
-        .with(":path", path)
-}
-
-/// A CORS preflight for `method`.
-pub fn preflight(path: &str, method: &str) -> Ask {
-    get(path)
-        .method("OPTIONS")
-        .with("origin", "https://app.example")
-        .with("access-control-request-method", method)
-}
-
-impl Ask {
-    pub fn with(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
-        self.0.push((name.into(), value.as_ref().into()));
-        self
-    }
-
-    pub fn bearer(self, token: impl AsRef<str>) -> Self {
-        self.with("authorization", format!("Bearer {}", token.as_ref()))
-    }
-
-    pub fn method(self, method: &str) -> Self {
-        self.replaced(":method", method)
-    }
-
-    pub fn host(self, host: &str) -> Self {
-        self.replaced(":authority", host)
-    }
-
-    fn replaced(mut self, name: &str, value: &str) -> Self {
-        for (n, v) in &mut self.0 {
-            if n == name {
-                *v = value.into();
-            }
-        }
-        self
-    }
-}
 
 // === the filter ===
 
@@ -228,15 +183,20 @@ impl Filter {
     pub fn table(&mut self, rows: &[(&str, Ask, &str)]) {
         let mut wrong = String::new();
         for (what, ask, expected) in rows {
-            for time in ["at first", "then"] {
-                let answer = self.ask(ask);
-                let found = answer.code();
-                if !expected.split('|').any(|code| code == found) {
-                    wrong += &format!("{what}: {time} {found}, not {expected}\n");
-                }
-            }
+            wrong += &self.judge(what, ask, expected);
         }
         assert!(wrong.is_empty(), "{wrong}");
+    }
+
+    fn judge(&mut self, what: &str, ask: &Ask, expected: &str) -> String {
+        let mut wrong = String::new();
+        for time in ["at first", "then"] {
+            let found = self.ask(ask).code();
+            if found != expected {
+                wrong += &format!("{what}: {time} {found}, not {expected}\n");
+            }
+        }
+        wrong
     }
 
     fn stage(&self, step: Step, ask: &Ask) -> Stage {
@@ -281,6 +241,18 @@ impl Filter {
         answer.check(ask);
         Stage::Answered(answer)
     }
+}
+
+/// Judges the tables of a topic.
+pub fn hold(topic: fn(&mut Tables)) {
+    let mut wrong = String::new();
+    for table in Tables::of(topic) {
+        let mut filter = Filter::new(table.policy);
+        for row in table.rows {
+            wrong += &filter.judge(&row.what, &row.ask, row.expected);
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
 }
 
 fn borrowed(ask: &Ask) -> Vec<(&[u8], &[u8])> {
@@ -466,17 +438,4 @@ fn of_contract(code: &str) -> (u16, &'static str) {
         }
         other => panic!("{other} is no code of the contract"),
     }
-}
-
-/// A file of test data from outside the repository, where that is at hand.
-pub fn corpus(name: &str) -> Option<Value> {
-    let directory = match std::env::var_os("CORPORA") {
-        Some(directory) => std::path::PathBuf::from(directory),
-        None => std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpora"),
-    };
-    let Ok(text) = std::fs::read(directory.join(name)) else {
-        println!("skipped: no corpora");
-        return None;
-    };
-    Some(serde_json::from_slice(&text).expect("JSON"))
 }

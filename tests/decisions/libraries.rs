@@ -1,12 +1,12 @@
 //! Tokens out of the tests of other libraries, through the whole core.
 
-use serde_json::{Value, json};
-
 use portcullis_core::keys::{KeySet, Origin};
+use portcullis_testing::outside_data::corpus;
+use serde_json::{Value, json};
 
 use super::harness::keys::{Key, amended, decode, encode, jwks};
 use super::harness::policy::{ISSUER, only, provider};
-use super::harness::{Filter, PASSES, corpus, get};
+use super::harness::{Filter, PASSES, get};
 
 /// A provider that asks for as little as a provider may, of tokens like this one.
 fn lenient(token: &str, set: &Value, algorithms: &[&str]) -> Value {

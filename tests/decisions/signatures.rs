@@ -215,3 +215,25 @@ fn another_signature_is_no_other_token() {
         assert_eq!(answer.code(), "TOKEN_REVOKED", "{header}");
     }
 }
+
+/// RFC 7518 §6.2.1.2 wants every octet; half of the P-521 keys begin with one that is zero.
+#[test]
+fn coordinates_may_lack_their_leading_zeros() {
+    let x_of = |key: &Key| decode(key.jwk()["x"].as_str().unwrap());
+    let key = std::iter::repeat_with(|| Key::new("ES512", "k"))
+        // One zero alone: without two of them it would be the same number still.
+        .find(|key| x_of(key)[0] == 0 && x_of(key)[1] != 0)
+        .unwrap();
+    let token = key.token(json!({}));
+    let with_x = |x: &[u8]| vec![amended(key.jwk(), json!({ "x": encode(x) }))];
+    let x = x_of(&key);
+    let config = |x: &[u8]| {
+        let jwks = json!({ "jwks": { "inline": { "keys": with_x(x) } } });
+        only(amended(provider([]), jwks))
+    };
+    let mut short = Filter::new(config(&x[1..]));
+    assert_eq!(short.ask(&get("/").bearer(token)).code(), PASSES);
+    for x in [&x[..65], &x[2..], &[&[0], &x[..]].concat(), &[]] {
+        assert!(Filter::from_text(&config(x).to_string()).is_err());
+    }
+}

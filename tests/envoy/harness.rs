@@ -15,6 +15,8 @@ use std::process::{Command, Output};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use portcullis_testing::outside_data::skipped;
+
 /// How long anything may take that has no limit of its own: generous, since machines are shared.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -29,6 +31,9 @@ pub fn printable(bytes: &[u8]) -> String {
     };
     bytes.iter().map(shown).collect()
 }
+
+/// Which backend judges the tables here.
+pub const IS_NATIVE: bool = false;
 
 /// Seconds since the epoch.
 pub fn now() -> i64 {
@@ -71,7 +76,7 @@ pub fn curl() -> Option<fn() -> Command> {
     let version = Command::new("curl").arg("--version").output();
     let speaks = |version: &Output| String::from_utf8_lossy(&version.stdout).contains("HTTP2");
     if !version.is_ok_and(|version| speaks(&version)) {
-        eprintln!("skipped: there is no curl that speaks HTTP/2");
+        skipped("there is no curl that speaks HTTP/2");
         return None;
     }
     Some(|| {

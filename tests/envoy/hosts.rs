@@ -65,7 +65,7 @@ fn a_host_that_is_open_to_us_is_routed_as_such() {
         "[::0.0.0.1]",
     ] {
         let answer = gateway.send(&get("/admin").host(host));
-        let verdict = refusal::check(&answer, &["AMBIGUOUS_HOST"], Challenge::Bearer);
+        let verdict = refusal::check(&answer, "AMBIGUOUS_HOST", Challenge::Bearer);
         // Some of these Envoy refuses by itself.
         let bare = answer.status == 400 && answer.json().is_err();
         assert!(bare || verdict.is_ok(), "{host}: {verdict:?} {answer:?}");
@@ -100,8 +100,8 @@ fn a_request_has_one_host_wherever_it_is_named() {
         .start();
     const OPEN: &str = "www.example.com";
     const CLOSED: &str = "admin.example.com";
-    let refused = |what: &str, answer: &Answer, codes: &[&str]| {
-        let verdict = refusal::check(answer, codes, Challenge::Bearer);
+    let refused = |what: &str, answer: &Answer, code: &str| {
+        let verdict = refusal::check(answer, code, Challenge::Bearer);
         // Some of these Envoy refuses by itself.
         let bare = answer.status == 400 && answer.json().is_err();
         assert!(bare || verdict.is_ok(), "{what}: {verdict:?} {answer:?}");
@@ -135,7 +135,7 @@ fn a_request_has_one_host_wherever_it_is_named() {
         let answer = gateway.send(&request);
         match is_open {
             true => assert_eq!(answer.body, b"open", "{what}: {answer:?}"),
-            false => refused(what, &answer, &["MISSING_TOKEN"]),
+            false => refused(what, &answer, "MISSING_TOKEN"),
         }
     }
     for (what, request) in [
@@ -157,21 +157,21 @@ fn a_request_has_one_host_wherever_it_is_named() {
             get("/").host(format!("{OPEN}/{CLOSED}")),
         ),
     ] {
-        refused(what, &gateway.send(&request), &["AMBIGUOUS_HOST"]);
+        refused(what, &gateway.send(&request), "AMBIGUOUS_HOST");
     }
-    // What stands before the `@` is no host (RFC 3986 §3.2.1). Envoy takes it away, or hands it on.
+    // What stands before the `@` is no host (RFC 3986 §3.2.1). Some versions of Envoy remove it, others hand it on.
     let answer = gateway.send(&get(format!("http://{OPEN}@{CLOSED}/")).host(OPEN));
-    refused(
-        "a target with a user",
-        &answer,
-        &["MISSING_TOKEN", "AMBIGUOUS_HOST"],
-    );
+    let code = match answer.json() {
+        Ok(body) if body["code"] == "AMBIGUOUS_HOST" => "AMBIGUOUS_HOST",
+        _ => "MISSING_TOKEN",
+    };
+    refused("a target with a user", &answer, code);
     for (authority, header) in [(OPEN, CLOSED), (CLOSED, OPEN)] {
         let request = get("/").host(authority).header("host", header);
         let answer = http2::send(&request, gateway.port()).expect("an answer");
         match authority {
             OPEN => assert_eq!(answer.body, b"open", "{answer:?}"),
-            _ => refused(":authority", &answer, &["MISSING_TOKEN"]),
+            _ => refused(":authority", &answer, "MISSING_TOKEN"),
         }
     }
 }

@@ -68,7 +68,7 @@ fn the_upstream_learns_who_calls() {
         ]);
         rows.forwards("beyond ASCII goes out as UTF-8", with(json!({ "sub": "álïce" })), &[("x-auth-subject", &[r"\xc3\xa1l\xc3\xafce"])]);
         for (name, value) in [("a line break", "a\r\nx-admin: 1"), ("NUL", "a\0b"), ("DEL", "a\u{7f}"), ("a tab", "a\tb")] {
-            rows.refuses(&format!("{name} in the subject"), with(json!({ "sub": value })), "INVALID_TOKEN|MALFORMED_TOKEN|CLAIM_MISMATCH");
+            rows.refuses(&format!("{name} in the subject"), with(json!({ "sub": value })), "INVALID_TOKEN");
         }
         rows.passes("a line break in a claim that is not forwarded", with(json!({ "note": "a\r\nb" })));
     });
@@ -180,7 +180,7 @@ fn headers_may_be_chosen() {
                 // As JSON the character is escaped, so there is nothing to refuse.
                 rows.row(&name, org, |answer| expect("status below 500", &(answer.status < 500), &true));
             } else {
-                rows.refuses(&name, org, "INVALID_TOKEN|MALFORMED_TOKEN|CLAIM_MISMATCH");
+                rows.refuses(&name, org, "INVALID_TOKEN");
             }
         }
     });

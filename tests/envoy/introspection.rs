@@ -190,7 +190,6 @@ fn the_audit_says_where_a_fact_came_from() {
 #[test]
 fn an_answer_is_judged_like_a_token() {
     let now = now();
-    let either = "INTROSPECTION_UNAVAILABLE|MALFORMED_TOKEN|INVALID_TOKEN|TOKEN_INACTIVE";
     let unavailable = "INTROSPECTION_UNAVAILABLE";
     let good = [
         ("all that is needed", active(json!({}))),
@@ -224,9 +223,13 @@ fn an_answer_is_judged_like_a_token() {
         (
             "active is a string",
             active(json!({ "active": "true" })),
-            either,
+            unavailable,
         ),
-        ("active is a number", active(json!({ "active": 1 })), either),
+        (
+            "active is a number",
+            active(json!({ "active": 1 })),
+            unavailable,
+        ),
         ("no active", active(json!({ "active": null })), unavailable),
         (
             "expired",
@@ -281,18 +284,22 @@ fn an_answer_is_judged_like_a_token() {
         (
             "exp is a string",
             active(json!({ "exp": (now + 60).to_string() })),
-            either,
+            "MALFORMED_TOKEN",
         ),
-        ("sub is a number", active(json!({ "sub": 7 })), either),
+        (
+            "sub is a number",
+            active(json!({ "sub": 7 })),
+            "MALFORMED_TOKEN",
+        ),
         (
             "aud is a number",
             active(json!({ "aud": 7 })),
-            "INTROSPECTION_UNAVAILABLE|MALFORMED_TOKEN|INVALID_AUDIENCE",
+            "MALFORMED_TOKEN",
         ),
         (
             "a line break in the subject",
             active(json!({ "sub": "a\nb" })),
-            "INVALID_TOKEN|MALFORMED_TOKEN|CLAIM_MISMATCH",
+            "INVALID_TOKEN",
         ),
     ];
     let answers: Vec<Value> = good
@@ -340,7 +347,7 @@ fn an_answer_is_judged_like_a_token() {
                 );
             }
         }
-        rows.refuses("active twice", get("/").bearer("twice"), either);
+        rows.refuses("active twice", get("/").bearer("twice"), unavailable);
         let no_audience = good.len()
             + bad
                 .iter()
@@ -406,7 +413,7 @@ fn facts_are_remembered_for_a_while() {
         rows.refuses(
             "its own exp ends it",
             get("/").bearer("short"),
-            "TOKEN_EXPIRED|TOKEN_INACTIVE",
+            "TOKEN_INACTIVE",
         )
     });
 
@@ -602,7 +609,7 @@ fn random_tokens_push_out_no_good_one() {
     for _ in 0..10 {
         for outcome in gateway.send_all((0..30).map(|_| get("/").bearer(fresh_api_key())).collect())
         {
-            outcome.assert_refused("TOKEN_INACTIVE|INTROSPECTION_UNAVAILABLE");
+            outcome.assert_refused("TOKEN_INACTIVE");
         }
     }
     for number in 0..10 {

@@ -9,10 +9,21 @@
 
 #![allow(clippy::disallowed_methods)]
 
-mod algorithms;
+/// Makes one test of the topics of a file.
+macro_rules! judged {
+    ($($topic:ident),+ $(,)?) => {
+        #[test]
+        fn on_envoy() {
+            crate::decisions::hold(&[$((stringify!($topic), $topic)),+]);
+        }
+    };
+}
+
 mod api_keys;
+mod client_certificates;
 mod configuration;
 mod credentials;
+mod decisions;
 mod grpc;
 mod harness;
 mod host_signatures;
@@ -23,12 +34,21 @@ mod jwks;
 #[path = "../vectors/lists.rs"]
 mod lists;
 mod module;
+mod realm;
 mod reload;
+mod remembered_verdicts;
 mod remote_api_keys;
 mod revocation;
-mod rules;
+mod shadow;
 mod status_list;
 mod streams;
 mod telemetry;
-mod tokens;
 mod waiting;
+
+/// The tables that the native tests judge as well.
+#[path = "../decisions"]
+mod shared {
+    pub mod tables;
+}
+
+use shared::tables;

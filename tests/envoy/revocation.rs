@@ -187,15 +187,11 @@ fn an_entry_counts_within_the_interval() {
             with(json!({ "jti": "old", "iss": "other" })),
         );
         let untraceable = with(json!({ "jti": null, "sub": null }));
-        rows.refuses(
-            "nothing could ever revoke it",
-            untraceable,
-            "INVALID_TOKEN|TOKEN_REVOKED|MALFORMED_TOKEN",
-        );
+        rows.refuses("nothing could ever revoke it", untraceable, "INVALID_TOKEN");
         rows.refuses(
             "a bad token is bad first",
             with(json!({ "jti": "old", "exp": 1 })),
-            "TOKEN_EXPIRED|TOKEN_REVOKED",
+            "TOKEN_EXPIRED",
         );
     });
 
@@ -277,7 +273,7 @@ fn pages_count_when_the_last_is_there() {
         .assert_refused("REVOCATION_UNAVAILABLE");
     gateway
         .timed(by("one"))
-        .assert_refused("REVOCATION_UNAVAILABLE|TOKEN_REVOKED");
+        .assert_refused("REVOCATION_UNAVAILABLE");
 
     authority.script(move |call| match since(call).as_deref() {
         None => page("middle", "one", true),
@@ -691,11 +687,11 @@ fn a_million_entries_count_everywhere_in_time() {
 
 #[test]
 fn api_keys_have_a_list_of_their_own() {
-    let (robot, other) = (fresh_api_key(), fresh_api_key());
+    let [robot, other, third] = [fresh_api_key(), fresh_api_key(), fresh_api_key()];
     let list = List::of(&[json!({ "key_id": "other" })]);
     let authority = list.serve();
     let settings = json!({ "cluster": "authority", "uri": "http://authority/keys", "refresh_interval": "1s", "timeout": "1s", "max_staleness": "3s" });
-    let keys = json!({ "keys": [api_key("robot", &sha256(&robot)), api_key("other", &sha256(&other))], "revocation": { "list": settings } });
+    let keys = json!({ "keys": [api_key("robot", &sha256(&robot)), api_key("other", &sha256(&other)), api_key("third", &sha256(&third))], "revocation": { "list": settings } });
     let key = Key::new("ES256", "k");
     let gateway = Setup::of(
         json!({ "providers": { "corp": provider([&key]) }, "api_keys": keys, "rules": [{}] }),
@@ -711,13 +707,12 @@ fn api_keys_have_a_list_of_their_own() {
     list.add(json!({ "key_id": "robot" }));
     let elapsed = await_refusal(&gateway, &with(&robot), "API_KEY_REVOKED");
     assert!(elapsed < INTERVAL * 2 + NOISE, "seen after {elapsed:?}");
-    // An entry that belongs to a provider's list spoils the page.
+    // An entry that belongs to a provider's list spoils the page: the list grows stale.
     list.add(json!({ "jti": "x", "exp": now() + 600 }));
-    await_refusal(
-        &gateway,
-        &with(&other),
-        "REVOCATION_UNAVAILABLE|API_KEY_REVOKED",
-    );
+    await_refusal(&gateway, &with(&third), "REVOCATION_UNAVAILABLE");
+    gateway
+        .timed(with(&other))
+        .assert_refused("API_KEY_REVOKED");
     gateway.table(|rows| {
         rows.passes(
             "tokens go on",

@@ -129,7 +129,7 @@ impl Awaited {
                             "INVALID_API_KEY" => Challenge::ApiKey,
                             _ => Challenge::Bearer,
                         };
-                        let verdict = refusal::check(&answer, &[self.code], challenge);
+                        let verdict = refusal::check(&answer, self.code, challenge);
                         assert!(verdict.is_ok(), "{name}: {verdict:?} {answer:?}");
                     }
                 }

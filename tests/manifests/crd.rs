@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
+use portcullis_testing::outside_data::crds;
 use regex_lite::Regex;
 use serde_json::Value;
 
@@ -25,11 +26,7 @@ pub fn yaml_files(folder: &Path) -> io::Result<Vec<PathBuf>> {
 impl Definitions {
     /// From outside the repository, where that is at hand.
     pub fn at_hand() -> Option<Self> {
-        let folder = match std::env::var_os("CRDS") {
-            Some(folder) => PathBuf::from(folder),
-            None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/crds"),
-        };
-        let files = yaml_files(&folder).ok()?;
+        let files = yaml_files(&crds()?).unwrap();
         let mut schemas = HashMap::new();
         for file in files {
             let yaml = fs::read_to_string(&file).unwrap();

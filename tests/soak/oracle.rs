@@ -284,7 +284,7 @@ impl Oracle {
             let Some(code) = allowed.codes.iter().find(|it| **it == code) else {
                 return wrong(&format!("refused by {code}"));
             };
-            if let Err(why) = refusal::check(answer, &[code], expectation.challenge) {
+            if let Err(why) = refusal::check(answer, code, expectation.challenge) {
                 return wrong(&format!("the refusal is malformed: {why}"));
             }
             return Ok(allowed.right(code));

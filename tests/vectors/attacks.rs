@@ -1,9 +1,10 @@
 //! The attack catalogue, as far as signatures decide.
 
 use portcullis_core::keys::Algorithm;
+use portcullis_testing::outside_data::corpus;
 use serde_json::Value;
 
-use super::vector::{Vector, corpus, decode};
+use super::vector::{Vector, decode};
 
 pub const GROUPS: [&str; 7] = [
     "alg",

@@ -1,9 +1,10 @@
 //! The JOSE cookbook (RFC 7520 and its successors), and the tokens in other libraries' tests.
 
 use portcullis_core::keys::Algorithm;
+use portcullis_testing::outside_data::corpus;
 use serde_json::Value;
 
-use super::vector::{Vector, corpus};
+use super::vector::Vector;
 
 pub fn jose_cookbook() -> Vec<Vector> {
     let Some(cookbook) = corpus("rfc7520.json") else {

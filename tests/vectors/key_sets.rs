@@ -2,11 +2,12 @@
 
 use portcullis_core::keys::{Algorithm, Candidates, InvalidKeySet, KeySet, Origin};
 use portcullis_core::verification::signature::Verifier;
+use portcullis_testing::outside_data::corpus;
 use serde_json::{Value, json};
 
 use super::decoder;
 use crate::lists::attacks::{GROUPS, cases, key_set};
-use crate::lists::vector::{corpus, decode};
+use crate::lists::vector::decode;
 
 #[test]
 fn key_sets_of_the_catalogue() {

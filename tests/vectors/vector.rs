@@ -1,7 +1,5 @@
 //! What a vector is, and what comes from outside the repository.
 
-use std::path::PathBuf;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use portcullis_core::keys::Algorithm;
@@ -94,17 +92,4 @@ pub fn decode(text: &str) -> Vec<u8> {
 
 pub fn encode(bytes: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
-}
-
-/// A file of test data from outside the repository, where that is at hand.
-pub fn corpus(name: &str) -> Option<serde_json::Value> {
-    let directory = match std::env::var_os("CORPORA") {
-        Some(directory) => PathBuf::from(directory),
-        None => PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/corpora"),
-    };
-    let Ok(text) = std::fs::read(directory.join(name)) else {
-        println!("skipped: no corpora");
-        return None;
-    };
-    Some(serde_json::from_slice(&text).expect("JSON"))
 }

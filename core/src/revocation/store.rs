@@ -1,6 +1,6 @@
 //! The entries of one list in a worker's memory.
 //!
-//! A look-up touches one place of one of [`SHARDS`] tables, however many entries there are: the
+//! A look-up touches one place of one of `SHARDS` tables, however many entries there are: the
 //! digests are as good as random, so they spread evenly, and nobody without the key can make
 //! them pile up. Tables grow one by one and by a quarter, so that no single entry ever pays for
 //! moving all, and little memory is idle: 20 to 25 bytes an entry.

@@ -286,7 +286,6 @@ impl Answer {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let pairs = seen["headers"].as_array().into_iter().flatten();
         Ok(Seen {
-            method: text(&seen["method"]),
             path: text(&seen["path"]),
             headers: pairs.map(|pair| (text(&pair[0]), text(&pair[1]))).collect(),
             trailers: seen["trailers"]
@@ -321,7 +320,6 @@ impl fmt::Debug for Answer {
 /// A request as the upstream received it, in printable ASCII.
 #[derive(Debug)]
 pub struct Seen {
-    pub method: String,
     pub path: String,
     pub headers: Vec<(String, String)>,
     pub trailers: Vec<(String, String)>,

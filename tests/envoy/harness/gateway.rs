@@ -22,6 +22,8 @@ pub struct Setup {
     policy: Value,
     /// Instead of the policy, be it JSON or not.
     policy_text: Option<String>,
+    /// More policies, each on a listener of its own.
+    beside: Vec<Value>,
     workers: u32,
     clusters: Vec<Value>,
     environment: Map<String, Value>,
@@ -48,6 +50,7 @@ impl Setup {
         Self {
             policy,
             policy_text: None,
+            beside: Vec::new(),
             workers: 1,
             clusters: Vec::new(),
             environment: Map::new(),
@@ -65,6 +68,12 @@ impl Setup {
 
     pub fn policy_text(mut self, text: &str) -> Self {
         self.policy_text = Some(text.to_owned());
+        self
+    }
+
+    /// The same filter in the same VM with more policies, each on a listener of its own.
+    pub fn beside(mut self, policies: Vec<Value>) -> Self {
+        self.beside = policies;
         self
     }
 
@@ -235,6 +244,11 @@ impl Setup {
         let listener = |name: &str, chain: Value| json!({ "name": name, "address": socket(), "filter_chains": [chain] });
         let connections = self.connection_manager(folder);
         let mut listeners = vec![listener("plain", json!({ "filters": [connections] }))];
+        for (i, policy) in self.beside.iter().enumerate() {
+            let one = Setup::of(policy.clone());
+            let connections = one.connection_manager(folder);
+            listeners.push(listener(&beside(i), json!({ "filters": [connections] })));
+        }
         if self.mutual_tls {
             let fixture = |name: &str| json!({ "filename": format!("{}/tests/envoy/fixtures/{name}", env!("CARGO_MANIFEST_DIR")) });
             let certificate = json!({ "certificate_chain": fixture("server.pem"), "private_key": fixture("server-key.pem") });
@@ -370,6 +384,10 @@ fn shipped_stats_tags() -> Vec<Value> {
     tags
 }
 
+fn beside(index: usize) -> String {
+    format!("beside-{index}")
+}
+
 /// Any free port of this machine.
 fn socket() -> Value {
     json!({ "socket_address": { "address": "127.0.0.1", "port_value": 0 } })
@@ -393,13 +411,9 @@ impl fmt::Debug for Outcome {
 }
 
 impl Outcome {
-    /// Panics where the answer is no refusal by one of these codes (`A|B`).
-    pub fn assert_refused(&self, codes: &str) {
-        let verdict = refusal::check(
-            &self.answer,
-            &codes.split('|').collect::<Vec<_>>(),
-            Challenge::Bearer,
-        );
+    /// Panics where the answer is no refusal by this code.
+    pub fn assert_refused(&self, code: &str) {
+        let verdict = refusal::check(&self.answer, code, Challenge::Bearer);
         assert!(verdict.is_ok(), "{verdict:?} in {self:?}");
     }
 
@@ -428,6 +442,11 @@ impl Gateway {
 
     pub fn tls_port(&self) -> u16 {
         self.listener("tls").expect("a listener for TLS")
+    }
+
+    /// The port of a policy that was set up beside the first.
+    pub fn port_beside(&self, index: usize) -> u16 {
+        self.listener(&beside(index)).expect("a listener for each")
     }
 
     fn listener(&self, name: &str) -> Option<u16> {

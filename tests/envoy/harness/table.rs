@@ -51,28 +51,28 @@ impl<'g> Rows<'g> {
         });
     }
 
-    /// Refused by this code, or by one of several that the contract leaves open (`A|B`).
-    pub fn refuses(&mut self, name: &str, request: Request, codes: &str) {
+    /// Refused by this code.
+    pub fn refuses(&mut self, name: &str, request: Request, code: &str) {
         self.row(name, request, |answer| {
-            refusal::check(answer, &split(codes), Challenge::Bearer)
+            refusal::check(answer, code, Challenge::Bearer)
         });
     }
 
     /// Refused where the rule takes API keys alone.
-    pub fn refuses_key(&mut self, name: &str, request: Request, codes: &str) {
+    pub fn refuses_key(&mut self, name: &str, request: Request, code: &str) {
         self.row(name, request, |answer| {
-            refusal::check(answer, &split(codes), Challenge::ApiKey)
+            refusal::check(answer, code, Challenge::ApiKey)
         });
     }
 
     /// Refused by this code, or before us by Envoy's own bare 400 or, for what is no path, 404.
-    pub fn refuses_or_envoy_does(&mut self, name: &str, request: Request, codes: &str) {
+    pub fn refuses_or_envoy_does(&mut self, name: &str, request: Request, code: &str) {
         self.row(name, request, |answer| {
             let bare = [400, 404].contains(&answer.status) && answer.json().is_err();
             if bare {
                 Ok(())
             } else {
-                refusal::check(answer, &split(codes), Challenge::Bearer)
+                refusal::check(answer, code, Challenge::Bearer)
             }
         });
     }
@@ -126,8 +126,4 @@ impl<'g> Rows<'g> {
             self.gateway.log_tail()
         );
     }
-}
-
-fn split(codes: &str) -> Vec<&str> {
-    codes.split('|').collect()
 }

@@ -2,27 +2,27 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::client::get;
-use crate::harness::gateway::Gateway;
+use super::{Tables, get};
 use crate::harness::keys::{Key, amended, claims, decode, encode, jwks, tampered};
 use crate::harness::policy::{AUDIENCE, ISSUER, only, provider};
+
+judged! {
+    every_asymmetric_algorithm_counts_by_default_and_no_hmac,
+    alg_and_kid_must_fit_a_key,
+    an_allow_list_is_all_that_counts,
+}
 
 const ASYMMETRIC: [&str; 10] = [
     "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA",
 ];
 
-#[test]
-fn every_asymmetric_algorithm_counts_by_default_and_no_hmac() {
+fn every_asymmetric_algorithm_counts_by_default_and_no_hmac(tables: &mut Tables) {
     let keys = ASYMMETRIC.map(|alg| Key::new(alg, &format!("key-{alg}")));
-    Gateway::start(only(provider(&keys))).table(|rows| {
+    tables.table(only(provider(&keys)), |rows| {
         rows.refuses("no credential", get("/"), "MISSING_TOKEN");
         for key in &keys {
             let (alg, token) = (key.alg, key.token(json!({})));
-            rows.forwards(
-                alg,
-                get("/").bearer(&token),
-                &[("x-auth-subject", &["alice"])],
-            );
+            rows.passes(alg, get("/").bearer(&token));
             rows.passes(&format!("{alg}, again"), get("/").bearer(&token));
             rows.refuses(
                 &format!("{alg}, tampered signature"),
@@ -47,13 +47,13 @@ fn every_asymmetric_algorithm_counts_by_default_and_no_hmac() {
             rows.refuses(
                 &format!("{alg}, cut signature"),
                 get("/").bearer(cut),
-                "INVALID_SIGNATURE|MALFORMED_TOKEN",
+                "INVALID_SIGNATURE",
             );
             let empty = format!("{}.", token.rsplit_once('.').expect("dots").0);
             rows.refuses(
                 &format!("{alg}, no signature"),
                 get("/").bearer(empty),
-                "INVALID_SIGNATURE|MALFORMED_TOKEN",
+                "INVALID_SIGNATURE",
             );
             let stranger = if key.jwk()["kty"] == "RSA" {
                 Key::new("RS256", &key.kid)
@@ -81,11 +81,7 @@ fn every_asymmetric_algorithm_counts_by_default_and_no_hmac() {
             "{signed}.{}",
             encode(es256.der_signature(signed.as_bytes()))
         );
-        rows.refuses(
-            "ES256 in DER",
-            get("/").bearer(der),
-            "INVALID_SIGNATURE|MALFORMED_TOKEN",
-        );
+        rows.refuses("ES256 in DER", get("/").bearer(der), "INVALID_SIGNATURE");
         rows.refuses(
             "ES256 of zeros",
             get("/").bearer(format!("{signed}.{}", encode([0; 64]))),
@@ -110,8 +106,7 @@ fn every_asymmetric_algorithm_counts_by_default_and_no_hmac() {
     });
 }
 
-#[test]
-fn alg_and_kid_must_fit_a_key() {
+fn alg_and_kid_must_fit_a_key(tables: &mut Tables) {
     let rsa = Key::new("RS256", "rsa");
     let ec = Key::new("ES256", "ec");
     let nameless = Key::new("ES384", "nameless");
@@ -132,7 +127,7 @@ fn alg_and_kid_must_fit_a_key() {
     ] });
     let provider = json!({ "issuer": ISSUER, "audiences": [AUDIENCE], "jwks": { "inline": set } });
     let with = |key: &Key, header: Value| get("/").bearer(key.token_with(header, json!({})));
-    Gateway::start(only(provider)).table(|rows| {
+    tables.table(only(provider), |rows| {
         rows.passes("the named key", with(&rsa, json!({})));
         rows.passes("no kid: every key that fits the alg is tried", with(&ec, json!({ "kid": null })));
         rows.passes("no kid, a key without one", with(&nameless, json!({ "kid": null })));
@@ -153,7 +148,7 @@ fn alg_and_kid_must_fit_a_key() {
         rows.refuses("a key for encryption", with(&rsa, json!({ "kid": "for-encryption" })), "UNKNOWN_KEY");
         rows.refuses("a key without the operation", with(&rsa, json!({ "kid": "operations" })), "UNKNOWN_KEY");
 
-        let misfit = "UNSUPPORTED_ALGORITHM|UNKNOWN_KEY|INVALID_SIGNATURE";
+        let misfit = "UNSUPPORTED_ALGORITHM";
         rows.refuses("an alg that the key does not name", with(&rsa, json!({ "kid": "rs512-only" })), misfit);
         rows.refuses("an RSA key for ES256", with(&ec, json!({ "kid": "rsa" })), misfit);
         rows.refuses("an EC key for RS256", with(&rsa, json!({ "kid": "ec" })), misfit);
@@ -167,12 +162,12 @@ fn alg_and_kid_must_fit_a_key() {
         }
         let unsigned = format!("{}.{}.", encode(r#"{"alg":"none"}"#), encode(claims(json!({})).to_string()));
         rows.refuses("alg none without a signature", get("/").bearer(unsigned), "UNSUPPORTED_ALGORITHM");
-        let malformed = "MALFORMED_TOKEN|UNSUPPORTED_ALGORITHM";
+        let malformed = "MALFORMED_TOKEN";
         rows.refuses("no alg", with(&rsa, json!({ "alg": null })), malformed);
         rows.refuses("alg is a list", with(&rsa, json!({ "alg": ["RS256"] })), malformed);
 
         let header = |changes: Value| with(&rsa, changes);
-        let extension = "INVALID_TOKEN|MALFORMED_TOKEN";
+        let extension = "INVALID_TOKEN";
         rows.refuses("crit", header(json!({ "crit": ["exp"], "exp": 1 })), extension);
         rows.refuses("an empty crit", header(json!({ "crit": [] })), extension);
         rows.refuses("b64", header(json!({ "b64": true })), extension);
@@ -185,8 +180,7 @@ fn alg_and_kid_must_fit_a_key() {
     });
 }
 
-#[test]
-fn an_allow_list_is_all_that_counts() {
+fn an_allow_list_is_all_that_counts(tables: &mut Tables) {
     let secrets = ["HS256", "HS384", "HS512"].map(|alg| Key::new(alg, &format!("key-{alg}")));
     let (rsa, ec) = (Key::new("RS256", "rsa"), Key::new("ES256", "ec"));
     let hmac = json!({
@@ -197,14 +191,10 @@ fn an_allow_list_is_all_that_counts() {
     });
     let rs256 = amended(provider([&rsa, &ec]), json!({ "algorithms": ["RS256"] }));
     let policy = json!({ "providers": { "hmac": hmac, "corp": rs256 }, "rules": [{}] });
-    Gateway::start(policy).table(|rows| {
+    tables.table(policy, |rows| {
         for key in &secrets {
             let token = key.token(json!({ "iss": "https://hmac.example/" }));
-            rows.forwards(
-                key.alg,
-                get("/").bearer(&token),
-                &[("x-auth-provider", &["hmac"])],
-            );
+            rows.passes(key.alg, get("/").bearer(&token));
             rows.refuses(
                 &format!("{}, tampered", key.alg),
                 get("/").bearer(tampered(&token)),

@@ -2,23 +2,49 @@
 
 use serde_json::{Value, json};
 
-use super::harness::keys::{Key, amended, claims, encode, tampered};
-use super::harness::policy::{ISSUER, only, provider};
-use super::harness::{Filter, NOW, PASSES, get};
+use super::{Ask, PASSES, Tables, get};
+use crate::harness::keys::{Key, amended, claims, encode, tampered};
+use crate::harness::now;
+use crate::harness::policy::{ISSUER, only, provider};
 
 const MALFORMED: &str = "MALFORMED_TOKEN";
 
-fn filter(key: &Key, changes: Value) -> Filter {
-    Filter::new(only(amended(provider([key]), changes)))
+judged! {
+    times_with_room,
+    three_segments_of_strict_base64url,
+    octets_that_are_no_text,
+    json_is_read_strictly,
+    nesting_stops_before_the_stack_does,
+    the_algorithm_is_the_providers_and_the_keys,
+    each_algorithm_verifies_its_own_signatures_alone,
+    no_extension_is_understood,
+    keys_that_a_token_brings_along_are_no_keys,
+    times,
+    no_tolerance_means_none,
+    exp_may_be_left_out_where_the_operator_says_so,
+    a_longest_lifetime,
+    the_issuer_is_compared_exactly,
+    the_audience_is_compared_exactly,
+    names_of_another_type_than_string,
+    types,
+    what_costs_little_is_said_first,
+    a_broken_signature_segment_is_malformed_whatever_key_it_names,
+}
+
+fn policy(key: &Key, changes: Value) -> Value {
+    only(amended(provider([key]), changes))
 }
 
 /// A table of tokens in the usual place.
-fn judge(filter: &mut Filter, rows: &[(&str, String, &str)]) {
-    let rows: Vec<_> = rows
-        .iter()
-        .map(|(what, token, expected)| (*what, get("/").bearer(token), *expected))
-        .collect();
-    filter.table(&rows);
+fn judge(tables: &mut Tables, policy: Value, rows: &[(&str, String, &'static str)]) {
+    tables.judge(policy, &asks(rows));
+}
+
+fn asks<'r>(rows: &'r [(&str, String, &'static str)]) -> Vec<(&'r str, Ask, &'static str)> {
+    let ask = |(what, token, expected): &'r (&str, String, &'static str)| {
+        (*what, get("/").bearer(token), *expected)
+    };
+    rows.iter().map(ask).collect()
 }
 
 fn header() -> String {
@@ -31,8 +57,7 @@ fn raw_claims(name: &str, text: &str) -> String {
     format!("{{\"{name}\":{text},{}", &rest[1..])
 }
 
-#[test]
-fn three_segments_of_strict_base64url() {
+fn three_segments_of_strict_base64url(tables: &mut Tables) {
     let key = Key::new("ES256", "k");
     let token = key.token(json!({}));
     let [head, body, signature] = token.split('.').collect::<Vec<_>>()[..] else {
@@ -65,7 +90,8 @@ fn three_segments_of_strict_base64url() {
         char::from(end + 1)
     );
     judge(
-        &mut filter(&key, json!({})),
+        tables,
+        policy(&key, json!({})),
         &[
             ("as it is", token.clone(), PASSES),
             ("nothing", String::new(), MALFORMED),
@@ -86,7 +112,7 @@ fn three_segments_of_strict_base64url() {
             (
                 "no signature",
                 format!("{head}.{body}."),
-                "INVALID_SIGNATURE|MALFORMED_TOKEN",
+                "INVALID_SIGNATURE",
             ),
             ("a padded signature", format!("{token}=="), MALFORMED),
             (
@@ -121,7 +147,7 @@ fn three_segments_of_strict_base64url() {
             (
                 "JSON serialization",
                 json!({ "payload": body, "protected": head, "signature": signature }).to_string(),
-                "MALFORMED_TOKEN|AMBIGUOUS_CREDENTIALS",
+                "AMBIGUOUS_CREDENTIALS",
             ),
             ("another signature", tampered(&token), "INVALID_SIGNATURE"),
             (
@@ -132,27 +158,25 @@ fn three_segments_of_strict_base64url() {
             (
                 "a longer signature",
                 format!("{token}AAAA"),
-                "INVALID_SIGNATURE|MALFORMED_TOKEN",
+                "INVALID_SIGNATURE",
             ),
         ],
     );
 }
 
 /// A token as bytes that are no text.
-#[test]
-fn octets_that_are_no_text() {
+fn octets_that_are_no_text(tables: &mut Tables) {
     let key = Key::new("ES256", "k");
-    let mut filter = filter(&key, json!({}));
     let mut value = b"Bearer ".to_vec();
     value.extend(key.token(json!({})).as_bytes());
-    for octet in [0x00, 0x80, 0xc0, 0xff] {
+    let rows = [0x00, 0x80, 0xc0, 0xff].map(|octet| {
         let ask = get("/").with("authorization", [value.as_slice(), &[octet]].concat());
-        assert_eq!(filter.ask(&ask).code(), MALFORMED);
-    }
+        ("an octet behind the token", ask, MALFORMED)
+    });
+    tables.judge(policy(&key, json!({})), &rows);
 }
 
-#[test]
-fn json_is_read_strictly() {
+fn json_is_read_strictly(tables: &mut Tables) {
     let key = Key::new("ES256", "k");
     let good = claims(json!({})).to_string();
     let with_header = |header: &str| key.seal(header, &good);
@@ -164,7 +188,8 @@ fn json_is_read_strictly() {
     };
     let nested = |levels: usize| format!("\"x\":{}{}", "[".repeat(levels), "]".repeat(levels));
     judge(
-        &mut filter(&key, json!({})),
+        tables,
+        policy(&key, json!({})),
         &[
             (
                 "white space is no matter",
@@ -225,7 +250,7 @@ fn json_is_read_strictly() {
             ),
             (
                 "exp twice",
-                extra(&format!("\"exp\":{}", NOW + 9999)),
+                extra(&format!("\"exp\":{}", now() + 9999)),
                 MALFORMED,
             ),
             (
@@ -327,32 +352,25 @@ fn json_is_read_strictly() {
     );
 }
 
-#[test]
-fn nesting_stops_before_the_stack_does() {
+fn nesting_stops_before_the_stack_does(tables: &mut Tables) {
     let key = Key::new("ES256", "k");
     let config = amended(
         only(provider([&key])),
         json!({ "limits": { "token_bytes": 1_048_576 } }),
     );
-    let mut filter = Filter::new(config);
+    let mut rows = Vec::new();
     for open in ["[", "{\"a\":"] {
-        let deep = open.repeat(100_000);
-        let rows = [
-            ("deep claims", key.seal(header(), format!("{{\"x\":{deep}"))),
-            ("a deep header", key.seal(format!("{{\"x\":{deep}"), "{}")),
-        ];
-        for (what, token) in rows {
-            assert_eq!(
-                filter.ask(&get("/").bearer(token)).code(),
-                MALFORMED,
-                "{what}"
-            );
+        // The second is as deep as fits into what Envoy takes.
+        for levels in [100_000, 7000] {
+            let deep = format!("{{\"x\":{}", open.repeat(levels));
+            rows.push(("deep claims", key.seal(header(), &deep), MALFORMED));
+            rows.push(("a deep header", key.seal(&deep, "{}"), MALFORMED));
         }
     }
+    judge(tables, config, &rows);
 }
 
-#[test]
-fn the_algorithm_is_the_providers_and_the_keys() {
+fn the_algorithm_is_the_providers_and_the_keys(tables: &mut Tables) {
     let key = Key::new("ES256", "k");
     let other = Key::new("RS256", "rsa");
     let shared = Key::new("HS256", "hs");
@@ -441,11 +459,12 @@ fn the_algorithm_is_the_providers_and_the_keys() {
         rows.push(("unsigned", unsigned, unsupported));
     }
     let list = json!({ "algorithms": ["ES256", "RS256"], "jwks": { "inline": { "keys": [key.jwk(), other.jwk()] } } });
-    judge(&mut filter(&key, list), &rows);
+    judge(tables, policy(&key, list), &rows);
 
     let edwards = Key::new("EdDSA", "k");
     judge(
-        &mut filter(&edwards, json!({})),
+        tables,
+        policy(&edwards, json!({})),
         &[
             ("EdDSA", edwards.token(json!({})), PASSES),
             (
@@ -472,18 +491,15 @@ fn the_algorithm_is_the_providers_and_the_keys() {
     );
 }
 
-#[test]
-fn each_algorithm_verifies_its_own_signatures_alone() {
+fn each_algorithm_verifies_its_own_signatures_alone(tables: &mut Tables) {
     let algorithms = [
         "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA",
         "HS256", "HS384", "HS512",
     ];
     for alg in algorithms {
         let key = Key::new(alg, "k");
-        let mut filter = filter(
-            &key,
-            json!({ "algorithms": algorithms[..10].iter().chain([&alg]).collect::<Vec<_>>() }),
-        );
+        let listed: Vec<_> = algorithms[..10].iter().chain([&alg]).collect();
+        let policy = policy(&key, json!({ "algorithms": listed }));
         let token = key.token(json!({}));
         let stranger = match alg {
             // All RSA keys of these tests are one.
@@ -491,7 +507,8 @@ fn each_algorithm_verifies_its_own_signatures_alone() {
             _ => Key::new(alg, "k").token(json!({})),
         };
         judge(
-            &mut filter,
+            tables,
+            policy,
             &[
                 (alg, token.clone(), PASSES),
                 (alg, stranger, "INVALID_SIGNATURE"),
@@ -501,6 +518,7 @@ fn each_algorithm_verifies_its_own_signatures_alone() {
     }
     // One RSA key, six algorithms: a signature is one's own alone.
     let key = Key::new("RS256", "k");
+    let mut rows = Vec::new();
     for made in &algorithms[..6] {
         for said in &algorithms[..6] {
             let token = Key::new(made, "k").token_with(json!({ "alg": said }), json!({}));
@@ -509,13 +527,13 @@ fn each_algorithm_verifies_its_own_signatures_alone() {
             } else {
                 "INVALID_SIGNATURE"
             };
-            judge(&mut filter(&key, json!({})), &[(said, token, expected)]);
+            rows.push((*said, token, expected));
         }
     }
+    judge(tables, policy(&key, json!({})), &rows);
 }
 
-#[test]
-fn no_extension_is_understood() {
+fn no_extension_is_understood(tables: &mut Tables) {
     let key = Key::new("ES256", "k");
     let mut rows = Vec::new();
     for header in [
@@ -524,7 +542,7 @@ fn no_extension_is_understood() {
         json!({ "crit": [] }),
         json!({ "crit": "x" }),
         json!({ "crit": ["alg"] }),
-        json!({ "crit": ["exp"], "exp": NOW + 600 }),
+        json!({ "crit": ["exp"], "exp": now() + 600 }),
         json!({ "crit": [1] }),
         json!({ "crit": {} }),
         json!({ "crit": false }),
@@ -561,7 +579,7 @@ fn no_extension_is_understood() {
     rows.push((
         "claims that are not encoded",
         key.sign(&raw_payload),
-        "MALFORMED_TOKEN|INVALID_TOKEN|AMBIGUOUS_CREDENTIALS",
+        "AMBIGUOUS_CREDENTIALS",
     ));
     rows.push((
         "a member that nobody knows",
@@ -578,11 +596,10 @@ fn no_extension_is_understood() {
         key.token_with(json!({ "zip": "DEF", "cty": "JWT" }), json!({})),
         PASSES,
     ));
-    judge(&mut filter(&key, json!({})), &rows);
+    judge(tables, policy(&key, json!({})), &rows);
 }
 
-#[test]
-fn keys_that_a_token_brings_along_are_no_keys() {
+fn keys_that_a_token_brings_along_are_no_keys(tables: &mut Tables) {
     let key = Key::new("ES256", "k");
     let attacker = Key::new("ES256", "k");
     let mut rows = Vec::new();
@@ -609,11 +626,10 @@ fn keys_that_a_token_brings_along_are_no_keys() {
         Key::hs256("k", [0; 3]).token_with(oct, json!({})),
         "UNSUPPORTED_ALGORITHM",
     ));
-    judge(&mut filter(&key, json!({})), &rows);
+    judge(tables, policy(&key, json!({})), &rows);
 }
 
-#[test]
-fn times() {
+fn times(tables: &mut Tables) {
     let key = Key::new("ES256", "k");
     let raw = |name: &str, text: &str| key.seal(header(), raw_claims(name, text));
     let expired = "TOKEN_EXPIRED";
@@ -621,7 +637,7 @@ fn times() {
     let mut rows: Vec<(&str, String, &str)> = vec![
         (
             "expires at this moment, tolerance and all",
-            raw("exp", &(NOW - 30).to_string()),
+            raw("exp", &(now() - 30).to_string()),
             expired,
         ),
         (
@@ -636,7 +652,7 @@ fn times() {
         ),
         (
             "expired within the tolerance",
-            raw("exp", &(NOW - 29).to_string()),
+            raw("exp", &(now() - 29).to_string()),
             PASSES,
         ),
         ("expired long ago", raw("exp", "1"), expired),
@@ -666,21 +682,25 @@ fn times() {
         (
             "the smallest i64",
             raw("exp", "-9223372036854775808"),
-            "MALFORMED_TOKEN|TOKEN_EXPIRED",
+            MALFORMED,
         ),
         ("a large double", raw("exp", "1e308"), MALFORMED),
         ("beyond a double", raw("exp", "1e400"), MALFORMED),
         ("far below zero", raw("exp", "-1e400"), MALFORMED),
         ("no exp", key.token(json!({ "exp": null })), "INVALID_TOKEN"),
-        ("valid at this moment", raw("nbf", &NOW.to_string()), PASSES),
+        (
+            "valid at this moment",
+            raw("nbf", &now().to_string()),
+            PASSES,
+        ),
         (
             "valid from now on, tolerance and all",
-            raw("nbf", &(NOW + 30).to_string()),
+            raw("nbf", &(now() + 30).to_string()),
             PASSES,
         ),
         (
             "valid a second later",
-            raw("nbf", &(NOW + 31).to_string()),
+            raw("nbf", &(now() + 31).to_string()),
             early,
         ),
         (
@@ -692,12 +712,12 @@ fn times() {
         ("nbf before the epoch", raw("nbf", "-5"), PASSES),
         (
             "nbf after exp, both within the tolerance",
-            key.token(json!({ "nbf": NOW + 20, "exp": NOW + 10 })),
+            key.token(json!({ "nbf": now() + 20, "exp": now() + 10 })),
             PASSES,
         ),
         (
             "issued in the future",
-            raw("iat", &(NOW + 86_400).to_string()),
+            raw("iat", &(now() + 86_400).to_string()),
             PASSES,
         ),
         ("issued before the epoch", raw("iat", "-1"), PASSES),
@@ -718,37 +738,108 @@ fn times() {
             rows.push((name, raw(name, text), MALFORMED));
         }
     }
-    judge(&mut filter(&key, json!({})), &rows);
+    tables.judge_natively(policy(&key, json!({})), &asks(&rows));
 }
 
-#[test]
-fn no_tolerance_means_none() {
+/// The same where a minute makes the difference.
+fn times_with_room(tables: &mut Tables) {
     let key = Key::new("ES256", "k");
-    let at = |exp: i64, nbf: i64| key.token(json!({ "exp": exp, "nbf": nbf }));
+    let token = |changes: Value| key.token(changes);
+    let raw = |name: &str, text: &str| key.seal(header(), raw_claims(name, text));
+    let (expired, early) = ("TOKEN_EXPIRED", "TOKEN_NOT_YET_VALID");
+    let now = now();
     judge(
-        &mut filter(&key, json!({ "clock_tolerance": "0s" })),
+        tables,
+        policy(&key, json!({ "clock_tolerance": "5m" })),
         &[
-            ("one second left", at(NOW + 1, NOW), PASSES),
-            ("none left", at(NOW, NOW), "TOKEN_EXPIRED"),
             (
-                "one second early",
-                at(NOW + 9, NOW + 1),
-                "TOKEN_NOT_YET_VALID",
+                "within the tolerance",
+                token(json!({ "exp": now - 200 })),
+                PASSES,
+            ),
+            ("beyond it", token(json!({ "exp": now - 360 })), expired),
+            ("expired long ago", token(json!({ "exp": 1 })), expired),
+            ("before the epoch", token(json!({ "exp": -5 })), expired),
+            ("with an exponent", raw("exp", "4e9"), PASSES),
+            (
+                "the last second of 9999",
+                raw("exp", "253402300799"),
+                PASSES,
+            ),
+            ("the year 10000", raw("exp", "253402300800"), MALFORMED),
+            ("beyond a double", raw("exp", "1e999"), MALFORMED),
+            ("a string", raw("exp", "\"4000000000\""), MALFORMED),
+            ("null", raw("exp", "null"), MALFORMED),
+            ("no exp", token(json!({ "exp": null })), "INVALID_TOKEN"),
+            (
+                "early within the tolerance",
+                token(json!({ "nbf": now + 200 })),
+                PASSES,
+            ),
+            ("too early", token(json!({ "nbf": now + 400 })), early),
+            ("nbf is true", raw("nbf", "true"), MALFORMED),
+            (
+                "issued in the future",
+                token(json!({ "iat": now + 9000 })),
+                PASSES,
+            ),
+            ("iat is a string", raw("iat", "\"now\""), MALFORMED),
+        ],
+    );
+    judge(
+        tables,
+        policy(
+            &key,
+            json!({ "clock_tolerance": "0s", "max_lifetime": "1h" }),
+        ),
+        &[
+            ("no tolerance", token(json!({ "exp": now - 1 })), expired),
+            (
+                "no tolerance for nbf",
+                token(json!({ "nbf": now + 60 })),
+                early,
+            ),
+            (
+                "too long from now",
+                token(json!({ "iat": null, "exp": now + 4000 })),
+                "INVALID_TOKEN",
+            ),
+            (
+                "too long from iat",
+                token(json!({ "iat": now - 3500, "exp": now + 600 })),
+                "INVALID_TOKEN",
             ),
         ],
     );
 }
 
-#[test]
-fn exp_may_be_left_out_where_the_operator_says_so() {
+fn no_tolerance_means_none(tables: &mut Tables) {
+    let key = Key::new("ES256", "k");
+    let at = |exp: i64, nbf: i64| key.token(json!({ "exp": exp, "nbf": nbf }));
+    tables.judge_natively(
+        policy(&key, json!({ "clock_tolerance": "0s" })),
+        &asks(&[
+            ("one second left", at(now() + 1, now()), PASSES),
+            ("none left", at(now(), now()), "TOKEN_EXPIRED"),
+            (
+                "one second early",
+                at(now() + 9, now() + 1),
+                "TOKEN_NOT_YET_VALID",
+            ),
+        ]),
+    );
+}
+
+fn exp_may_be_left_out_where_the_operator_says_so(tables: &mut Tables) {
     let key = Key::new("ES256", "k");
     judge(
-        &mut filter(&key, json!({ "require_exp": false })),
+        tables,
+        policy(&key, json!({ "require_exp": false })),
         &[
             ("left out", key.token(json!({ "exp": null })), PASSES),
             (
                 "there all the same",
-                key.token(json!({ "exp": NOW - 60 })),
+                key.token(json!({ "exp": now() - 60 })),
                 "TOKEN_EXPIRED",
             ),
             (
@@ -760,45 +851,47 @@ fn exp_may_be_left_out_where_the_operator_says_so() {
     );
 }
 
-#[test]
-fn a_longest_lifetime() {
+fn a_longest_lifetime(tables: &mut Tables) {
     let key = Key::new("ES256", "k");
     let token = |iat: Value, exp: Value| key.token(json!({ "iat": iat, "exp": exp }));
-    judge(
-        &mut filter(&key, json!({ "max_lifetime": "1h", "require_exp": false })),
-        &[
+    tables.judge_natively(
+        policy(&key, json!({ "max_lifetime": "1h", "require_exp": false })),
+        &asks(&[
             (
                 "an hour in all",
-                token(json!(NOW - 1800), json!(NOW + 1800)),
+                token(json!(now() - 1800), json!(now() + 1800)),
                 PASSES,
             ),
             (
                 "a second more",
-                token(json!(NOW - 1800), json!(NOW + 1801)),
+                token(json!(now() - 1800), json!(now() + 1801)),
                 "INVALID_TOKEN",
             ),
             (
                 "issued in the future to look short",
-                token(json!(NOW + 7200), json!(NOW + 7300)),
+                token(json!(now() + 7200), json!(now() + 7300)),
                 "INVALID_TOKEN",
             ),
             (
                 "an hour from now, no iat",
-                token(Value::Null, json!(NOW + 3600)),
+                token(Value::Null, json!(now() + 3600)),
                 PASSES,
             ),
             (
                 "a second more, no iat",
-                token(Value::Null, json!(NOW + 3601)),
+                token(Value::Null, json!(now() + 3601)),
                 "INVALID_TOKEN",
             ),
-            ("for ever", token(json!(NOW), Value::Null), "INVALID_TOKEN"),
-        ],
+            (
+                "for ever",
+                token(json!(now()), Value::Null),
+                "INVALID_TOKEN",
+            ),
+        ]),
     );
 }
 
-#[test]
-fn the_issuer_is_compared_exactly() {
+fn the_issuer_is_compared_exactly(tables: &mut Tables) {
     let key = Key::new("ES256", "k");
     let mut rows = vec![
         ("the issuer", key.token(json!({ "iss": ISSUER })), PASSES),
@@ -806,12 +899,12 @@ fn the_issuer_is_compared_exactly() {
         (
             "a list",
             key.token(json!({ "iss": [ISSUER] })),
-            "INVALID_ISSUER|MALFORMED_TOKEN",
+            "INVALID_ISSUER",
         ),
         (
             "null",
             key.seal(header(), raw_claims("iss", "null")),
-            "INVALID_ISSUER|MALFORMED_TOKEN",
+            "INVALID_ISSUER",
         ),
     ];
     for issuer in [
@@ -835,11 +928,10 @@ fn the_issuer_is_compared_exactly() {
             "INVALID_ISSUER",
         ));
     }
-    judge(&mut filter(&key, json!({})), &rows);
+    judge(tables, policy(&key, json!({})), &rows);
 }
 
-#[test]
-fn the_audience_is_compared_exactly() {
+fn the_audience_is_compared_exactly(tables: &mut Tables) {
     let key = Key::new("ES256", "k");
     let wrong = "INVALID_AUDIENCE";
     let mut rows = Vec::new();
@@ -878,7 +970,8 @@ fn the_audience_is_compared_exactly() {
         MALFORMED,
     ));
     judge(
-        &mut filter(
+        tables,
+        policy(
             &key,
             json!({ "audiences": ["https://api.example", "second"] }),
         ),
@@ -886,7 +979,8 @@ fn the_audience_is_compared_exactly() {
     );
 
     judge(
-        &mut filter(
+        tables,
+        policy(
             &key,
             json!({ "audiences": null, "danger_any_audience": true }),
         ),
@@ -903,8 +997,7 @@ fn the_audience_is_compared_exactly() {
     );
 }
 
-#[test]
-fn names_of_another_type_than_string() {
+fn names_of_another_type_than_string(tables: &mut Tables) {
     let key = Key::new("ES256", "k");
     let mut rows = Vec::new();
     for text in ["1", "null", "true", "[\"x\"]", "{\"x\":1}", "1.5"] {
@@ -925,11 +1018,10 @@ fn names_of_another_type_than_string() {
         }
     }
     rows.push(("neither", key.token(json!({ "sub": null })), PASSES));
-    judge(&mut filter(&key, json!({})), &rows);
+    judge(tables, policy(&key, json!({})), &rows);
 }
 
-#[test]
-fn types() {
+fn types(tables: &mut Tables) {
     let key = Key::new("ES256", "k");
     let typ = |typ: &str| key.token_with(json!({ "typ": typ }), json!({}));
     let absent = key.token_with(json!({ "typ": null }), json!({}));
@@ -957,7 +1049,7 @@ fn types() {
         ("application/application/jwt", no),
         (" jwt", no),
     ];
-    judge(&mut filter(&key, json!({})), &rows(default, PASSES));
+    judge(tables, policy(&key, json!({})), &rows(default, PASSES));
     let named = default.map(|(name, code)| {
         (
             name,
@@ -969,18 +1061,19 @@ fn types() {
         )
     });
     judge(
-        &mut filter(&key, json!({ "types": ["application/AT+jwt"] })),
+        tables,
+        policy(&key, json!({ "types": ["application/AT+jwt"] })),
         &rows(named, no),
     );
 }
 
 /// Whoever cannot sign learns what the token says against itself, and costs no signature check.
-#[test]
-fn what_costs_little_is_said_first() {
+fn what_costs_little_is_said_first(tables: &mut Tables) {
     let key = Key::new("ES256", "k");
     let forged = |header: Value, changes: Value| tampered(&key.token_with(header, changes));
     judge(
-        &mut filter(&key, json!({ "clock_tolerance": "0s" })),
+        tables,
+        policy(&key, json!({ "clock_tolerance": "0s" })),
         &[
             (
                 "nothing else",
@@ -1009,12 +1102,12 @@ fn what_costs_little_is_said_first() {
             ),
             (
                 "exp",
-                forged(json!({}), json!({ "exp": NOW })),
+                forged(json!({}), json!({ "exp": now() })),
                 "TOKEN_EXPIRED",
             ),
             (
                 "nbf",
-                forged(json!({}), json!({ "nbf": NOW + 1 })),
+                forged(json!({}), json!({ "nbf": now() + 60 })),
                 "TOKEN_NOT_YET_VALID",
             ),
             (
@@ -1032,15 +1125,15 @@ fn what_costs_little_is_said_first() {
 }
 
 /// What is no token by its form names no key, so nobody is asked about one.
-#[test]
-fn a_broken_signature_segment_is_malformed_whatever_key_it_names() {
+fn a_broken_signature_segment_is_malformed_whatever_key_it_names(tables: &mut Tables) {
     let key = Key::new("ES256", "k");
     for kid in ["k", "other"] {
         let token = key.token_with(json!({ "kid": kid }), json!({}));
         let (signed, _) = token.rsplit_once('.').unwrap();
         for broken in ["A", "AAAAA", "AA==", "+/+/", "AB"] {
             judge(
-                &mut filter(&key, json!({})),
+                tables,
+                policy(&key, json!({})),
                 &[(broken, format!("{signed}.{broken}"), MALFORMED)],
             );
         }

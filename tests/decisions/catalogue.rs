@@ -3,11 +3,12 @@
 //! Each case is a profile with its own changes, and mostly a token; those without one are built
 //! here as the catalogue describes them. Where the standards leave room, the contract decides.
 
+use portcullis_testing::outside_data::corpus;
 use serde_json::{Value, json};
 
 use super::harness::keys::{Key, amended, claims, encode, sha256};
 use super::harness::policy::{api_key, only, provider};
-use super::harness::{Ask, Filter, NOW, PASSES, corpus, get, preflight};
+use super::harness::{Ask, Filter, NOW, PASSES, get, preflight};
 
 /// Where the contract says otherwise than the catalogue recommends, and why.
 const DEVIATIONS: [(&str, &str, &str); 3] = [
