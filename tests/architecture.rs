@@ -128,7 +128,15 @@ fn paths_in_braces_are_written_out() {
                 pub(in crate::i) struct J(crate::k::L<u8>);";
     let paths = uses("m/n", text);
     let paths: Vec<String> = paths.iter().map(|path| path.join("::")).collect();
-    let expected = ["a", "a::B", "a::c::D", "a::c::e", "k::L", "m::n::g::H", "m::F"];
+    let expected = [
+        "a",
+        "a::B",
+        "a::c::D",
+        "a::c::e",
+        "k::L",
+        "m::n::g::H",
+        "m::F",
+    ];
     assert_eq!(paths, expected);
 }
 
@@ -148,7 +156,11 @@ fn a_file_uses_only_what_stands_above_it() {
             checked += 1;
             match rank(&used[0]) {
                 Some(theirs) if theirs <= mine => {}
-                _ => broken.push(format!("{} uses crate::{}", path.display(), used.join("::"))),
+                _ => broken.push(format!(
+                    "{} uses crate::{}",
+                    path.display(),
+                    used.join("::")
+                )),
             }
         }
     }
@@ -175,7 +187,9 @@ fn graph() -> BTreeMap<String, BTreeSet<String>> {
         for line in code(text).lines() {
             let declared = line.trim_start_matches("pub ");
             let declared = declared.trim_start_matches("pub(super) ");
-            let declared = declared.strip_prefix("mod ").and_then(|m| m.strip_suffix(';'));
+            let declared = declared
+                .strip_prefix("mod ")
+                .and_then(|m| m.strip_suffix(';'));
             used.extend(declared.map(|name| format!("{module}/{name}")));
         }
         used.remove(module);
