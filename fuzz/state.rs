@@ -35,7 +35,7 @@ use std::time::Duration;
 use portcullis_core::decision::{Decision, Verdict};
 use portcullis_core::effects::{self, Outcome};
 use portcullis_core::evaluation::{self, Step, Waiting};
-use portcullis_core::policy::Policy;
+use portcullis_core::policy::{self, Policy};
 use portcullis_core::request::Request;
 use portcullis_core::revocation::{ListReplica, Poll, Progress, SharedKey, Update};
 use portcullis_core::secret::FingerprintKey;
@@ -43,7 +43,6 @@ use portcullis_core::time::UnixTime;
 use portcullis_core::verification::callout::{
     CallFault, Callout, Fetch, Question, Reply, Standing,
 };
-use portcullis_core::verification::principal;
 use portcullis_core::verification::signature::Verifier;
 use portcullis_core::verification::source::SourceId;
 use portcullis_core::verification::{Provenance, State};
@@ -329,11 +328,11 @@ fn fresh(policy: &Policy, now: UnixTime) -> State {
     state
 }
 
-fn issuer_of(policy: &Policy, owner: Owner) -> principal::CredentialSource {
+fn issuer_of(policy: &Policy, owner: Owner) -> policy::CredentialSource {
     match owner {
-        Owner::ApiKeys => principal::CredentialSource::ApiKeys,
+        Owner::ApiKeys => policy::CredentialSource::ApiKeys,
         Owner::CredentialSource(issuer) => {
-            principal::CredentialSource::Provider(provider(policy, issuer.name()))
+            policy::CredentialSource::Provider(provider(policy, issuer.name()))
         }
     }
 }
@@ -719,7 +718,7 @@ impl World {
     fn fetch_keys(&mut self, issuer: CredentialSource, set: usize, is_own: bool) {
         let source = self.keys_of(issuer);
         if KEY_SETS[set].is_none() {
-            let read = source.read(&self.policy, cast::key_set_text(set).as_bytes());
+            let read = source.parse_document(&self.policy, cast::key_set_text(set).as_bytes());
             assert!(read.is_err(), "what nobody can read");
             return self.wake_for(source, FAILED);
         }
@@ -748,7 +747,8 @@ impl World {
     fn fetch_api_keys(&mut self, list: usize, is_own: bool) {
         let source = SourceId::ApiKeys;
         if API_KEY_LISTS[list].is_none() {
-            let read = source.read(&self.policy, cast::api_key_list_text(list).as_bytes());
+            let read =
+                source.parse_document(&self.policy, cast::api_key_list_text(list).as_bytes());
             assert!(read.is_err(), "what nobody can read");
             return self.wake_for(source, FAILED);
         }
@@ -773,7 +773,7 @@ impl World {
     }
 
     fn adopt(&mut self, source: SourceId, text: &str, at: Micros) {
-        let read = source.read(&self.policy, text.as_bytes());
+        let read = source.parse_document(&self.policy, text.as_bytes());
         let (document, warnings) = read.expect("a document");
         assert!(warnings.is_empty(), "{warnings:?}");
         self.state

@@ -28,7 +28,7 @@ use portcullis_core::json::{self, Value};
 use portcullis_core::keys::{Candidates, KeyId, KeySet, Origin};
 use portcullis_core::limits;
 use portcullis_core::policy::requirement::Access;
-use portcullis_core::policy::{LocationId, Policy, ProviderId, compile, compile_api_keys};
+use portcullis_core::policy::{Policy, ProviderId, compile, compile_api_keys};
 use portcullis_core::request::path::CanonicalPath;
 use portcullis_core::request::{Request, RequestTarget};
 use portcullis_core::revocation::{
@@ -36,13 +36,12 @@ use portcullis_core::revocation::{
 };
 use portcullis_core::secret::FingerprintKey;
 use portcullis_core::time::UnixTime;
-use portcullis_core::verification::callout::{
-    Callout, Introspected, Listed, Question, Replies, Reply,
-};
-use portcullis_core::verification::claims::{ClaimsSource, judge};
+use portcullis_core::verification::callout::{Callout, Listed, Question, Replies, Reply};
+use portcullis_core::verification::claims::{ClaimsSource, validate_claims};
+use portcullis_core::verification::introspection::Introspected;
 use portcullis_core::verification::signature::Verifier;
 use portcullis_core::verification::status_list::{StatusList, StatusListToken};
-use portcullis_core::verification::{self, Provenance, State, Unverified};
+use portcullis_core::verification::{self, Context, Provenance, State, Unverified};
 
 mod state;
 
@@ -120,7 +119,7 @@ pub fn token(data: &[u8]) -> bool {
     let policy = TOKEN_POLICY.with(Rc::clone);
     let mut state = fresh(&policy);
     let credential = Credential {
-        place: LocationId(0),
+        location: &policy.locations[0],
         value: Cow::Borrowed(data),
     };
     // The connection's client showed no certificate.
@@ -128,9 +127,14 @@ pub fn token(data: &[u8]) -> bool {
         client_certificate: Some(None),
         ..Replies::default()
     };
+    let context = Context {
+        policy: &policy,
+        replies: &replies,
+        now: NOW,
+    };
     let mut verify = || {
         let accepts = &policy.rules[0].accepts;
-        verification::verify(&policy, &mut state, accepts, &credential, &replies, NOW)
+        verification::verify(&context, &mut state, accepts, &credential)
     };
     match (verify(), verify()) {
         (Ok(first), Ok(second)) => {
@@ -139,7 +143,7 @@ pub fn token(data: &[u8]) -> bool {
             let age = Duration::ZERO;
             assert_eq!(second.provenance(), Provenance::Cache { age });
             let (first, second) = (first.principal(), second.principal());
-            assert_eq!(first.outgoing.headers, second.outgoing.headers);
+            assert_eq!(first.forwarded, second.forwarded);
             true
         }
         (Err(Unverified::Refused(first)), Err(Unverified::Refused(second))) => {
@@ -216,8 +220,8 @@ pub fn claims(data: &[u8]) -> bool {
     let id = provider(&policy, "strict");
     let provider = &policy.providers[id.0];
     let [of_token, _] = [ClaimsSource::Token, ClaimsSource::Answer].map(|statement| {
-        let principal = judge(&policy, id, provider, claims, statement, NOW).ok()?;
-        for value in principal.outgoing.headers.iter().flatten() {
+        let principal = validate_claims(&policy, provider, claims, statement, NOW).ok()?;
+        for value in principal.forwarded.iter().flatten() {
             assert!(!value.contains(char::is_control), "a header injection");
         }
         assert!(principal.audiences.iter().any(|a| &**a == "api"));
@@ -354,7 +358,8 @@ pub fn request(data: &[u8]) -> bool {
         panic!("nothing has to be asked");
     };
     if let Verdict::Allow(permit) = &decision.verdict {
-        let rule = &policy.rules[decision.rule.expect("unmatched requests are denied")];
+        let rule = decision.rule.as_deref();
+        let rule = rule.expect("unmatched requests are denied");
         match permit.caller() {
             Some(_) => {
                 let credential = credential::find(&policy, rule, &request);
@@ -381,13 +386,13 @@ fn header(line: &[u8]) -> Option<(Vec<u8>, &[u8])> {
 }
 
 fn check_path(raw: &[u8]) {
-    let Ok(path) = CanonicalPath::read(raw) else {
+    let Ok(path) = CanonicalPath::parse(raw) else {
         return;
     };
-    let again = CanonicalPath::read(path.as_str().as_bytes());
+    let again = CanonicalPath::parse(path.as_str().as_bytes());
     assert_eq!(again.as_ref(), Ok(&path), "canonical only at second sight");
     assert!(!path.as_str().split('/').any(|s| s == "." || s == ".."));
-    if path.oddities().is_empty() {
+    if path.quirks().is_empty() {
         assert!(!path.as_str().contains("//") && !path.as_str().contains(';'));
         assert!(!path.as_str().contains("%2F"));
     }
@@ -424,7 +429,8 @@ fn check_edits(policy: &Policy, request: &Request<'_>, edits: &[HeaderMutation<'
     let onward = Request::from_headers(&headers);
     let left = credential::strip(policy, &onward);
     assert_eq!(left, Stripped::default(), "a credential goes on");
-    let paths = [request, &onward].map(|r| RequestTarget::read(r).map(|t| t.path().to_owned()));
+    let paths =
+        [request, &onward].map(|r| RequestTarget::from_request(r).map(|t| t.path().to_owned()));
     assert_eq!(paths[0], paths[1], "it was matched by another path");
 }
 
@@ -541,7 +547,7 @@ fn code(decision: &Decision) -> Option<portcullis_core::decision::Code> {
 
 /// The answer that should be a status list. None is believed but those that were signed.
 pub fn status_list(data: &[u8]) -> bool {
-    if let Ok(token) = StatusListToken::read(data)
+    if let Ok(token) = StatusListToken::parse(data)
         && let Ok(list) = token.open(STATUS_LIST_URI, KEY.get(), Duration::ZERO, NOW)
     {
         check_status_list(&list);
@@ -572,7 +578,7 @@ pub fn inflate(data: &[u8]) -> bool {
         let header = r#"{"alg":"ES256","typ":"statuslist+jwt"}"#;
         let [header, claims] = [header, &claims].map(|part| URL_SAFE_NO_PAD.encode(part));
         let body = format!("{header}.{claims}.");
-        let token = StatusListToken::read(body.as_bytes()).ok()?;
+        let token = StatusListToken::parse(body.as_bytes()).ok()?;
         token
             .open(STATUS_LIST_URI, KEY.get(), Duration::ZERO, NOW)
             .ok()

@@ -8,11 +8,11 @@ use crate::{call, clock, log};
 use portcullis_core::deadline::Deadline;
 use portcullis_core::fetch_lease::{FetchLease, Plan};
 use portcullis_core::policy::Policy;
+use portcullis_core::policy::provider::CredentialSource;
 use portcullis_core::revocation::{Poll, Progress, Unpublished};
 use portcullis_core::time::UnixTime;
 use portcullis_core::verification::State;
 use portcullis_core::verification::callout::CallFault;
-use portcullis_core::verification::principal::CredentialSource;
 use portcullis_core::verification::source::{Source, SourceId};
 use proxy_wasm::types::Status;
 
@@ -152,7 +152,7 @@ impl Fetcher {
         let Some((text, at)) = self.shared.document(published) else {
             return false;
         };
-        let Ok((document, _)) = self.source.id.read(policy, &text) else {
+        let Ok((document, _)) = self.source.id.parse_document(policy, &text) else {
             return false;
         };
         self.held = Some(published);
@@ -273,10 +273,14 @@ impl Fetcher {
         lease: FetchLease,
         now: UnixTime,
     ) -> Result<Availability, FetchFault> {
-        let (document, warnings) = self.source.id.read(policy, text).map_err(|unusable| {
-            self.warn(&format!("the fetch failed: {}", unusable.0));
-            FetchFault::Unusable
-        })?;
+        let (document, warnings) =
+            self.source
+                .id
+                .parse_document(policy, text)
+                .map_err(|unusable| {
+                    self.warn(&format!("the fetch failed: {}", unusable.0));
+                    FetchFault::Unusable
+                })?;
         for warning in warnings {
             self.warn(&warning);
         }

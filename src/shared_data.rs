@@ -5,7 +5,7 @@
 //! a list those of [`SharedKey`].
 
 use portcullis_core::fetch_lease::{self, FetchLease, Plan, Schedule};
-use portcullis_core::policy::provider::Endpoint;
+use portcullis_core::policy::endpoint::Endpoint;
 use portcullis_core::revocation::SharedKey;
 use portcullis_core::secret::Digest;
 use portcullis_core::time::UnixTime;

@@ -8,7 +8,7 @@ use portcullis_core::credential;
 use portcullis_core::effects;
 use portcullis_core::evaluation::{self, Step};
 use portcullis_core::json;
-use portcullis_core::policy::{Policy, ProviderId, compile};
+use portcullis_core::policy::{Policy, compile};
 use portcullis_core::request::{Request, RequestTarget};
 use portcullis_core::secret::FingerprintKey;
 use portcullis_core::time::UnixTime;
@@ -16,7 +16,7 @@ use portcullis_core::verification::callout::Replies;
 use portcullis_core::verification::claims::{self, ClaimsSource};
 use portcullis_core::verification::signature::Verifier;
 use portcullis_core::verification::token::Form;
-use portcullis_core::verification::{self, State};
+use portcullis_core::verification::{self, Context, State};
 use serde_json::{Value, json};
 
 use bench::Result;
@@ -59,26 +59,28 @@ pub fn all() -> Result<Vec<Measurable>> {
     let segments = leak(segments);
     let text: &'static [u8] = leak(segments.claims().map_err(|_| "no claims")?);
     let object = leak(json::parse_object(text).map_err(|_| "no JSON")?);
-    let target = leak(RequestTarget::read(&request).map_err(|_| "an ambiguous request")?);
+    let target = leak(RequestTarget::from_request(&request).map_err(|_| "an ambiguous request")?);
     let matched = policy.routes.find(target).map_err(|_| "ambiguous")?;
-    let rule = matched.and_then(|index| policy.rules.get(index));
-    let rule = rule.ok_or("no rule matches")?;
+    let rule = matched.ok_or("no rule matches")?;
     let found = credential::find(policy, rule, &request).map_err(|_| "ambiguous")?;
     let found = leak(found.ok_or("no credential")?);
     let mut state = state(policy);
-    let replies = Replies::default();
-    let verified = verification::verify(policy, &mut state, &rule.accepts, found, &replies, now);
+    let context = Context {
+        policy,
+        replies: &Replies::default(),
+        now,
+    };
+    let verified = verification::verify(&context, &mut state, &rule.accepts, found);
     let verified = leak(verified.map_err(|_| "not verified")?);
     let Step::Decided(decision) = evaluation::begin(policy, &mut state, &request, now) else {
         return Err("a decision waits".into());
     };
     let decision = leak(decision);
 
-    let id = ProviderId(0);
     Ok(vec![
         step("read the headers", move || Request::from_headers(headers)),
         step("read method, host and path", move || {
-            RequestTarget::read(&request)
+            RequestTarget::from_request(&request)
         }),
         step("match one of 1,000 rules", move || {
             policy.routes.find(target)
@@ -92,8 +94,8 @@ pub fn all() -> Result<Vec<Measurable>> {
         step("split, its header read", move || Form::of(token.as_bytes())),
         step("decode the claims", move || segments.claims()),
         step("parse the claims", move || json::parse_object(text)),
-        step("judge the claims", move || {
-            claims::judge(policy, id, provider, object, ClaimsSource::Token, now)
+        step("validate the claims", move || {
+            claims::validate_claims(policy, provider, object, ClaimsSource::Token, now)
         }),
         step("authorize", move || {
             authorization::authorize(rule, verified)

@@ -1,36 +1,42 @@
 //! Whether a caller may do what a rule guards.
 //!
-//! [`Permit`] is the evidence: only this file makes one, and only after every check.
+//! [`Permit`] is the evidence. Only this file makes one, and only after every check.
 
 use crate::json::Value;
-use crate::policy::Policy;
 use crate::policy::requirement::{Access, Condition, Rule, Test};
+use crate::policy::{Policy, Unmatched};
 use crate::verification::Verified;
-use crate::verification::principal::{CredentialSource, Principal};
+use crate::verification::principal::Principal;
 
-/// Leave to pass.
+/// The evidence that a request may pass.
 #[derive(Debug)]
 pub struct Permit {
     caller: Option<Verified>,
 }
 
+/// Why a caller may not pass.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Forbidden {
     /// The token is for others than this rule wants.
     Audience,
+    /// A condition on a claim does not hold.
     Claim,
+    /// A credential is needed and none came.
     NoCredential,
+    /// No rule matches.
     NoRule,
+    /// The rule denies every request.
     RuleDenies,
+    /// A scope is missing.
     Scope,
 }
 
-/// Judges a verified caller by a rule.
+/// Checks a verified caller against a rule.
 pub fn authorize(rule: &Rule, caller: &Verified) -> Result<Permit, Forbidden> {
     let principal = caller.principal();
-    // API keys name no audience: a rule's audiences narrow those of its providers.
+    // API keys name no audience: a rule's audiences narrow those of its providers alone.
     let audience = |audience| principal.audiences.contains(audience);
-    if matches!(principal.issuer, CredentialSource::Provider(_))
+    if principal.provider.is_some()
         && !rule.audiences.is_empty()
         && !rule.audiences.iter().any(audience)
     {
@@ -42,7 +48,7 @@ pub fn authorize(rule: &Rule, caller: &Verified) -> Result<Permit, Forbidden> {
     if !rule
         .claims
         .iter()
-        .all(|condition| condition.holds(principal))
+        .all(|condition| holds(condition, principal))
     {
         return Err(Forbidden::Claim);
     }
@@ -51,8 +57,8 @@ pub fn authorize(rule: &Rule, caller: &Verified) -> Result<Permit, Forbidden> {
     })
 }
 
-/// Judges a request that carries no credential. A CORS preflight cannot carry one (Fetch
-/// standard, CORS-preflight fetch), so it passes where a credential is all that is missing.
+/// Checks a request without a credential against a rule. A CORS preflight cannot carry one (Fetch standard,
+/// CORS-preflight fetch), so it passes where only a credential is missing.
 pub fn without_credential(rule: &Rule, is_preflight: bool) -> Result<Permit, Forbidden> {
     match rule.access {
         Access::Anonymous | Access::Optional => Ok(Permit { caller: None }),
@@ -62,51 +68,44 @@ pub fn without_credential(rule: &Rule, is_preflight: bool) -> Result<Permit, For
     }
 }
 
-/// A request that no rule matches.
+/// Checks a request that no rule matches.
 pub fn unmatched(policy: &Policy) -> Result<Permit, Forbidden> {
     match policy.unmatched {
-        crate::policy::Unmatched::Anonymous => Ok(Permit { caller: None }),
-        crate::policy::Unmatched::Deny => Err(Forbidden::NoRule),
+        Unmatched::Anonymous => Ok(Permit { caller: None }),
+        Unmatched::Deny => Err(Forbidden::NoRule),
     }
 }
 
 // === impl Permit ===
 
 impl Permit {
+    /// Who asked; `None` where no credential was needed.
     pub fn caller(&self) -> Option<&Verified> {
         self.caller.as_ref()
     }
 }
 
-// === impl Condition ===
+// === conditions ===
 
-impl Condition {
-    fn holds(&self, principal: &Principal) -> bool {
-        principal
-            .claims
-            .get(self.claim.0)
-            .and_then(Option::as_ref)
-            .is_some_and(|claim| self.test.holds(claim))
-    }
+fn holds(condition: &Condition, principal: &Principal) -> bool {
+    let claim = principal.claims.get(condition.claim.0);
+    let claim = claim.and_then(Option::as_ref);
+    claim.is_some_and(|claim| meets(&condition.test, claim))
 }
 
-// === impl Test ===
-
-impl Test {
-    /// Type-strict: the string `"1"` is not the number 1.
-    fn holds(&self, claim: &Value<'_>) -> bool {
-        match self {
-            Test::Present => true,
-            Test::Equals(wanted) => equal(claim, wanted),
-            Test::OneOf(wanted) => wanted.iter().any(|wanted| equal(claim, wanted)),
-            Test::Contains(wanted) => match (claim, wanted) {
-                (Value::Array(items), wanted) => items.iter().any(|item| equal(item, wanted)),
-                (Value::String(text), Value::String(wanted)) => {
-                    text.split(' ').any(|word| word == wanted.as_ref())
-                }
-                _ => false,
-            },
-        }
+/// Type-strict: the string `"1"` is not the number 1.
+fn meets(test: &Test, claim: &Value<'_>) -> bool {
+    match test {
+        Test::Present => true,
+        Test::Equals(wanted) => equal(claim, wanted),
+        Test::OneOf(wanted) => wanted.iter().any(|wanted| equal(claim, wanted)),
+        Test::Contains(wanted) => match (claim, wanted) {
+            (Value::Array(items), wanted) => items.iter().any(|item| equal(item, wanted)),
+            (Value::String(text), Value::String(wanted)) => {
+                text.split(' ').any(|word| word == wanted.as_ref())
+            }
+            _ => false,
+        },
     }
 }
 

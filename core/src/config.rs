@@ -49,6 +49,9 @@ object! {
         pub limits: Optional<LimitsConfig>,
         /// Which decisions are logged. Default `denied`.
         pub audit: Optional<Audit>,
+        /// What later filters and access logs learn about a request, in Envoy's filter state. Each field
+        /// at most once. Default: nothing.
+        pub filter_state: Optional<ListOf<FilterStateField>>,
     }
 }
 
@@ -81,6 +84,26 @@ words! {
         All = "all",
         /// None.
         None = "none",
+    }
+}
+
+words! {
+    /// One property of the filter state.
+    pub enum FilterStateField {
+        /// `sub`; of an API key, its client.
+        Subject = "subject",
+        /// The client.
+        ClientId = "client_id",
+        /// The tenant.
+        Tenant = "tenant",
+        /// The scopes, separated by spaces.
+        Scopes = "scopes",
+        /// The rule's name.
+        Rule = "rule",
+        /// `allow`, `deny` or `shadow_deny`.
+        Decision = "decision",
+        /// The code of a refusal.
+        Code = "code",
     }
 }
 

@@ -1,19 +1,22 @@
 //! Exactly one credential, or none, or a refusal.
 //!
-//! Whoever reads a request's second credential where we read the first is an attacker's
-//! opportunity, so a request that could be read in two ways is not read at all.
+//! An attacker gains where one parser reads a request's second credential and we read the first. So a
+//! request that can be read in two ways is refused.
 
 use std::borrow::Cow;
+use std::rc::Rc;
 
-use crate::policy::provider::{CredentialLocation, Prefix};
+use crate::policy::Policy;
+use crate::policy::location::{CredentialLocation, Prefix};
 use crate::policy::requirement::{Access, Rule};
-use crate::policy::{LocationId, Policy};
 use crate::request::Request;
 
-/// What a request carries in one place.
+/// What a request carries at one location.
 #[derive(Clone, Debug)]
 pub struct Credential<'a> {
-    pub place: LocationId,
+    /// Where it was found.
+    pub location: &'a Rc<CredentialLocation>,
+    /// The credential without its prefix.
     pub value: Cow<'a, [u8]>,
 }
 
@@ -21,44 +24,42 @@ pub struct Credential<'a> {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct AmbiguousCredentials;
 
-/// Takes a credential from the places of those that `rule` accepts, and from nowhere else. What is
-/// ambiguous by itself is refused in every place: the upstream may read it.
+/// Takes a credential from the locations that `rule` accepts, and from no other. What is ambiguous by
+/// itself is refused at every location: the upstream may read it.
 pub fn find<'a>(
-    policy: &Policy,
+    policy: &'a Policy,
     rule: &Rule,
     request: &Request<'a>,
 ) -> Result<Option<Credential<'a>>, AmbiguousCredentials> {
     let mut found = None;
-    for (index, place) in policy.places.iter().enumerate() {
-        let id = LocationId(index);
-        let value = read(policy, place, request)?;
-        let looks = rule.access != Access::Anonymous && rule.places.contains(&id);
-        if let Some(value) = value.filter(|_| looks) {
+    for location in &policy.locations {
+        let value = value_at(policy, location, request)?;
+        let is_accepted = rule.access != Access::Anonymous && rule.locations.contains(location);
+        if let Some(value) = value.filter(|_| is_accepted) {
             if found.is_some() {
                 return Err(AmbiguousCredentials);
             }
-            found = Some(Credential { place: id, value });
+            found = Some(Credential { location, value });
         }
     }
     Ok(found)
 }
 
-/// Refuses duplicate and hidden values in any place: the upstream may read the other one.
+/// Refuses duplicate and hidden values at any location: the upstream may read the other one.
 pub fn refuse_ambiguous(
     policy: &Policy,
     request: &Request<'_>,
 ) -> Result<(), AmbiguousCredentials> {
-    let mut places = policy.places.iter();
-    places.try_for_each(|place| read(policy, place, request).map(drop))
+    let mut locations = policy.locations.iter();
+    locations.try_for_each(|location| value_at(policy, location, request).map(drop))
 }
 
-/// What one place holds.
-fn read<'a>(
+fn value_at<'a>(
     policy: &Policy,
-    place: &CredentialLocation,
+    location: &CredentialLocation,
     request: &Request<'a>,
 ) -> Result<Option<Cow<'a, [u8]>>, AmbiguousCredentials> {
-    match place {
+    match location {
         CredentialLocation::Header { name, prefix } => {
             let Some(value) = only(request.values(name))? else {
                 return Ok(None);
@@ -96,18 +97,21 @@ fn only<T>(mut values: impl Iterator<Item = T>) -> Result<Option<T>, AmbiguousCr
     }
 }
 
-/// Envoy joins doubled `Authorization` headers with a comma, and so may the client's proxies:
-/// where an element of such a list begins with a scheme that anybody looks for under this name,
-/// the list holds several values and one of them is a credential.
+/// Envoy joins doubled `Authorization` headers with a comma, and a client's proxies may do so too. Where
+/// an element of such a list begins with a scheme that is configured for this header, the list holds
+/// several values and one of them is a credential.
 fn holds_hidden_element(policy: &Policy, name: &str, value: &[u8]) -> bool {
     let schemes = || {
-        policy.places.iter().filter_map(|place| match place {
-            CredentialLocation::Header {
-                name: n,
-                prefix: prefix @ Prefix::Scheme(_),
-            } if n.as_ref() == name => Some(prefix),
-            _ => None,
-        })
+        policy
+            .locations
+            .iter()
+            .filter_map(|location| match location.as_ref() {
+                CredentialLocation::Header {
+                    name: n,
+                    prefix: prefix @ Prefix::Scheme(_),
+                } if n.as_ref() == name => Some(prefix),
+                _ => None,
+            })
     };
     value.contains(&b',')
         && value
@@ -116,63 +120,25 @@ fn holds_hidden_element(policy: &Policy, name: &str, value: &[u8]) -> bool {
             .any(|element| schemes().any(|scheme| scheme.strip(element).is_some()))
 }
 
-// === impl Prefix ===
-
-impl Prefix {
-    /// What stands behind the prefix; `None` where the value does not begin with it.
-    fn strip<'a>(&self, value: &'a [u8]) -> Option<&'a [u8]> {
-        match self {
-            Prefix::None => Some(value),
-            Prefix::Literal(literal) => value.strip_prefix(literal.as_bytes()),
-            Prefix::Scheme(scheme) => {
-                let start = value.iter().position(|b| !may_be_space(*b))?;
-                let (before, value) = value.split_at_checked(start)?;
-                let (head, rest) = value.split_at_checked(scheme.len())?;
-                if !head.eq_ignore_ascii_case(scheme.as_bytes()) {
-                    return None;
-                }
-                match rest {
-                    // RFC 9110 §11.4: one or more spaces, or nothing at all behind the scheme.
-                    [] | [b' ', ..] if before.is_empty() => {
-                        let spaces = rest.iter().take_while(|&&b| b == b' ').count();
-                        rest.get(spaces..)
-                    }
-                    // Whoever splits at any white space reads a credential here. To us it is one,
-                    // and as malformed as an empty one.
-                    [] => Some(&[]),
-                    [b, ..] if may_be_space(*b) => Some(&[]),
-                    _ => None,
-                }
-            }
-        }
-    }
-}
-
-/// What some parser takes for white space: a tab, a control character, or a byte beyond ASCII, for
-/// there are no-break and other spaces in every encoding.
-fn may_be_space(b: u8) -> bool {
-    !b.is_ascii_graphic()
-}
-
 // === stripping ===
 
-/// The change to a request that takes every credential out of it, used or not.
+/// The change to a request that removes every credential from it, used or not.
 #[derive(Debug, Default, Eq, PartialEq)]
 pub struct Stripped<'a> {
-    /// Header names whose values go.
+    /// The names of headers that are removed.
     pub headers: Vec<&'a str>,
     /// `:path` without the query parameters.
     pub path: Option<Vec<u8>>,
-    /// The `cookie` headers that remain, in order, where a cookie goes.
+    /// The `cookie` headers that remain, in order, where a cookie is removed.
     pub cookies: Option<Vec<Vec<u8>>>,
 }
 
-/// Takes out what any place would yield: of a query or a cookie header that parameter or cookie
-/// alone, the rest byte for byte.
+/// Removes what any location would yield. Of a query or a cookie header only that parameter or cookie
+/// goes; the rest stays byte for byte.
 pub fn strip<'p>(policy: &'p Policy, request: &Request<'_>) -> Stripped<'p> {
     let mut stripped = Stripped::default();
-    for place in &policy.places {
-        if let CredentialLocation::Header { name, prefix } = place
+    for location in &policy.locations {
+        if let CredentialLocation::Header { name, prefix } = location.as_ref()
             && !stripped.headers.contains(&name.as_ref())
             && request.values(name).any(|value| {
                 prefix.strip(value).is_some() || holds_hidden_element(policy, name, value)
@@ -188,10 +154,13 @@ pub fn strip<'p>(policy: &'p Policy, request: &Request<'_>) -> Stripped<'p> {
 
 fn strip_query(policy: &Policy, request: &Request<'_>) -> Option<Vec<u8>> {
     let names = || {
-        policy.places.iter().filter_map(|place| match place {
-            CredentialLocation::Query { name } => Some(name.as_bytes()),
-            _ => None,
-        })
+        policy
+            .locations
+            .iter()
+            .filter_map(|location| match location.as_ref() {
+                CredentialLocation::Query { name } => Some(name.as_bytes()),
+                _ => None,
+            })
     };
     names().next()?;
     let query = request.query()?;
@@ -216,10 +185,13 @@ fn strip_query(policy: &Policy, request: &Request<'_>) -> Option<Vec<u8>> {
 
 fn strip_cookies(policy: &Policy, request: &Request<'_>) -> Option<Vec<Vec<u8>>> {
     let names = || {
-        policy.places.iter().filter_map(|place| match place {
-            CredentialLocation::Cookie { name } => Some(name.as_bytes()),
-            _ => None,
-        })
+        policy
+            .locations
+            .iter()
+            .filter_map(|location| match location.as_ref() {
+                CredentialLocation::Cookie { name } => Some(name.as_bytes()),
+                _ => None,
+            })
     };
     names().next()?;
     let goes = |crumb: &&[u8]| {
@@ -232,7 +204,7 @@ fn strip_cookies(policy: &Policy, request: &Request<'_>) -> Option<Vec<Vec<u8>>>
     let mut kept = Vec::new();
     for header in request.values("cookie") {
         let crumbs: Vec<&[u8]> = header.split(|&b| b == b';').filter(|c| !goes(c)).collect();
-        // The white space before the first crumb separated it from one that is gone.
+        // White space before the first crumb separated it from one that was removed.
         let rest = crumbs.join(&b';');
         let rest = rest.trim_ascii_start();
         if !rest.is_empty() {
@@ -258,7 +230,7 @@ fn split_cookie(crumb: &[u8]) -> (&[u8], &[u8]) {
     (name.trim_ascii_end(), value)
 }
 
-/// What parsers find in a query that take `;` for a separator, too.
+/// What a parser finds in a query that takes `;` for a separator too.
 fn hidden_parameters(query: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     let pairs = query.split(|&b| b == b'&');
     pairs.flat_map(|pair| self::pairs(pair, b';').skip(1))

@@ -1,88 +1,59 @@
-//! What becomes of a request, and the one place where every stage's reasons turn into answers.
+//! The decision about a request, and the one place where the reasons of every stage turn into codes.
 
+pub mod code;
+
+use std::rc::Rc;
 use std::time::Duration;
 
 use crate::authorization::{Forbidden, Permit};
 use crate::credential::AmbiguousCredentials;
+use crate::policy::requirement::Rule;
 use crate::policy::route::Unroutable;
 use crate::request::AmbiguousTarget;
-use crate::verification::api_key::InvalidApiKey;
 use crate::verification::claims::InvalidClaims;
+use crate::verification::refusal::InvalidApiKey;
 use crate::verification::{Refusal, Verified};
 
+pub use crate::decision::code::{Class, Code};
+
+/// The decision about a request.
 #[derive(Debug)]
 pub struct Decision {
+    /// Whether the request passes.
     pub verdict: Verdict,
-    /// The index of the rule that the request met.
-    pub rule: Option<usize>,
+    /// The rule that the request met; `None` where it matches none, or was refused before the rules.
+    pub rule: Option<Rc<Rule>>,
 }
 
+/// Whether a request passes.
 #[derive(Debug)]
 pub enum Verdict {
+    /// It passes. The permit is the evidence, and only authorization makes one.
     Allow(Permit),
+    /// It is refused.
     Deny(Denial),
 }
 
+/// A refusal.
 #[derive(Debug)]
 pub struct Denial {
+    /// Why.
     pub code: Code,
-    /// For what heals by itself.
+    /// When it is worth trying again, where the fault may be gone then.
     pub retry_after: Option<Duration>,
-    /// Known where the credential held and the rule did not.
+    /// Who asked, where the credential held and the rule did not.
     pub caller: Option<Verified>,
-}
-
-/// Why a request was refused, as clients, counters and logs learn it.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Code {
-    AmbiguousCredentials,
-    AmbiguousHost,
-    AmbiguousPath,
-    ApiKeyExpired,
-    ApiKeyNotYetValid,
-    ApiKeyRevoked,
-    ClaimMismatch,
-    InsufficientScope,
-    InvalidApiKey,
-    InvalidAudience,
-    InvalidIssuer,
-    InvalidSignature,
-    IntrospectionUnavailable,
-    InvalidToken,
-    KeysUnavailable,
-    MalformedToken,
-    MissingToken,
-    NoRule,
-    RequestTooLarge,
-    RevocationUnavailable,
-    RuleDenies,
-    TokenExpired,
-    TokenInactive,
-    TokenNotYetValid,
-    TokenRevoked,
-    UnknownKey,
-    UnsupportedAlgorithm,
-}
-
-/// The classes of refusals: one status and one `error` each (RFC 6750 §3.1, RFC 6749 §5.2).
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Class {
-    AccessDenied,
-    InsufficientScope,
-    InvalidRequest,
-    InvalidToken,
-    TemporarilyUnavailable,
-    Unauthorized,
 }
 
 // === impl Denial ===
 
 impl Denial {
-    /// With what is known of the caller at this point.
-    pub fn of(reason: impl Into<Denial>, caller: Option<&Verified>) -> Self {
-        let mut denial = reason.into();
-        denial.caller = caller.cloned();
-        denial
+    /// A refusal of a caller whose credential held.
+    pub fn about(reason: impl Into<Denial>, caller: &Verified) -> Self {
+        Denial {
+            caller: Some(caller.clone()),
+            ..reason.into()
+        }
     }
 }
 
@@ -182,196 +153,6 @@ impl From<Refusal> for Denial {
             code,
             retry_after,
             caller: None,
-        }
-    }
-}
-
-// === impl Code ===
-
-impl Code {
-    pub const ALL: [Code; 27] = [
-        Code::AmbiguousCredentials,
-        Code::AmbiguousHost,
-        Code::AmbiguousPath,
-        Code::ApiKeyExpired,
-        Code::ApiKeyNotYetValid,
-        Code::ApiKeyRevoked,
-        Code::ClaimMismatch,
-        Code::InsufficientScope,
-        Code::InvalidApiKey,
-        Code::InvalidAudience,
-        Code::InvalidIssuer,
-        Code::InvalidSignature,
-        Code::IntrospectionUnavailable,
-        Code::InvalidToken,
-        Code::KeysUnavailable,
-        Code::MalformedToken,
-        Code::MissingToken,
-        Code::NoRule,
-        Code::RequestTooLarge,
-        Code::RevocationUnavailable,
-        Code::RuleDenies,
-        Code::TokenExpired,
-        Code::TokenInactive,
-        Code::TokenNotYetValid,
-        Code::TokenRevoked,
-        Code::UnknownKey,
-        Code::UnsupportedAlgorithm,
-    ];
-
-    pub fn name(self) -> &'static str {
-        self.describe().0
-    }
-
-    /// For people: it holds nothing of the request, and no character that a quoted-string
-    /// would have to escape.
-    pub fn description(self) -> &'static str {
-        self.describe().2
-    }
-
-    pub fn class(self) -> Class {
-        self.describe().1
-    }
-
-    fn describe(self) -> (&'static str, Class, &'static str) {
-        use Class::{
-            AccessDenied, InsufficientScope, InvalidRequest, InvalidToken, TemporarilyUnavailable,
-            Unauthorized,
-        };
-        match self {
-            Code::AmbiguousCredentials => (
-                "AMBIGUOUS_CREDENTIALS",
-                InvalidRequest,
-                "the request carries more than one credential",
-            ),
-            Code::AmbiguousHost => (
-                "AMBIGUOUS_HOST",
-                InvalidRequest,
-                "the host can be read in more than one way",
-            ),
-            Code::AmbiguousPath => (
-                "AMBIGUOUS_PATH",
-                InvalidRequest,
-                "the path can be read in more than one way",
-            ),
-            Code::ApiKeyExpired => ("API_KEY_EXPIRED", InvalidToken, "the API key has expired"),
-            Code::ApiKeyNotYetValid => (
-                "API_KEY_NOT_YET_VALID",
-                InvalidToken,
-                "the API key is not valid yet",
-            ),
-            Code::ApiKeyRevoked => (
-                "API_KEY_REVOKED",
-                InvalidToken,
-                "the API key has been revoked",
-            ),
-            Code::ClaimMismatch => (
-                "CLAIM_MISMATCH",
-                AccessDenied,
-                "the caller lacks what this resource requires",
-            ),
-            Code::InsufficientScope => (
-                "INSUFFICIENT_SCOPE",
-                InsufficientScope,
-                "a scope that this resource requires was not granted",
-            ),
-            Code::InvalidApiKey => ("INVALID_API_KEY", InvalidToken, "the API key is not known"),
-            Code::InvalidAudience => (
-                "INVALID_AUDIENCE",
-                InvalidToken,
-                "the token is not for this resource",
-            ),
-            Code::InvalidIssuer => (
-                "INVALID_ISSUER",
-                InvalidToken,
-                "the issuer of the token is not accepted here",
-            ),
-            Code::InvalidSignature => (
-                "INVALID_SIGNATURE",
-                InvalidToken,
-                "the signature of the token does not hold",
-            ),
-            Code::IntrospectionUnavailable => (
-                "INTROSPECTION_UNAVAILABLE",
-                TemporarilyUnavailable,
-                "the issuer of the token cannot be asked about it",
-            ),
-            Code::InvalidToken => ("INVALID_TOKEN", InvalidToken, "the token is not acceptable"),
-            Code::KeysUnavailable => (
-                "KEYS_UNAVAILABLE",
-                TemporarilyUnavailable,
-                "the keys to verify the token with are not available",
-            ),
-            Code::MalformedToken => ("MALFORMED_TOKEN", InvalidToken, "the token is malformed"),
-            Code::MissingToken => (
-                "MISSING_TOKEN",
-                Unauthorized,
-                "this resource requires a credential",
-            ),
-            Code::NoRule => ("NO_RULE", AccessDenied, "no rule permits this request"),
-            Code::RequestTooLarge => (
-                "REQUEST_TOO_LARGE",
-                InvalidRequest,
-                "the credential or the path is larger than accepted",
-            ),
-            Code::RevocationUnavailable => (
-                "REVOCATION_UNAVAILABLE",
-                TemporarilyUnavailable,
-                "whether the credential has been revoked cannot be told",
-            ),
-            Code::RuleDenies => ("RULE_DENIES", AccessDenied, "this resource is closed"),
-            Code::TokenExpired => ("TOKEN_EXPIRED", InvalidToken, "the token has expired"),
-            Code::TokenInactive => ("TOKEN_INACTIVE", InvalidToken, "the token is not active"),
-            Code::TokenNotYetValid => (
-                "TOKEN_NOT_YET_VALID",
-                InvalidToken,
-                "the token is not valid yet",
-            ),
-            Code::TokenRevoked => ("TOKEN_REVOKED", InvalidToken, "the token has been revoked"),
-            Code::UnknownKey => (
-                "UNKNOWN_KEY",
-                InvalidToken,
-                "the key that signed the token is not known",
-            ),
-            Code::UnsupportedAlgorithm => (
-                "UNSUPPORTED_ALGORITHM",
-                InvalidToken,
-                "the algorithm of the token is not accepted",
-            ),
-        }
-    }
-}
-
-// === impl Class ===
-
-impl Class {
-    pub fn status(self) -> u16 {
-        match self {
-            Class::InvalidRequest => 400,
-            Class::InvalidToken | Class::Unauthorized => 401,
-            Class::AccessDenied | Class::InsufficientScope => 403,
-            Class::TemporarilyUnavailable => 503,
-        }
-    }
-
-    pub fn error(self) -> &'static str {
-        match self {
-            Class::AccessDenied => "access_denied",
-            Class::InsufficientScope => "insufficient_scope",
-            Class::InvalidRequest => "invalid_request",
-            Class::InvalidToken => "invalid_token",
-            Class::TemporarilyUnavailable => "temporarily_unavailable",
-            Class::Unauthorized => "unauthorized",
-        }
-    }
-
-    /// The `grpc-status` that says the same (gRPC, "Status codes and their use").
-    pub fn grpc_status(self) -> u32 {
-        match self {
-            Class::InvalidRequest => 3,
-            Class::AccessDenied | Class::InsufficientScope => 7,
-            Class::TemporarilyUnavailable => 14,
-            Class::InvalidToken | Class::Unauthorized => 16,
         }
     }
 }

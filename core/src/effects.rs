@@ -3,17 +3,19 @@
 use std::borrow::Cow;
 use std::fmt::{self, Write as _};
 
+use crate::config::FilterStateField;
 use crate::credential;
 use crate::decision::{Class, Code, Decision, Denial, Verdict};
 use crate::json::{Quoted, quotable_prefix};
 use crate::limits::AUDIT_FIELD_BYTES;
 use crate::policy::forward::ForwardCredential;
-use crate::policy::provider::CredentialLocation;
+use crate::policy::location::CredentialLocation;
 use crate::policy::requirement::Rule;
 use crate::policy::{Audit, Mode, Policy};
 use crate::request::Request;
 use crate::request::path::with_upper_case_escapes;
 use crate::time::UnixTime;
+use crate::verification::principal::Principal;
 use crate::verification::{Provenance, Verified};
 
 pub struct Effects<'a> {
@@ -64,7 +66,6 @@ pub enum Counter {
 /// What is logged about a decision; written only where there is room for it in the log.
 pub struct AuditRecord<'a> {
     record: Record<'a>,
-    policy: &'a Policy,
     request: Request<'a>,
     now: UnixTime,
 }
@@ -76,7 +77,7 @@ pub fn of<'a>(
     decision: &'a Decision,
     now: UnixTime,
 ) -> Effects<'a> {
-    let rule = decision.rule.and_then(|index| policy.rules.get(index));
+    let rule = decision.rule.as_deref();
     let (outcome, counter, word) = match (&decision.verdict, policy.mode) {
         (Verdict::Allow(permit), mode) => {
             let mut edits = remove_identity(policy, request);
@@ -124,10 +125,9 @@ pub fn of<'a>(
     Effects {
         outcome,
         counter,
-        filter_state: record.filter_state(),
+        filter_state: record.filter_state(&policy.filter_state),
         audit: wanted.then_some(AuditRecord {
             record,
-            policy,
             request: *request,
             now,
         }),
@@ -143,11 +143,14 @@ pub fn removed_trailers<'a>(
     // where credentials are kept, for this one nobody has judged.
     let is_credential = move |name: &[u8]| {
         policy.mode == Mode::Enforce
-            && policy.places.iter().any(|place| match place {
-                CredentialLocation::Header { name: n, .. } => n.as_bytes() == name,
-                CredentialLocation::Cookie { .. } => name == b"cookie",
-                CredentialLocation::Query { .. } => false,
-            })
+            && policy
+                .locations
+                .iter()
+                .any(|location| match location.as_ref() {
+                    CredentialLocation::Header { name: n, .. } => n.as_bytes() == name,
+                    CredentialLocation::Cookie { .. } => name == b"cookie",
+                    CredentialLocation::Query { .. } => false,
+                })
     };
     let names = trailers.iter().map(|(name, _)| *name);
     names.filter(move |name| policy.forward.is_identity(name) || is_credential(name))
@@ -222,7 +225,7 @@ fn spell_path<'a>(request: &Request<'a>, edits: &mut Vec<HeaderMutation<'a>>) {
 fn add_identity<'a>(policy: &'a Policy, caller: &'a Verified, edits: &mut Vec<HeaderMutation<'a>>) {
     let principal = caller.principal();
     let names = policy.forward.headers.iter().map(|(name, _)| name);
-    for (name, value) in names.zip(&principal.outgoing.headers) {
+    for (name, value) in names.zip(&principal.forwarded) {
         if let Some(value) = value {
             edits.push(HeaderMutation::Add(
                 name.as_bytes(),
@@ -319,20 +322,29 @@ struct Record<'a> {
 }
 
 impl<'a> Record<'a> {
-    fn filter_state(&self) -> Vec<(&'static str, &'a str)> {
-        let mut state = Vec::with_capacity(7);
-        let mut put = |name, value: Option<&'a str>| state.extend(value.map(|v| (name, v)));
-        if let Some(caller) = self.caller {
-            let recorded = &caller.principal().outgoing.recorded;
-            put("portcullis.subject", recorded.subject.as_deref());
-            put("portcullis.client_id", recorded.client_id.as_deref());
-            put("portcullis.tenant", recorded.tenant.as_deref());
-            put("portcullis.scopes", recorded.scopes.as_deref());
-        }
-        put("portcullis.rule", self.rule);
-        put("portcullis.decision", Some(self.decision));
-        put("portcullis.code", self.code.map(Code::name));
-        state
+    fn filter_state(&self, wanted: &[FilterStateField]) -> Vec<(&'static str, &'a str)> {
+        let values = wanted.iter().filter_map(|field| self.property(*field));
+        values.collect()
+    }
+
+    /// The property of a field, where it has a value. Access logs write values as they are, and a line
+    /// break in a claim would begin a line of the caller's own: so none has control characters.
+    fn property(&self, field: FilterStateField) -> Option<(&'static str, &'a str)> {
+        let principal = self.caller.map(Verified::principal);
+        let loggable = |text: &&str| !text.is_empty() && !text.contains(char::is_control);
+        let fact = |fact: fn(&Principal) -> Option<&str>| principal.and_then(fact).filter(loggable);
+        let (name, value) = match field {
+            FilterStateField::Subject => ("portcullis.subject", fact(|p| p.subject.as_deref())),
+            FilterStateField::ClientId => {
+                ("portcullis.client_id", fact(|p| p.client_id.as_deref()))
+            }
+            FilterStateField::Tenant => ("portcullis.tenant", fact(|p| p.tenant.as_deref())),
+            FilterStateField::Scopes => ("portcullis.scopes", fact(|p| Some(p.scopes.as_str()))),
+            FilterStateField::Rule => ("portcullis.rule", self.rule),
+            FilterStateField::Decision => ("portcullis.decision", Some(self.decision)),
+            FilterStateField::Code => ("portcullis.code", self.code.map(Code::name)),
+        };
+        Some((name, value?))
     }
 }
 
@@ -347,7 +359,6 @@ impl AuditRecord<'_> {
     pub fn line(&self, address: Option<&[u8]>) -> String {
         let AuditRecord {
             record,
-            policy,
             request,
             now,
         } = self;
@@ -363,7 +374,7 @@ impl AuditRecord<'_> {
         line.text("decision", Some(record.decision));
         line.text("code", record.code.map(Code::name));
         line.text("rule", record.rule);
-        line.text("provider", principal.map(|p| p.provider(policy)));
+        line.text("provider", principal.map(Principal::provider_name));
         line.text("subject", principal.and_then(|p| p.subject.as_deref()));
         line.text("client_id", principal.and_then(|p| p.client_id.as_deref()));
         line.text("key_id", principal.and_then(|p| p.key_id.as_deref()));

@@ -1,33 +1,35 @@
-//! The only sequencer: the path of a request from its headers to a decision.
+//! The path of a request from its headers to a decision: the one place that puts the stages in order.
 
 use std::rc::Rc;
 
 use crate::authorization::{self, Permit};
 use crate::credential;
 use crate::decision::{Decision, Denial, Verdict};
-use crate::policy::requirement::Access;
+use crate::policy::requirement::{Access, Rule};
 use crate::policy::{Mode, Policy};
 use crate::request::{Request, RequestTarget};
 use crate::time::UnixTime;
 use crate::verification::callout::{Callout, Replies, Reply};
-use crate::verification::{self, State, Unverified};
+use crate::verification::{self, Context, State, Unverified};
 
+/// What comes next for a request.
 #[derive(Debug)]
 pub enum Step {
-    /// Ask, and bring the reply to [`Waiting::resume`].
+    /// Something has to be found out first. Bring the reply to [`Waiting::resume`].
     Await(Waiting, Callout),
+    /// The request is decided. See [`effects::of`](crate::effects::of) for what that does to it.
     Decided(Decision),
 }
 
-/// A request that waits for a reply. It keeps its policy: a new configuration in the meantime
-/// changes nothing for it.
+/// A request that waits for a reply. It keeps its policy: a new configuration in the meantime changes
+/// nothing for it.
 #[derive(Debug)]
 pub struct Waiting {
     policy: Rc<Policy>,
     replies: Replies,
 }
 
-/// Judges a request as far as this worker's knowledge goes.
+/// Evaluates a request as far as this worker's knowledge goes.
 pub fn begin(policy: &Rc<Policy>, state: &mut State, request: &Request<'_>, now: UnixTime) -> Step {
     step(policy, Replies::default(), state, request, now)
 }
@@ -35,18 +37,19 @@ pub fn begin(policy: &Rc<Policy>, state: &mut State, request: &Request<'_>, now:
 // === impl Waiting ===
 
 impl Waiting {
-    /// Whether the request may be held up. In shadow mode no request waits: it is judged without
-    /// the reply.
+    /// Whether the request may be held up. In shadow mode no request waits: it goes on without the
+    /// reply.
     pub fn may_wait(&self) -> bool {
         self.policy.mode == Mode::Enforce
     }
 
+    /// The policy that the request began with.
     pub fn policy(&self) -> &Rc<Policy> {
         &self.policy
     }
 
-    /// Goes on with what came of the callout. The request is judged from its start again, by
-    /// the same path; no reply is asked for twice, so this ends.
+    /// Goes on with what came of the callout. The request is evaluated from its start again, by the same
+    /// path. No reply is asked for twice, so this ends.
     pub fn resume(
         mut self,
         state: &mut State,
@@ -67,68 +70,57 @@ fn step(
     now: UnixTime,
 ) -> Step {
     state.see(now);
-    match decide(policy, &replies, state, request, now) {
-        Ok(decision) => Step::Decided(decision),
-        Err(callout) => {
-            let policy = Rc::clone(policy);
-            Step::Await(Waiting { policy, replies }, callout)
-        }
-    }
-}
-
-/// A decision, or what has to be known first.
-fn decide(
-    policy: &Policy,
-    replies: &Replies,
-    state: &mut State,
-    request: &Request<'_>,
-    now: UnixTime,
-) -> Result<Decision, Callout> {
-    let mut rule = None;
-    let verdict = match judge(policy, replies, state, request, now, &mut rule) {
-        Ok(permit) => Verdict::Allow(permit),
-        Err(Obstacle::Unknown(callout)) => return Err(callout),
-        Err(Obstacle::Denial(denial)) => Verdict::Deny(denial),
+    let context = Context {
+        policy,
+        replies: &replies,
+        now,
     };
-    Ok(Decision { verdict, rule })
+    let mut rule = None;
+    let verdict = match evaluate(&context, state, request, &mut rule) {
+        Ok(permit) => Verdict::Allow(permit),
+        Err(Obstacle::Denial(denial)) => Verdict::Deny(denial),
+        Err(Obstacle::Unknown(callout)) => {
+            let policy = Rc::clone(policy);
+            return Step::Await(Waiting { policy, replies }, callout);
+        }
+    };
+    Step::Decided(Decision { verdict, rule })
 }
 
-/// What stands between a request and its permit.
+/// Why a request has no permit.
 enum Obstacle {
     Denial(Denial),
     Unknown(Callout),
 }
 
-/// The stages in their order; `matched` is where the index of the rule goes.
-fn judge(
-    policy: &Policy,
-    replies: &Replies,
+/// The stages in their order. `matched` is where the rule goes: a denial has one too.
+fn evaluate(
+    context: &Context<'_>,
     state: &mut State,
     request: &Request<'_>,
-    now: UnixTime,
-    matched: &mut Option<usize>,
+    matched: &mut Option<Rc<Rule>>,
 ) -> Result<Permit, Obstacle> {
-    let target = RequestTarget::read(request)?;
+    let policy = context.policy;
+    let target = RequestTarget::from_request(request)?;
     let preflighted = target.preflighted().filter(|_| policy.allow_cors_preflight);
-    *matched = policy
+    let found = policy
         .routes
         .find(preflighted.as_ref().unwrap_or(&target))?;
-    let Some(rule) = matched.and_then(|index| policy.rules.get(index)) else {
+    let Some(rule) = found else {
         let permit = authorization::unmatched(policy)?;
         credential::refuse_ambiguous(policy, request)?;
         return Ok(permit);
     };
+    *matched = Some(Rc::clone(rule));
     let credential = credential::find(policy, rule, request)?;
     let asks = matches!(rule.access, Access::Required | Access::Optional);
     let Some(credential) = credential.filter(|_| asks) else {
-        return Ok(authorization::without_credential(
-            rule,
-            preflighted.is_some(),
-        )?);
+        let is_preflight = preflighted.is_some();
+        return Ok(authorization::without_credential(rule, is_preflight)?);
     };
-    let caller = verification::verify(policy, state, &rule.accepts, &credential, replies, now)?;
+    let caller = verification::verify(context, state, &rule.accepts, &credential)?;
     authorization::authorize(rule, &caller)
-        .map_err(|forbidden| Denial::of(forbidden, Some(&caller)).into())
+        .map_err(|forbidden| Denial::about(forbidden, &caller).into())
 }
 
 // === impl Obstacle ===

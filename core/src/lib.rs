@@ -1,13 +1,27 @@
 //! The decisions of Portcullis, an authorization filter for Envoy.
 //!
-//! The core does no I/O and reads no clock: bytes, configuration and time go in, a step comes
-//! out. The modules stand in the order in which a request meets them; each uses only those above
-//! it, and its own children.
+//! The core does no I/O, reads no clock and draws no random numbers: bytes, configuration and time go in, a
+//! step comes out. A host such as the filter's module turns [`evaluation::Step`]s into calls and brings the
+//! replies back.
 //!
 //! ```text
 //! config ─compile▶ policy ┐        ┌─ Await(Waiting, Callout) ◀── shell ──▶ Reply ─┐
 //! host bytes ──▶ request ─┴▶ credential ▶ verification ▶ authorization ▶ decision ▶ effects
 //! ```
+//!
+//! # Where to start
+//!
+//! - [`policy::compile`] turns a configuration into a [`policy::Policy`].
+//! - [`evaluation::begin`] evaluates a request against it: a [`decision::Decision`], or what has to be found
+//!   out first.
+//! - [`effects::of`] says what a decision does to the request.
+//! - [`verification::State`] is what a worker remembers between requests.
+//!
+//! # The import law
+//!
+//! The modules below are in the order in which a request meets them. A file uses only modules above its own,
+//! and no files use each other in a circle. A file that declares another uses it, so no file uses its parent:
+//! what siblings share is in a file of its own. `tests/architecture.rs` checks this.
 
 #![forbid(unsafe_code)]
 // One bad byte from a client must not trap the worker's VM: nothing here may panic on input.

@@ -135,7 +135,7 @@ impl<'a> Request<'a> {
 // === impl RequestTarget ===
 
 impl<'a> RequestTarget<'a> {
-    pub fn read(request: &Request<'a>) -> Result<Self, AmbiguousTarget> {
+    pub fn from_request(request: &Request<'a>) -> Result<Self, AmbiguousTarget> {
         let (path, query) = request.split_path();
         // A fragment is never sent (RFC 9112 §3.2); Envoy and upstreams differ about where a
         // `#` ends the path, or the query.
@@ -143,8 +143,8 @@ impl<'a> RequestTarget<'a> {
             return Err(AmbiguousTarget::Path);
         }
         Ok(RequestTarget {
-            path: CanonicalPath::read(path).map_err(|_| AmbiguousTarget::Path)?,
-            host: Host::read(request.authority).map_err(|_| AmbiguousTarget::Host)?,
+            path: CanonicalPath::parse(path).map_err(|_| AmbiguousTarget::Path)?,
+            host: Host::parse(request.authority).map_err(|_| AmbiguousTarget::Host)?,
             method: request.method,
             asked: request.asked_method(),
         })
@@ -156,8 +156,8 @@ impl<'a> RequestTarget<'a> {
     }
 
     /// What only a rule that allows it may match.
-    pub fn oddities(&self) -> PathQuirks {
-        self.path.oddities()
+    pub fn quirks(&self) -> PathQuirks {
+        self.path.quirks()
     }
 
     /// Lower case, without port.

@@ -74,6 +74,11 @@ impl ScopeSet {
     }
 
     /// Space-separated.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The same, to be shared.
     pub fn text(&self) -> Rc<str> {
         Rc::clone(&self.text)
     }

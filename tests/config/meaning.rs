@@ -1,14 +1,19 @@
 //! What a configuration means once it is compiled.
 
+use std::rc::Rc;
 use std::time::Duration;
 
+use portcullis_core::config::FilterStateField;
 use portcullis_core::keys::{Algorithm, AlgorithmSet};
 use portcullis_core::policy::callout::{Fallback, When};
+use portcullis_core::policy::claim::{ClaimId, ClaimPath};
+use portcullis_core::policy::endpoint::Endpoint;
 use portcullis_core::policy::forward::{ForwardCredential, Identity};
-use portcullis_core::policy::provider::{Audiences, CredentialLocation, Endpoint, Keys, Prefix};
-use portcullis_core::policy::requirement::{Accepted, Access, ClaimPath, Test};
+use portcullis_core::policy::location::{CredentialLocation, Prefix};
+use portcullis_core::policy::provider::{Audiences, Keys, Provider};
+use portcullis_core::policy::requirement::{Access, Rule, Test};
 use portcullis_core::policy::{
-    Audit, ClaimId, Limits, LocationId, Mode, Policy, ProviderId, Unmatched, compile_api_keys,
+    Audit, Limits, Mode, Policy, ProviderId, Unmatched, compile_api_keys,
 };
 use portcullis_core::scope::RequiredScopes;
 use portcullis_core::secret::{Digest, Pepper, Secret};
@@ -61,7 +66,8 @@ fn what_is_not_written_has_the_default_of_the_reference() {
         header("authorization", Prefix::Scheme("bearer".into())),
         header("x-api-key", Prefix::None),
     ];
-    assert_eq!(policy.places, places);
+    assert_eq!(policy.locations, places.clone().map(Rc::new));
+    assert!(policy.filter_state.is_empty());
 
     let provider = &policy.providers[0];
     assert_eq!(provider.algorithms, AlgorithmSet::DEFAULT);
@@ -70,7 +76,7 @@ fn what_is_not_written_has_the_default_of_the_reference() {
     assert_eq!(provider.max_lifetime, None);
     assert_eq!(provider.types.names, ["at+jwt".into(), "jwt".into()]);
     assert!(provider.types.absent);
-    assert_eq!(provider.places, [LocationId(0)]);
+    assert_eq!(provider.locations, [Rc::new(places[0].clone())]);
     assert_eq!(provider.scope_claims, [dotted("scope"), dotted("scp")]);
     assert_eq!(
         provider.client_id_claims,
@@ -87,8 +93,8 @@ fn what_is_not_written_has_the_default_of_the_reference() {
     assert_eq!(remote.max_staleness, Duration::from_secs(24 * 3600));
 
     let api_keys = policy.api_keys.unwrap();
-    assert_eq!(api_keys.places, [LocationId(1)]);
-    let key = &api_keys.keys.keys[0];
+    assert_eq!(api_keys.locations, [Rc::new(places[1].clone())]);
+    let key = api_keys.inline.sha256.values().next().unwrap();
     assert_eq!((&*key.id, &*key.client), ("k", "k"));
     assert_eq!(&*key.scopes.text(), "");
     assert!(key.tenant.is_none() && key.not_before.is_none() && key.expires_at.is_none());
@@ -97,11 +103,8 @@ fn what_is_not_written_has_the_default_of_the_reference() {
     let rule = &policy.rules[0];
     assert_eq!(&*rule.label, "rules[0]");
     assert_eq!(rule.access, Access::Required);
-    let everybody = Accepted {
-        providers: vec![ProviderId(0)],
-        api_keys: true,
-    };
-    assert_eq!(rule.accepts, everybody);
+    assert_eq!(accepted(rule), (vec![ProviderId(0)], true));
+    assert_eq!(rule.locations, policy.locations);
     assert!(rule.audiences.is_empty() && rule.scopes.is_empty() && rule.claims.is_empty());
 
     let headers: Vec<_> = policy
@@ -131,6 +134,8 @@ fn what_is_written_is_meant() {
     assert_eq!(policy.unmatched, Unmatched::Anonymous);
     assert!(!policy.allow_cors_preflight);
     assert_eq!(policy.audit, Audit::All);
+    let fields = [FilterStateField::Code, FilterStateField::Subject];
+    assert_eq!(policy.filter_state, fields);
     let limits = Limits {
         token_bytes: 8192,
         token_cache_entries: 0,
@@ -141,11 +146,12 @@ fn what_is_written_is_meant() {
     let named = |name: &str| {
         let index = policy.providers.iter().position(|p| &*p.name == name);
         let index = index.unwrap();
+        assert_eq!(policy.providers[index].id, ProviderId(index));
         (ProviderId(index), &policy.providers[index])
     };
     let place = |place: CredentialLocation| {
-        let index = policy.places.iter().position(|p| *p == place);
-        LocationId(index.unwrap_or_else(|| panic!("{place:?} is not there")))
+        let known = policy.locations.iter().find(|l| ***l == place);
+        Rc::clone(known.unwrap_or_else(|| panic!("{place:?} is not there")))
     };
 
     let (corp_id, corp) = named("corp");
@@ -184,12 +190,14 @@ fn what_is_written_is_meant() {
         }),
     ];
     places.sort();
-    assert_eq!(corp.places, places);
+    assert_eq!(corp.locations, places);
 
     let (_, partner) = named("partner");
     assert!(matches!(partner.audiences, Audiences::Any));
-    // One place for all who look there.
-    assert_eq!(partner.places, [places[0]]);
+    // One location for all who look there.
+    let bearer = place(header("authorization", Prefix::Scheme("bearer".into())));
+    assert_eq!(partner.locations, [Rc::clone(&bearer)]);
+    assert!(Rc::ptr_eq(&partner.locations[0], &bearer));
     assert!(matches!(&partner.keys, Keys::Inline(keys) if keys.len() == 1));
 
     let api_keys = policy.api_keys.as_ref().unwrap();
@@ -197,8 +205,8 @@ fn what_is_written_is_meant() {
     let same = Pepper::new(&Secret::new("0123456789abcdef0123"));
     assert_eq!(pepper.digest(b"test"), same.digest(b"test"));
     let digest = Digest::sha256(b"test");
-    let table = &api_keys.keys;
-    let key = &table.keys[table.sha256[&digest].0];
+    let table = &api_keys.inline;
+    let key = &table.sha256[&digest];
     assert_eq!((&*key.id, &*key.client), ("ci-bot-2026", "ci-bot"));
     assert_eq!(&*key.scopes.text(), "data:read data:write");
     assert_eq!(key.tenant.as_deref(), Some("acme"));
@@ -206,17 +214,13 @@ fn what_is_written_is_meant() {
     let end = UnixTime::from_secs(1_798_761_600).plus(Duration::from_millis(500));
     assert_eq!(key.expires_at, Some(end));
     // The same digits of the other kind are another key.
-    assert!(table.keys[table.hmac_sha256[&digest].0].revoked);
+    assert!(table.hmac_sha256[&digest].revoked);
 
     let chat = &policy.rules[1];
     assert_eq!(&*policy.rules[0].label, "health");
     assert_eq!(policy.rules[0].access, Access::Anonymous);
     assert_eq!(&*chat.label, "rules[1]");
-    let accepted = Accepted {
-        providers: vec![corp_id],
-        api_keys: true,
-    };
-    assert_eq!(chat.accepts, accepted);
+    assert_eq!(accepted(chat), (vec![corp_id], true));
     assert_eq!(chat.audiences, ["chat".into()]);
     assert_eq!(chat.scopes.to_string(), "chat:write");
     assert_ne!(chat.scopes, RequiredScopes::default());
@@ -247,6 +251,12 @@ fn what_is_written_is_meant() {
     assert!(headers.contains(&("x-department", Identity::Claim(ClaimId(3)))));
     assert_eq!(policy.forward.payload_header.as_deref(), Some("x-claims"));
     assert_eq!(policy.forward.credential, ForwardCredential::Keep);
+}
+
+/// Whose credentials a rule accepts: which providers', and whether API keys.
+fn accepted(rule: &Rule) -> (Vec<ProviderId>, bool) {
+    let ids = rule.accepts.providers.iter().map(|p: &Rc<Provider>| p.id);
+    (ids.collect(), rule.accepts.api_keys)
 }
 
 fn authorization_of(endpoint: &Endpoint) -> Option<&[u8]> {
@@ -307,7 +317,7 @@ fn callouts() {
     assert_eq!(authorization_of(&lists.endpoint), variable);
 
     let api_keys = policy.api_keys.as_ref().unwrap();
-    assert!(api_keys.keys.sha256.is_empty());
+    assert!(api_keys.inline.sha256.is_empty());
     let remote = api_keys.remote.as_ref().unwrap();
     assert_eq!(authorization_of(&remote.endpoint), variable);
     assert_eq!(remote.refresh_interval, Duration::from_secs(30));
@@ -325,8 +335,8 @@ fn a_remote_list_of_api_keys_is_read_like_the_inline_one() {
     ]}"#;
     let table = compile_api_keys(list.as_bytes(), Some(&pepper)).unwrap();
     let digest = Digest::sha256(b"test");
-    assert_eq!(&*table.keys[table.sha256[&digest].0].id, "a");
-    assert_eq!(&*table.keys[table.hmac_sha256[&digest].0].id, "b");
+    assert_eq!(&*table.sha256[&digest].id, "a");
+    assert_eq!(&*table.hmac_sha256[&digest].id, "b");
     // Nobody has a key any more.
     let table = compile_api_keys(br#"{"keys": []}"#, None).unwrap();
     assert!(table.sha256.is_empty() && table.hmac_sha256.is_empty());

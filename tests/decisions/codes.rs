@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use portcullis_core::decision::Code;
 use portcullis_core::policy::ProviderId;
+use portcullis_core::policy::provider::CredentialSource;
 use portcullis_core::verification::Refusal;
-use portcullis_core::verification::callout::{Fetch, Introspected, Reply};
-use portcullis_core::verification::principal::CredentialSource;
+use portcullis_core::verification::callout::{Fetch, Reply};
+use portcullis_core::verification::introspection::Introspected;
 use portcullis_core::verification::source::SourceId;
 use serde_json::json;
 

@@ -309,11 +309,19 @@ fn nobody_writes_a_second_line() {
 #[test]
 fn filter_state() {
     let key = Key::new("ES256", "k");
-    let mut filter = Filter::new(config(&key, json!({})));
-    let answer = filter.ask(
-        &get("/write")
-            .bearer(key.token(json!({ "client_id": "app", "scope": "a b", "org": "acme" }))),
-    );
+    let all = json!([
+        "subject",
+        "client_id",
+        "tenant",
+        "scopes",
+        "rule",
+        "decision",
+        "code"
+    ]);
+    let mut filter = Filter::new(config(&key, json!({ "filter_state": all })));
+    let claims = json!({ "client_id": "app", "scope": "a b", "org": "acme" });
+    let ask = get("/write").bearer(key.token(claims));
+    let answer = filter.ask(&ask);
     let mut state: Vec<_> = answer
         .state
         .iter()
@@ -334,11 +342,29 @@ fn filter_state() {
     );
     let answer = filter.ask(&get("/open"));
     assert_eq!(answer.state.len(), 3);
+    // What is not listed is not set.
+    for (listed, expected) in [
+        (
+            json!(["code", "subject"]),
+            &["portcullis.code", "portcullis.subject"][..],
+        ),
+        (json!(["rule"]), &["portcullis.rule"]),
+        (json!([]), &[]),
+    ] {
+        let mut filter = Filter::new(config(&key, json!({ "filter_state": listed })));
+        let mut names: Vec<String> = filter.ask(&ask).state.into_keys().collect();
+        names.sort();
+        assert_eq!(names, expected);
+    }
+    let mut filter = Filter::new(config(&key, json!({})));
+    assert!(filter.ask(&ask).state.is_empty());
     // A name that would write a second line into an access log is left out.
-    let mut filter = Filter::new(config(&key, json!({ "forward": { "headers": {} } })));
+    let changes = json!({ "forward": { "headers": {} }, "filter_state": ["subject", "decision"] });
+    let mut filter = Filter::new(config(&key, changes));
     let answer = filter.ask(&get("/open").bearer(key.token(json!({ "sub": "a\nb" }))));
     assert!(answer.passes());
     assert!(!answer.state.contains_key("portcullis.subject"));
+    assert_eq!(answer.state["portcullis.decision"], "allow");
 }
 
 #[test]

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use portcullis_core::evaluation::Waiting;
+use portcullis_core::policy::provider::CredentialSource;
 use portcullis_core::policy::{ProviderId, compile_api_keys};
 use portcullis_core::revocation::{Progress, SharedKey};
 use portcullis_core::verification::callout::{Callout, Fetch, Reply, Service};
-use portcullis_core::verification::principal::CredentialSource;
 use portcullis_core::verification::source::{Document, SourceId};
 use serde_json::{Value, json};
 

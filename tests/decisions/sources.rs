@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use portcullis_core::limits;
 use portcullis_core::policy::ProviderId;
+use portcullis_core::policy::provider::CredentialSource;
 use portcullis_core::verification::callout::Service;
-use portcullis_core::verification::principal::CredentialSource;
 use portcullis_core::verification::source::{SourceId, sources};
 use serde_json::json;
 
@@ -124,5 +124,5 @@ fn a_source_is_known_by_its_kind() {
     );
     let remote = json!({ "cluster": "a", "uri": "http://a/keys" });
     let filter = Filter::new(json!({ "api_keys": { "remote": remote }, "rules": [{}] }));
-    assert!(tokens.read(&filter.policy, b"{}").is_err());
+    assert!(tokens.parse_document(&filter.policy, b"{}").is_err());
 }

@@ -11,15 +11,21 @@ mod rules;
 mod secret;
 mod syntax;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::RangeInclusive;
+use std::rc::Rc;
 
 use crate::config::fault::{At, ConfigFault, Warning, quoted};
 use crate::config::reader::{FromValue, ListOf, Located, Named};
-use crate::config::{ApiKeyListConfig, Audit, Config, LimitsConfig, Mode, Unmatched, document};
-use crate::policy::api_keys::ApiKeyTable;
+use crate::config::{
+    ApiKeyListConfig, Audit, Config, FilterStateField, LimitsConfig, Mode, Unmatched, document,
+};
+use crate::policy::api_keys::{ApiKeyTable, ApiKeys};
 use crate::policy::compile::compiler::Compiler;
 use crate::policy::compile::rules::CredentialNames;
+use crate::policy::location::CredentialLocation;
+use crate::policy::requirement::Accepted;
 use crate::policy::route::Routes;
 use crate::policy::{Limits, Policy};
 use crate::secret::Pepper;
@@ -93,6 +99,7 @@ impl<'v> Compiler<'v> {
             forward,
             limits,
             audit,
+            filter_state,
         } = config;
 
         let realm = realm.or(DEFAULT_REALM);
@@ -119,24 +126,29 @@ impl<'v> Compiler<'v> {
             let message = "none: every request is treated as unmatched";
             self.findings.warn(*at, message);
         }
-        let rules = rules.and_then(|rules| self.rules(rules.value, names.as_ref()));
+        let accepting = providers.as_deref().unwrap_or_default();
+        let rules = rules.and_then(|rules| self.rules(rules.value, names.as_ref(), accepting));
 
         let forward = forward.or_empty(&mut self.findings);
         let forward = forward.and_then(|forward| self.forward(forward.value));
         let limits = limits.or_empty(&mut self.findings);
         let limits = limits.and_then(|limits| self.limits(limits.value));
 
-        let (mut rules, matches) = rules?;
+        let filter_state = filter_state.map_or(Vec::new(), |fields| self.filter_state(fields.value));
+
         let (providers, api_keys) = (providers?, api_keys?);
-        for rule in &mut rules {
-            rule.places = rule.accepts.places(&providers, api_keys.as_ref());
-        }
+        let compiled = rules?.into_iter().map(|(mut rule, matching)| {
+            rule.locations = locations(&rule.accepts, api_keys.as_ref());
+            (matching, Rc::new(rule))
+        });
+        let matches: Vec<_> = compiled.collect();
+        let rules = matches.iter().map(|(_, rule)| Rc::clone(rule)).collect();
         Some(Policy {
             realm: realm?,
             mode: mode.or(Mode::Enforce)?.value,
             providers,
             api_keys,
-            places: std::mem::take(&mut self.locations).values,
+            locations: std::mem::take(&mut self.locations).values,
             routes: Routes::compile(matches),
             rules,
             unmatched: unmatched.or(Unmatched::Deny)?.value,
@@ -145,6 +157,20 @@ impl<'v> Compiler<'v> {
             claims: std::mem::take(&mut self.claims).values,
             limits: limits?,
             audit: audit.or(Audit::Denied)?.value,
+            filter_state: filter_state?,
+        })
+    }
+
+    fn filter_state(&mut self, fields: ListOf<FilterStateField>) -> Option<Vec<FilterStateField>> {
+        let mut seen: Vec<Located<FilterStateField>> = Vec::new();
+        self.each(fields, |compiler, field| {
+            if let Some(first) = seen.iter().find(|f| f.value == field.value) {
+                let found = format!("the same as {}", compiler.findings.path(first.at));
+                compiler.findings.unfit(field.at, found, "each field once");
+                return None;
+            }
+            seen.push(field);
+            Some(field.value)
         })
     }
 
@@ -175,6 +201,15 @@ impl<'v> Compiler<'v> {
             introspection_cache_entries: answers?,
         })
     }
+}
+
+/// Where accepted credentials may be, each location once.
+fn locations(accepts: &Accepted, api_keys: Option<&ApiKeys>) -> Vec<Rc<CredentialLocation>> {
+    let of_tokens = accepts.providers.iter().flat_map(|p| &p.locations);
+    let of_api_keys = api_keys.filter(|_| accepts.api_keys);
+    let of_api_keys = of_api_keys.into_iter().flat_map(|keys| &keys.locations);
+    let all: BTreeSet<_> = of_tokens.chain(of_api_keys).cloned().collect();
+    all.into_iter().collect()
 }
 
 // === impl InvalidPolicy ===

@@ -1,36 +1,49 @@
 //! What upstreams learn about the caller.
 
-use crate::policy::ClaimId;
+use crate::policy::claim::ClaimId;
 
 pub use crate::config::ForwardCredential;
 
+/// What upstreams learn about the caller.
 #[derive(Debug)]
 pub struct Forward {
-    /// Names in lower case, each once.
+    /// Identity headers and what they hold. Names are in lower case, each once.
     pub headers: Vec<(Box<str>, Identity)>,
+    /// The header that holds the claims, as base64url JSON.
     pub payload_header: Option<Box<str>>,
+    /// Whether upstreams get the credential itself.
     pub credential: ForwardCredential,
     lengths: Lengths,
 }
 
-/// The lengths that names have, a bit each: most headers of a request need no closer look.
+/// The lengths of names, one bit each: for most headers of a request this is enough to see that they
+/// are none of ours.
 #[derive(Clone, Copy, Debug)]
 struct Lengths(u64);
 
+/// What an identity header holds.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Identity {
+    /// `sub`; of an API key, its client.
     Subject,
+    /// The client.
     ClientId,
+    /// The scopes, separated by spaces.
     Scopes,
+    /// The tenant.
     Tenant,
+    /// The provider's name, or `api_keys`.
     Provider,
+    /// The API key's id.
     KeyId,
+    /// A claim of the token.
     Claim(ClaimId),
 }
 
 // === impl Forward ===
 
 impl Forward {
+    /// Indexes the names.
     pub fn new(
         headers: Vec<(Box<str>, Identity)>,
         payload_header: Option<Box<str>>,
@@ -66,8 +79,8 @@ impl Lengths {
     }
 }
 
-/// A character of a header's name as a careless upstream sees it: CGI and its heirs write `_` for
-/// `-`, and PHP for `.` too.
+/// A character of a header's name as careless upstreams see it: CGI writes `_` for `-`, and PHP does so
+/// for `.` too.
 pub(super) fn folded(b: u8) -> u8 {
     if b.is_ascii_alphanumeric() {
         b.to_ascii_lowercase()

@@ -4,32 +4,65 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::keys::{AlgorithmSet, KeySet};
-use crate::policy::LocationId;
 use crate::policy::callout::{Introspection, RevocationList, StatusLists};
-use crate::policy::requirement::ClaimPath;
-use crate::secret::Secret;
+use crate::policy::claim::ClaimPath;
+use crate::policy::endpoint::Endpoint;
+use crate::policy::location::CredentialLocation;
+use crate::revocation::Retention;
 
+/// A provider within its policy: what tells its keys, lists and questions from those of others.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct ProviderId(pub usize);
+
+/// Who vouches for a credential.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum CredentialSource {
+    /// The issuer of a token.
+    Provider(ProviderId),
+    /// The operator, with a list of API keys.
+    ApiKeys,
+}
+
+/// An issuer of tokens.
 #[derive(Debug)]
 pub struct Provider {
+    /// Its index in [`Policy::providers`](crate::policy::Policy::providers).
+    pub id: ProviderId,
+    /// Its name in the configuration.
     pub name: Rc<str>,
+    /// The `iss` of its tokens, compared exactly.
     pub issuer: Box<str>,
+    /// Whom a token must be meant for.
     pub audiences: Audiences,
+    /// The signature algorithms that its tokens may use.
     pub algorithms: AlgorithmSet,
+    /// Where its verification keys come from.
     pub keys: Keys,
+    /// How far its clock and ours may be apart, for `exp` and `nbf`.
     pub clock_tolerance: Duration,
+    /// Whether a token without `exp` is refused.
     pub require_exp: bool,
+    /// Neither `exp - iat` nor `exp - now` may exceed it.
     pub max_lifetime: Option<Duration>,
+    /// Accepted `typ` headers.
     pub types: Types,
-    /// Sorted.
-    pub places: Vec<LocationId>,
+    /// Where requests carry its tokens.
+    pub locations: Vec<Rc<CredentialLocation>>,
+    /// The claims that list scopes; their union counts.
     pub scope_claims: Vec<ClaimPath>,
+    /// The claims that name the client; the first that is there is the client.
     pub client_id_claims: Vec<ClaimPath>,
+    /// The claim that names the tenant.
     pub tenant_claim: ClaimPath,
+    /// How it is asked about its tokens.
     pub introspection: Option<Introspection>,
+    /// The list of its revoked tokens.
     pub revocation_list: Option<RevocationList>,
+    /// The status lists that its tokens may refer to.
     pub status_lists: Option<StatusLists>,
 }
 
+/// Whom a token must be meant for.
 #[derive(Debug)]
 pub enum Audiences {
     /// `danger_any_audience`.
@@ -38,69 +71,49 @@ pub enum Audiences {
     OneOf(Vec<Box<str>>),
 }
 
+/// Where a provider's verification keys come from.
 #[derive(Debug)]
 pub enum Keys {
+    /// The configuration itself.
     Inline(Rc<KeySet>),
+    /// A JWK Set that is fetched and refreshed.
     Remote(RemoteKeys),
     /// No JWT can be verified: every token is introspected.
     None,
 }
 
+/// A JWK Set that is fetched and refreshed.
 #[derive(Debug)]
 pub struct RemoteKeys {
+    /// Where it is fetched from.
     pub endpoint: Endpoint,
+    /// How often it is fetched again.
     pub refresh_interval: Duration,
+    /// An unknown `kid` triggers a fetch, never more often than this.
     pub min_refetch_interval: Duration,
+    /// How long the last good set serves while the source is down.
     pub max_staleness: Duration,
-}
-
-/// A service that Envoy calls for us.
-#[derive(Clone, Debug)]
-pub struct Endpoint {
-    pub cluster: Box<str>,
-    pub scheme: Box<str>,
-    pub authority: Box<str>,
-    /// With the query; begins with a slash.
-    pub path: Box<str>,
-    /// Never zero: Envoy takes zero for "no timeout at all".
-    pub timeout: Duration,
-    /// The whole value of the `authorization` header.
-    pub authorization: Option<Secret>,
 }
 
 /// Accepted `typ` header values: lower case, without `application/`.
 #[derive(Debug)]
 pub struct Types {
+    /// The values.
     pub names: Vec<Box<str>>,
     /// Whether a token may lack `typ`: only while the operator names no types.
     pub absent: bool,
 }
 
-/// Where a request may carry a credential.
-#[derive(Clone, Debug, Eq, Hash, PartialEq)]
-pub enum CredentialLocation {
-    /// `name` is in lower case.
-    Header {
-        name: Box<str>,
-        prefix: Prefix,
-    },
-    Query {
-        name: Box<str>,
-    },
-    Cookie {
-        name: Box<str>,
-    },
-}
+// === impl Provider ===
 
-/// What stands before the credential in a header's value.
-#[derive(Clone, Debug, Eq, Hash, PartialEq)]
-pub enum Prefix {
-    None,
-    /// An authentication scheme (RFC 9110 §11.1), lower case: matched without case, one or
-    /// more spaces behind it. DisplayDuration as a `prefix` that is a token and one space.
-    Scheme(Box<str>),
-    /// Any other prefix, matched as it is.
-    Literal(Box<str>),
+impl Provider {
+    /// When entries of its revocation list may be forgotten.
+    pub fn retention(&self) -> Retention {
+        Retention {
+            clock_tolerance: self.clock_tolerance,
+            max_lifetime: self.max_lifetime,
+        }
+    }
 }
 
 // === impl Types ===

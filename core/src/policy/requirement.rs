@@ -1,88 +1,96 @@
 //! What a rule asks of a request's credential.
 
+use std::rc::Rc;
+
 use crate::json::Value;
-use crate::policy::api_keys::ApiKeys;
+use crate::policy::claim::ClaimId;
+use crate::policy::location::CredentialLocation;
 use crate::policy::provider::Provider;
-use crate::policy::{ClaimId, LocationId, ProviderId};
 use crate::scope::RequiredScopes;
 
 pub use crate::config::Access;
 
+/// What a request needs that this rule matches.
 #[derive(Debug)]
 pub struct Rule {
     /// Its name, or its path in the configuration: `rules[3]`.
     pub label: Box<str>,
+    /// Whether a credential is needed.
     pub access: Access,
+    /// Whose credentials it accepts.
     pub accepts: Accepted,
-    /// Where those may stand, each place once.
-    pub places: Vec<LocationId>,
-    /// Narrows the provider's; empty: does not.
+    /// Where those credentials may be, each location once.
+    pub locations: Vec<Rc<CredentialLocation>>,
+    /// A token must also be meant for one of these. Empty: the provider's audiences are enough.
     pub audiences: Vec<Box<str>>,
+    /// Scopes that the credential must have.
     pub scopes: RequiredScopes,
+    /// Conditions on claims; all must hold.
     pub claims: Vec<Condition>,
 }
 
 /// The credentials that a rule accepts; never none at all.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Accepted {
-    /// Sorted.
-    pub providers: Vec<ProviderId>,
+    /// In the order of their ids.
+    pub providers: Vec<Rc<Provider>>,
+    /// Whether API keys are accepted.
     pub api_keys: bool,
 }
 
+/// A claim, and what must be true of it.
 #[derive(Debug)]
 pub struct Condition {
+    /// The claim.
     pub claim: ClaimId,
+    /// What must be true.
     pub test: Test,
 }
 
+/// What must be true of a claim. A claim that is absent meets none of these.
 #[derive(Debug)]
 pub enum Test {
+    /// It equals this.
     Equals(Value<'static>),
+    /// It equals one of these.
     OneOf(Vec<Value<'static>>),
     /// An element of an array, or a space-separated word of a string, equals it.
     Contains(Value<'static>),
+    /// The claim is there.
     Present,
 }
-
-/// The members that lead to a claim, outermost first; never empty.
-#[derive(Clone, Debug, Eq, Hash, PartialEq)]
-pub struct ClaimPath(Vec<Box<str>>);
 
 // === impl Accepted ===
 
 impl Accepted {
-    /// Where these credentials may stand, each place once.
-    pub fn places(&self, providers: &[Provider], api_keys: Option<&ApiKeys>) -> Vec<LocationId> {
-        let of_providers = self.providers.iter().filter_map(|id| providers.get(id.0));
-        let of_api_keys = api_keys.filter(|_| self.api_keys);
-        let mut places: Vec<LocationId> = of_providers
-            .flat_map(|provider| &provider.places)
-            .chain(of_api_keys.into_iter().flat_map(|keys| &keys.places))
-            .copied()
-            .collect();
-        places.sort_unstable();
-        places.dedup();
-        places
-    }
-}
-
-// === impl ClaimPath ===
-
-impl ClaimPath {
-    /// `None` where there is no member, or an empty one.
-    pub fn new(members: impl IntoIterator<Item = Box<str>>) -> Option<Self> {
-        let members: Vec<_> = members.into_iter().collect();
-        let legal = !members.is_empty() && members.iter().all(|m| !m.is_empty());
-        legal.then_some(ClaimPath(members))
+    /// The accepted provider with this `iss`, among those whose tokens may be at `location`.
+    pub fn provider_of_issuer(
+        &self,
+        location: &Rc<CredentialLocation>,
+        issuer: &str,
+    ) -> Option<&Rc<Provider>> {
+        self.providers_at(location)
+            .find(|provider| provider.issuer.as_ref() == issuer)
     }
 
-    /// `realm_access.roles`: split at dots.
-    pub fn from_dotted(path: &str) -> Option<Self> {
-        ClaimPath::new(path.split('.').map(Box::from))
+    /// The one accepted provider that is asked about opaque tokens at `location`. The compiler refuses
+    /// a configuration with two.
+    pub fn introspecting_at(&self, location: &Rc<CredentialLocation>) -> Option<&Rc<Provider>> {
+        self.providers_at(location)
+            .find(|provider| provider.introspection.is_some())
     }
 
-    pub fn members(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(|m| m.as_ref())
+    /// Whether a token of `provider` is accepted at `location`.
+    pub fn accepts(&self, provider: &Rc<Provider>, location: &Rc<CredentialLocation>) -> bool {
+        let is_accepted = self.providers.iter().any(|p| Rc::ptr_eq(p, provider));
+        is_accepted && provider.locations.contains(location)
+    }
+
+    fn providers_at(
+        &self,
+        location: &Rc<CredentialLocation>,
+    ) -> impl Iterator<Item = &Rc<Provider>> {
+        let is_there = |provider: &&Rc<Provider>| provider.locations.contains(location);
+        self.providers.iter().filter(is_there)
     }
 }

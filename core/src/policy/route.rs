@@ -25,14 +25,16 @@ pub struct Match {
     allowed: PathQuirks,
 }
 
-/// Compared with case (RFC 9110 §9.1).
+/// A request method, compared with case (RFC 9110 §9.1).
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Method(Box<str>);
 
+/// The hosts that a rule is for.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum HostPattern {
     /// `*`
     Any,
+    /// This host alone.
     Exactly(Box<str>),
     /// `*.example.com`: any depth below it, but not the domain itself.
     Below(Box<str>),
@@ -41,27 +43,41 @@ pub enum HostPattern {
 /// Why a part of a match cannot be honoured: what was found, and what is expected instead.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum InvalidMatch {
+    /// No host name.
     Host {
+        /// What was written.
         found: Box<str>,
+        /// What is wrong with it.
         fault: HostFault,
     },
+    /// A wildcard elsewhere than as the first label.
     HostWildcard {
+        /// What was written.
         found: Box<str>,
     },
+    /// No method.
     Method {
+        /// What was written.
         found: Box<str>,
     },
+    /// A standard method in another case, which no client sends.
     MethodCase {
+        /// What was written.
         found: Box<str>,
+        /// The method as clients send it.
         expected: &'static str,
     },
+    /// No path.
     Path {
+        /// What was written.
         found: Box<str>,
+        /// What is wrong with it.
         fault: InvalidPath,
     },
-    /// The path has what its own rule refuses.
-    PathOddity {
-        oddities: PathQuirks,
+    /// The path has a quirk that its own rule refuses.
+    PathQuirks {
+        /// Those that the rule would have to allow.
+        quirks: PathQuirks,
     },
 }
 
@@ -74,35 +90,38 @@ pub enum Unroutable {
     PathTooLong,
 }
 
-/// All matches in an index: by host, then by the segments of the path.
-#[derive(Debug, Default)]
-pub struct Routes {
-    conditions: Vec<Conditions>,
+/// All matches in an index, by host and then by the segments of the path, and what each leads to.
+#[derive(Debug)]
+pub struct Routes<T> {
+    /// In the order in which they were written: their numbers are their indices.
+    routes: Vec<Route<T>>,
     every_host: Tree,
     hosts: BTreeMap<Box<str>, Tree>,
     domains: BTreeMap<Box<str>, Tree>,
 }
 
-/// What is left to ask of a rule that the index leads to.
+/// What is left to ask where the index leads to a match, and what the match leads to.
 #[derive(Debug)]
-struct Conditions {
+struct Route<T> {
     methods: Vec<Method>,
     allowed: PathQuirks,
     regex: Option<path::Regex>,
+    to: T,
 }
 
 // === impl Match ===
 
 impl Match {
+    /// Refuses a path that its own rule would never let match.
     pub fn new(
         path: Option<PathMatch>,
         methods: Vec<Method>,
         hosts: Vec<HostPattern>,
         allowed: PathQuirks,
     ) -> Result<Self, InvalidMatch> {
-        let oddities = path.as_ref().map_or(PathQuirks::NONE, PathMatch::oddities);
-        if !oddities.is_within(allowed) {
-            return Err(InvalidMatch::PathOddity { oddities });
+        let quirks = path.as_ref().map_or(PathQuirks::NONE, PathMatch::quirks);
+        if !quirks.is_within(allowed) {
+            return Err(InvalidMatch::PathQuirks { quirks });
         }
         Ok(Match {
             path,
@@ -121,6 +140,7 @@ impl Method {
         "CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE",
     ];
 
+    /// Reads a method as it is configured.
     pub fn parse(text: &str) -> Result<Self, InvalidMatch> {
         if !is_token(text.as_bytes()) {
             return Err(InvalidMatch::Method { found: text.into() });
@@ -140,6 +160,7 @@ impl Method {
 // === impl HostPattern ===
 
 impl HostPattern {
+    /// Reads a host as it is configured.
     pub fn parse(text: &str) -> Result<Self, InvalidMatch> {
         if text == "*" {
             return Ok(HostPattern::Any);
@@ -165,10 +186,16 @@ impl HostPattern {
 
 // === impl Routes ===
 
-impl Routes {
-    pub fn compile(matches: Vec<Match>) -> Self {
-        let mut routes = Routes::default();
-        for (rule, matching) in matches.into_iter().enumerate() {
+impl<T> Routes<T> {
+    /// Builds the index. The first match that holds wins.
+    pub fn compile(matches: impl IntoIterator<Item = (Match, T)>) -> Self {
+        let mut routes = Routes {
+            routes: Vec::new(),
+            every_host: Tree::default(),
+            hosts: BTreeMap::new(),
+            domains: BTreeMap::new(),
+        };
+        for (number, (matching, to)) in matches.into_iter().enumerate() {
             let Match {
                 path,
                 methods,
@@ -177,7 +204,7 @@ impl Routes {
             } = matching;
             let path = path.unwrap_or_default();
             if hosts.is_empty() {
-                routes.every_host.insert(rule, &path);
+                routes.every_host.insert(number, &path);
             }
             for host in hosts {
                 let tree = match host {
@@ -185,27 +212,27 @@ impl Routes {
                     HostPattern::Exactly(name) => routes.hosts.entry(name).or_default(),
                     HostPattern::Below(domain) => routes.domains.entry(domain).or_default(),
                 };
-                tree.insert(rule, &path);
+                tree.insert(number, &path);
             }
-            routes.conditions.push(Conditions {
+            routes.routes.push(Route {
                 methods,
                 allowed,
                 regex: path.into_regex(),
+                to,
             });
         }
         routes
     }
 
-    /// The index of the first rule that matches. Where the path has something that this rule does
-    /// not allow, or that no rule is there to allow, there is no answer but a refusal: neither a
-    /// later rule nor what is said about unmatched requests is meant for it.
-    pub fn find(&self, target: &RequestTarget<'_>) -> Result<Option<usize>, Unroutable> {
-        let holds = |rule: usize| {
-            self.conditions
-                .get(rule)
-                .is_some_and(|c| c.takes(target.method()))
+    /// What the first match leads to that holds. Where the path has a quirk that this match does not
+    /// allow, or where no match holds, the request is refused: neither a later rule nor what the
+    /// configuration says about unmatched requests is meant for it.
+    pub fn find(&self, target: &RequestTarget<'_>) -> Result<Option<&T>, Unroutable> {
+        let takes_method = |number: usize| {
+            let route = self.routes.get(number);
+            route.is_some_and(|route| route.takes(target.method()))
         };
-        let mut search = Search::new(target.path(), holds);
+        let mut search = Search::new(target.path(), takes_method);
         search.visit(&self.every_host);
         if let Some(tree) = self.hosts.get(target.host()) {
             search.visit(tree);
@@ -219,25 +246,31 @@ impl Routes {
                 name = domain;
             }
         }
-        let found = search.finish(|rule| {
+        let found = search.finish(|number| {
             if target.path().len() > REGEX_PATH_BYTES {
                 return Err(Unroutable::PathTooLong);
             }
-            let regex = self.conditions.get(rule).and_then(|c| c.regex.as_ref());
+            let regex = self.routes.get(number).and_then(|r| r.regex.as_ref());
             Ok(regex.is_some_and(|regex| regex.is_match(target.path())))
         })?;
-        let conditions = found.and_then(|rule| self.conditions.get(rule));
-        let allowed = conditions.map_or(PathQuirks::NONE, |c| c.allowed);
-        match target.oddities().is_within(allowed) {
-            true => Ok(found),
+        let (allowed, to) = match found {
+            None => (PathQuirks::NONE, None),
+            // The trees hold numbers of routes alone. A number without one must not open.
+            Some(number) => match self.routes.get(number) {
+                Some(route) => (route.allowed, Some(&route.to)),
+                None => return Err(Unroutable::AmbiguousPath),
+            },
+        };
+        match target.quirks().is_within(allowed) {
+            true => Ok(to),
             false => Err(Unroutable::AmbiguousPath),
         }
     }
 }
 
-// === impl Conditions ===
+// === impl Route ===
 
-impl Conditions {
+impl<T> Route<T> {
     fn takes(&self, method: &[u8]) -> bool {
         self.methods.is_empty() || self.methods.iter().any(|m| m.0.as_bytes() == method)
     }
@@ -271,9 +304,9 @@ impl fmt::Display for InvalidMatch {
                 Quoted(expected)
             ),
             InvalidMatch::Path { found, fault } => write!(f, "{} {fault}", Quoted(found)),
-            InvalidMatch::PathOddity { oddities } => write!(
+            InvalidMatch::PathQuirks { quirks } => write!(
                 f,
-                "a path that matches only with danger_allow_in_path: [{oddities}] on its rule"
+                "a path that matches only with danger_allow_in_path: [{quirks}] on its rule"
             ),
         }
     }

@@ -31,7 +31,7 @@ impl<'a> Host<'a> {
     ///
     /// Envoy looks virtual hosts up by text, without the port and without one trailing dot where it is
     /// told so. A spelling that only we would take for the same host would lead it elsewhere than us.
-    pub fn read(authority: &'a [u8]) -> Result<Self, HostFault> {
+    pub fn parse(authority: &'a [u8]) -> Result<Self, HostFault> {
         let text = std::str::from_utf8(authority).map_err(|_| HostFault::Character)?;
         // Of two colons outside brackets the first stays in the host, where none is legal.
         let text = match text.rsplit_once(':') {
@@ -52,8 +52,8 @@ impl<'a> Host<'a> {
     /// have any form.
     pub fn configured(text: &'a str) -> Result<Self, HostFault> {
         match text.strip_prefix('[') {
-            Some(literal) => read_address(literal),
-            None => read_name(text),
+            Some(literal) => parse_address(literal),
+            None => parse_name(text),
         }
         .map(Host)
     }
@@ -76,7 +76,7 @@ fn check_port(port: &str) -> Result<(), HostFault> {
 
 /// What follows the opening bracket. Neither zones (RFC 6874) nor addresses of future versions:
 /// nobody routes by them.
-fn read_address<'a>(literal: &str) -> Result<Cow<'a, str>, HostFault> {
+fn parse_address<'a>(literal: &str) -> Result<Cow<'a, str>, HostFault> {
     let address: Ipv6Addr = literal
         .strip_suffix(']')
         .and_then(|address| address.parse().ok())
@@ -84,7 +84,7 @@ fn read_address<'a>(literal: &str) -> Result<Cow<'a, str>, HostFault> {
     Ok(Cow::Owned(format!("[{address}]")))
 }
 
-fn read_name(name: &str) -> Result<Cow<'_, str>, HostFault> {
+fn parse_name(name: &str) -> Result<Cow<'_, str>, HostFault> {
     // Commas come from Envoy, which joins doubled hosts with them; user information, white
     // space, NUL, escapes and whatever else no host name has (RFC 1123 §2.1; `_` is common)
     // are read by some parsers as the end of the host and by others as part of it.

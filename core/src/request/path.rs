@@ -15,7 +15,7 @@ use std::ops::BitOr;
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct CanonicalPath<'a> {
     text: Cow<'a, str>,
-    oddities: PathQuirks,
+    quirks: PathQuirks,
 }
 
 /// What a path is refused for unless its rule allows it.
@@ -41,7 +41,7 @@ pub enum PathFault {
 
 impl<'a> CanonicalPath<'a> {
     /// Reads a path without query. Borrows it where it is canonical already.
-    pub fn read(raw: &'a [u8]) -> Result<Self, PathFault> {
+    pub fn parse(raw: &'a [u8]) -> Result<Self, PathFault> {
         let [b'/', tail @ ..] = raw else {
             return Err(PathFault::NotAbsolute);
         };
@@ -52,17 +52,17 @@ impl<'a> CanonicalPath<'a> {
             out: String::new(),
         };
         let mut segment = Segment::default();
-        let mut oddities = PathQuirks::NONE;
+        let mut quirks = PathQuirks::NONE;
         let mut rest = tail;
         while let [byte, tail @ ..] = rest {
             let start = raw.len().saturating_sub(rest.len());
             rest = tail;
             match byte {
-                b'/' => segment.end(&mut oddities)?,
+                b'/' => segment.end(&mut quirks)?,
                 b'.' => segment.dot(),
                 b';' => {
                     segment.parameters();
-                    oddities = oddities | PathQuirks::SEMICOLON;
+                    quirks = quirks | PathQuirks::SEMICOLON;
                 }
                 b'%' => {
                     let (value, tail) = escape(byte, rest).ok_or(PathFault::Escape)?;
@@ -70,14 +70,14 @@ impl<'a> CanonicalPath<'a> {
                     match value {
                         b'.' => segment.dot(),
                         b'/' => {
-                            segment.end(&mut oddities)?;
-                            oddities = oddities | PathQuirks::ENCODED_SLASH;
+                            segment.end(&mut quirks)?;
+                            quirks = quirks | PathQuirks::ENCODED_SLASH;
                         }
                         // Proxies that decode once pass on a bare `;`, which the next server
                         // takes for the start of parameters.
                         b';' => {
                             segment.parameters();
-                            oddities = oddities | PathQuirks::SEMICOLON;
+                            quirks = quirks | PathQuirks::SEMICOLON;
                         }
                         b'\\' => return Err(PathFault::Backslash),
                         b'%' if spells_escape(rest) => return Err(PathFault::DoubleEscape),
@@ -100,7 +100,7 @@ impl<'a> CanonicalPath<'a> {
         segment.end_path()?;
         Ok(CanonicalPath {
             text: rewrite.finish(),
-            oddities,
+            quirks,
         })
     }
 
@@ -108,14 +108,14 @@ impl<'a> CanonicalPath<'a> {
         &self.text
     }
 
-    pub fn oddities(&self) -> PathQuirks {
-        self.oddities
+    pub fn quirks(&self) -> PathQuirks {
+        self.quirks
     }
 
     pub fn borrowed(&self) -> CanonicalPath<'_> {
         CanonicalPath {
             text: Cow::Borrowed(&self.text),
-            oddities: self.oddities,
+            quirks: self.quirks,
         }
     }
 }
@@ -259,10 +259,10 @@ impl Segment {
     }
 
     /// A separator ends it.
-    fn end(&mut self, oddities: &mut PathQuirks) -> Result<(), PathFault> {
+    fn end(&mut self, quirks: &mut PathQuirks) -> Result<(), PathFault> {
         self.end_path()?;
         if !self.named && self.dots == 0 {
-            *oddities = *oddities | PathQuirks::DOUBLE_SLASH;
+            *quirks = *quirks | PathQuirks::DOUBLE_SLASH;
         }
         *self = Segment::default();
         Ok(())
@@ -317,7 +317,7 @@ impl fmt::Display for PathQuirks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut names = Self::NAMES
             .iter()
-            .filter(|(_, oddity)| oddity.is_within(*self));
+            .filter(|(_, quirk)| quirk.is_within(*self));
         if let Some((name, _)) = names.next() {
             f.write_str(name)?;
         }

@@ -11,7 +11,7 @@ fn headers<'a>(list: &[(&'a str, &'a str)]) -> Headers<'a> {
 /// A GET of `path` at `host`.
 fn read(path: &str, host: &str) -> Result<(String, String), AmbiguousTarget> {
     let headers = headers(&[(":method", "GET"), (":authority", host), (":path", path)]);
-    let target = RequestTarget::read(&Request::from_headers(&headers))?;
+    let target = RequestTarget::from_request(&Request::from_headers(&headers))?;
     Ok((target.path().into(), target.host().into()))
 }
 
@@ -52,7 +52,7 @@ fn the_query_is_no_part_of_the_path() {
     ] {
         let headers = headers(&[(":authority", "A.Example:443"), (":path", path)]);
         let request = Request::from_headers(&headers);
-        let target = RequestTarget::read(&request).unwrap();
+        let target = RequestTarget::from_request(&request).unwrap();
         assert_eq!(target.path(), canonical);
         assert_eq!(target.host(), "a.example");
         assert_eq!(request.query(), query.map(str::as_bytes), "{path}");
@@ -99,7 +99,7 @@ fn headers_that_name_another_target_mean_nothing() {
         ("x-http-method-override", "OPTIONS"),
         ("host", "b.example"),
     ]);
-    let target = RequestTarget::read(&Request::from_headers(&headers)).unwrap();
+    let target = RequestTarget::from_request(&Request::from_headers(&headers)).unwrap();
     assert_eq!(target.path(), "/admin");
     assert_eq!(target.host(), "a.example");
     assert_eq!(target.method(), b"GET");
@@ -158,7 +158,7 @@ fn a_preflight_is_options_with_one_origin_and_one_requested_method() {
         list.push((":path", "/%61"));
         list.extend_from_slice(rest);
         let headers = headers(&list);
-        let target = RequestTarget::read(&Request::from_headers(&headers)).unwrap();
+        let target = RequestTarget::from_request(&Request::from_headers(&headers)).unwrap();
         assert_eq!(target.is_preflight(), expected.is_some(), "{list:?}");
         // As it stands it is the request that came.
         assert_eq!(target.method(), method.as_bytes());

@@ -1,5 +1,5 @@
-//! One page of a revocation list, read strictly: what an entry means must be beyond doubt, for
-//! to skip one is to let a revoked token pass.
+//! One page of a revocation list, read strictly. A page with an entry that we do not understand is refused
+//! as a whole: to skip the entry would let a revoked token pass.
 
 use std::fmt;
 
@@ -8,21 +8,25 @@ use crate::limits::{REVOCATION_CURSOR_BYTES, REVOCATION_PAGE_BYTES, REVOCATION_P
 use crate::revocation::store::{DigestKey, Entry};
 use crate::time::UnixTime;
 
-/// Whose list it is, hence which entries are legal on it.
+/// Whose list it is, and so which entries are valid on it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Kind {
+    /// Of API keys: entries with `key_id`.
     ApiKeys,
+    /// Of tokens: entries with `jti`, `sub` or `client_id`.
     Tokens,
 }
 
-/// What one answer says.
+/// One answer of the list's source.
 #[derive(Debug)]
 pub struct Page {
+    /// What the next poll asks with.
     pub cursor: Box<str>,
     /// There is more behind the cursor, to be fetched at once.
     pub more: bool,
     /// The list begins anew with this page.
     pub reset: bool,
+    /// What is revoked.
     pub entries: Vec<Entry>,
 }
 
@@ -33,26 +37,33 @@ pub enum InvalidPage {
     Member(&'static str),
     /// The entry at this index cannot be honoured.
     Entry {
+        /// Its index in `revoked`.
         index: usize,
     },
     /// `more` with the cursor that was asked with: the next page would be this one again.
     NoProgress,
+    /// It is no JSON object.
     NotJson(InvalidJson),
+    /// It is larger than is read.
     TooLarge {
+        /// Its size.
         bytes: usize,
     },
-    /// In one page.
+    /// One page has more entries than are read.
     TooManyEntries {
+        /// How many there are.
         entries: usize,
     },
+    /// One poll takes more pages than are read.
     TooManyPages,
-    /// On the whole list.
+    /// The whole list has more entries than are held.
     TooLong,
 }
 
 // === impl Page ===
 
 impl Page {
+    /// Reads the body of an answer.
     pub fn parse(bytes: &[u8], kind: Kind, key: &DigestKey) -> Result<Self, InvalidPage> {
         if bytes.len() > REVOCATION_PAGE_BYTES {
             return Err(InvalidPage::TooLarge { bytes: bytes.len() });
@@ -78,7 +89,7 @@ impl Page {
             .map(|(index, entry)| {
                 entry
                     .as_object()
-                    .and_then(|entry| read(entry, kind, key))
+                    .and_then(|entry| parse_entry(entry, kind, key))
                     .ok_or(InvalidPage::Entry { index })
             })
             .collect::<Result<_, _>>()?;
@@ -99,9 +110,8 @@ fn flag(page: &Object<'_>, name: &'static str) -> Result<bool, InvalidPage> {
     }
 }
 
-/// An entry of one of the legal shapes. Any further member might widen what it revokes, and we
-/// would not know.
-fn read(entry: &Object<'_>, kind: Kind, key: &DigestKey) -> Option<Entry> {
+/// An entry of one of the known shapes. A further member might widen what it revokes.
+fn parse_entry(entry: &Object<'_>, kind: Kind, key: &DigestKey) -> Option<Entry> {
     let text = |name| entry.get(name).map(Value::as_str);
     let time = |name| {
         let time = |value: &Value<'_>| UnixTime::from_numeric_date(value.as_number()?);
@@ -112,7 +122,7 @@ fn read(entry: &Object<'_>, kind: Kind, key: &DigestKey) -> Option<Entry> {
         (Kind::Tokens, (Some(jti), None, None, None), Some(exp), None) => {
             (2, key.token(jti?, exp?))
         }
-        // Without its expiry nobody knows when it may be forgotten.
+        // Without its expiry it can never be forgotten.
         (Kind::Tokens, (Some(jti), None, None, None), None, None) => {
             (1, key.token(jti?, UnixTime::FAR_FUTURE))
         }
@@ -126,8 +136,7 @@ fn read(entry: &Object<'_>, kind: Kind, key: &DigestKey) -> Option<Entry> {
             (3, key.subject_at_client(sub?, client?, before?))
         }
         (Kind::ApiKeys, (None, None, None, Some(id)), None, None) => (1, key.api_key(id?)),
-        // When the key expires is not when it is safe to forget that it was revoked: what a key
-        // list says of its expiry can change.
+        // `exp` does not say when the entry may be forgotten: the key may be extended.
         (Kind::ApiKeys, (None, None, None, Some(id)), Some(exp), None) => {
             exp?;
             (2, key.api_key(id?))

@@ -1,18 +1,19 @@
-//! One poll: from the first page to the last. Nothing of it counts before that.
+//! One poll, from its first page to its last. Nothing of it counts before the last page.
 
 use crate::limits::{REVOCATION_ENTRIES, REVOCATION_PAGES};
 use crate::revocation::page::{InvalidPage, Kind, Page};
 use crate::revocation::store::{DigestKey, Entry, Retention, Store};
 use crate::time::UnixTime;
 
+/// A poll in progress.
 #[derive(Debug)]
 pub struct Poll {
     kind: Kind,
     key: DigestKey,
     retention: Retention,
-    /// What the first page was asked for with.
+    /// The cursor that the first page was requested with.
     since: Option<Box<str>>,
-    /// What the next page is asked for with; none asks for the whole list.
+    /// The cursor of the next request; none asks for the whole list.
     cursor: Option<Box<str>>,
     pages: usize,
     change: Change,
@@ -23,6 +24,7 @@ pub struct Poll {
 pub enum Progress {
     /// Fetch again at once, with the poll's new cursor.
     More(Poll),
+    /// That was the last page.
     Complete(Update),
 }
 
@@ -141,6 +143,7 @@ impl Update {
         }
     }
 
+    /// Whether it brings no entry.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

@@ -1,12 +1,12 @@
-//! A worker's copy of a list, and how it gets to be that of every other.
+//! A worker's copy of a list, and how it is kept equal to every other worker's.
 //!
-//! Following: after [`ListReplica::refresh`], as long as [`ListReplica::wants`] names a slot, the shell
-//! reads it and [`ListReplica::feed`]s what it found. A worker that is in step reads the head, and
-//! after an update the journal's last slots; one that is new or too far behind reads the chunks.
-//! What it held before serves until all is there.
+//! Following: after [`ListReplica::refresh`], as long as [`ListReplica::wants`] names a key, the filter
+//! reads it and [`ListReplica::feed`]s what it found. A worker that is in step reads the head, and after
+//! an update the journal's last segments; one that is new or too far behind reads the chunks. The old copy
+//! serves until the new one is complete.
 //!
-//! Publishing: [`ListReplica::publish`] gives the bytes that must replace the very head that was read
-//! (compare-and-swap); where that succeeds, each [`ListReplica::next_write`] is copied into its slot.
+//! Publishing: [`ListReplica::publish`] gives the bytes that must replace exactly the head that was read
+//! (compare-and-swap). Where that succeeds, each [`ListReplica::next_write`] is copied to its key.
 //! Either may be spread over several ticks.
 
 mod follow;
@@ -17,16 +17,17 @@ use std::time::Duration;
 
 use crate::revocation::page::Kind;
 use crate::revocation::poll::Poll;
-use crate::revocation::slot::{Head, SharedKey};
+use crate::revocation::shared_layout::{Head, SharedKey};
 use crate::revocation::store::{DigestKey, Entry, Retention, Store};
 use crate::time::UnixTime;
 
+/// A worker's copy of one list.
 #[derive(Debug)]
 pub struct ListReplica {
     kind: Kind,
     retention: Retention,
     held: Option<Held>,
-    /// What stood in the head's slot when it was last read or written.
+    /// The value of the head's key when it was last read or written.
     seen: Option<Box<[u8]>>,
     /// Where the clock was set back: as of when the list held says it is, and what counts instead.
     set_back: Option<(UnixTime, UnixTime)>,
@@ -35,10 +36,12 @@ pub struct ListReplica {
     task: Task,
 }
 
-/// Bytes for a slot. Empty ones only free what was there.
+/// A value for a key of shared data. An empty one only frees the old value.
 #[derive(Debug)]
 pub struct Write {
+    /// The key.
     pub slot: SharedKey,
+    /// The value.
     pub bytes: Vec<u8>,
 }
 
@@ -58,7 +61,7 @@ struct Held {
     store: Store,
     /// The place in the journal up to which the store has everything.
     at: u64,
-    /// The entries of the part in which that place lies.
+    /// The entries of the segment in which that place lies.
     tail: Vec<Entry>,
 }
 
@@ -116,6 +119,7 @@ struct Publication {
 // === impl ListReplica ===
 
 impl ListReplica {
+    /// A copy that has nothing yet.
     pub fn new(kind: Kind, retention: Retention) -> Self {
         ListReplica {
             kind,
@@ -163,7 +167,7 @@ impl ListReplica {
         }
     }
 
-    /// What tells the list that this worker has from every other one.
+    /// Identifies the version of the list that this worker has.
     pub fn version(&self) -> Option<u64> {
         self.held.as_ref().map(|held| held.head.writer)
     }

@@ -14,7 +14,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::revocation::RevocationSubject;
+use crate::revocation::subject::RevocationSubject;
 use crate::secret::FingerprintKey;
 use crate::time::UnixTime;
 
@@ -46,6 +46,7 @@ pub struct Retention {
     pub max_lifetime: Option<Duration>,
 }
 
+/// The entries of one list.
 #[derive(Clone)]
 pub struct Store {
     key: DigestKey,
@@ -53,7 +54,7 @@ pub struct Store {
     len: usize,
 }
 
-/// Open addressing with linear probing; nothing is ever taken out of it but by building it anew.
+/// Open addressing with linear probing. Entries are removed only by building the table anew.
 #[derive(Clone, Default)]
 struct Shard {
     slots: Vec<Entry>,
@@ -113,6 +114,7 @@ enum Name<'a> {
 }
 
 impl DigestKey {
+    /// `random` comes from the system's random source.
     pub const fn new(random: [u8; 16]) -> Self {
         DigestKey {
             bytes: random,
@@ -220,6 +222,7 @@ impl Retention {
 // === impl Store ===
 
 impl Store {
+    /// An empty list.
     pub fn new(key: DigestKey) -> Self {
         Store {
             key,
@@ -228,19 +231,20 @@ impl Store {
         }
     }
 
+    /// The key of its digests.
     pub fn key(&self) -> &DigestKey {
         &self.key
     }
 
-    /// Whether the list revokes a token with these facts.
-    pub fn revokes(&self, facts: &RevocationSubject<'_>) -> bool {
+    /// Whether the list revokes this token.
+    pub fn revokes(&self, token: &RevocationSubject<'_>) -> bool {
         let RevocationSubject {
             token_id,
             subject,
             clients,
             issued_at,
-        } = *facts;
-        // Without `iat` nothing shows that it is younger.
+        } = *token;
+        // Without `iat` nothing shows that the token is newer than the entry.
         let issued_at = issued_at.unwrap_or(UnixTime::FAR_PAST);
         let is_before = |name| self.find(name).is_some_and(|before| issued_at <= before);
         token_id.is_some_and(|jti| self.find(Name::Token(jti)).is_some())
@@ -256,10 +260,12 @@ impl Store {
         self.find(Name::ApiKey(id)).is_some()
     }
 
+    /// The number of entries.
     pub fn len(&self) -> usize {
         self.len
     }
 
+    /// Whether there is no entry.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
@@ -311,7 +317,7 @@ impl Store {
         self.shards.get(shard).into_iter().flat_map(Shard::entries)
     }
 
-    /// Forgets what has ended in one table.
+    /// Removes the entries of one table that have ended.
     pub(super) fn sweep(&mut self, shard: usize, retention: &Retention, now: UnixTime) {
         let Some(shard) = self.shards.get_mut(shard) else {
             return;

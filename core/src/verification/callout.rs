@@ -1,39 +1,45 @@
-//! What the core asks of the shell, and what comes of it: plain data, both ways.
+//! What the core asks the shell for, and what the shell brings back: plain data, both ways.
 
-use std::fmt;
 use std::rc::Rc;
 use std::time::Duration;
 
 use crate::limits;
-use crate::policy::ProviderId;
-use crate::policy::provider::Endpoint;
+use crate::policy::provider::ProviderId;
 use crate::secret::Fingerprint;
-use crate::verification::Refusal;
-use crate::verification::introspection::Answer;
+use crate::verification::introspection::Introspected;
 use crate::verification::source::SourceId;
 use crate::verification::status_list::StatusList;
 
-/// What the core cannot know by itself.
+pub use crate::verification::call::{Call, CallFault, Service, Standing};
+
+/// What the shell has to find out before a request can be decided.
 #[derive(Debug)]
 pub enum Callout {
     /// The SHA-256 of the certificate that the connection's client showed; no service is asked.
     ClientCertificate,
     /// A document that all workers of the process share.
     Source(SourceId),
-    /// A question that this worker asks once for all who wait for its answer.
+    /// A question that this worker asks once, for all requests that wait for its answer.
     Ask(Question, Box<Call>),
 }
 
-/// What tells one question from another: those who ask the same one share its answer.
+/// What tells one question from another: requests that ask the same one share its answer.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub enum Question {
     /// Never the token itself: it outlives the request.
     Introspection {
+        /// Who is asked.
         provider: ProviderId,
+        /// The token that is asked about.
         token: Fingerprint,
     },
     /// A status list (draft-ietf-oauth-status-list).
-    StatusList { provider: ProviderId, uri: Box<str> },
+    StatusList {
+        /// Whose list it is.
+        provider: ProviderId,
+        /// Where it is.
+        uri: Box<str>,
+    },
 }
 
 /// What a kind of question may cost.
@@ -41,101 +47,64 @@ pub enum Question {
 pub struct QuestionLimits {
     /// The most that is read of an answer.
     pub bytes: usize,
-    /// How many of the kind one worker asks at a time.
+    /// How many of the kind are in flight at a time, per worker.
     pub in_flight: usize,
-    /// How many of these are kept from strangers.
+    /// How many of these are reserved for [`Standing::Known`].
     pub kept: usize,
-}
-
-/// A request to a service.
-pub struct Call {
-    pub endpoint: Endpoint,
-    pub standing: Standing,
-    pub method: &'static str,
-    /// Behind those that every request has.
-    pub headers: Vec<(&'static str, Box<[u8]>)>,
-    pub body: Vec<u8>,
-}
-
-/// For whom a call is made. Random tokens cost an attacker nothing, so some slots for calls are
-/// reserved for known tokens.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Standing {
-    /// A token that verified here, or was active a short while ago; or nobody's call in particular.
-    Known,
-    Stranger,
-}
-
-/// The services that are called, as counters name them.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Service {
-    Jwks,
-    Introspection,
-    Revocation,
-    StatusList,
-    ApiKeys,
-}
-
-/// Why a call brought nothing.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum CallFault {
-    /// No headers came, or not all of the body.
-    BrokenOff,
-    /// Envoy did not take the call: an unknown cluster, one without hosts, a full circuit
-    /// breaker; or too many of its kind are under way.
-    NotSent,
-    Status(u32),
-    Timeout,
-    TooLarge,
 }
 
 /// What came of a callout.
 #[derive(Clone, Debug)]
 pub enum Reply {
+    /// The SHA-256 of the client's certificate; `None` where it showed none.
     ClientCertificate(Option<[u8; 32]>),
+    /// What the provider said about the token.
     Introspection(Introspected),
+    /// What came of the fetch of a status list.
     StatusList(Listed),
     /// The document is in the state.
     Source(SourceId, Fetch),
 }
 
-/// What an introspection endpoint had to say.
-#[derive(Clone, Debug)]
-pub enum Introspected {
-    Active(Rc<Answer>),
-    Refused(Refusal),
-    /// Nothing that could be relied on, in either direction.
-    Unavailable,
-}
-
 /// What came of the fetch of a status list.
 #[derive(Clone, Debug)]
 pub enum Listed {
+    /// It is verified and remembered.
     Held(Rc<StatusList>),
+    /// It could not be had.
     Unavailable,
-    /// The keys to verify it with have to be fetched first: its text.
+    /// The keys to verify it with have to be fetched first. This is its text.
     Unverified(Rc<[u8]>),
 }
 
-/// How a fetch ended for those who waited for it.
+/// How a fetch ended for the requests that waited for it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Fetch {
+    /// The document is in the state.
     Arrived,
-    /// Refused, broken, too late, or not to be tried again before `retry_after`.
+    /// It was refused or broke off, came too late, or may not be tried yet.
     Failed {
+        /// When it is worth trying again.
         retry_after: Duration,
     },
 }
 
-/// The replies that one request has had so far: with each it is judged anew from its start, and
-/// asks for nothing twice. A request has one credential, so there is one of each kind at most.
+/// The replies that one request has had so far. With each reply the request is evaluated from its start
+/// again, and it asks for nothing twice. A request has one credential, so there is at most one of each
+/// kind.
 #[derive(Clone, Debug, Default)]
 pub struct Replies {
+    /// What the client showed, once it is known.
     pub client_certificate: Option<Option<[u8; 32]>>,
+    /// What the provider said about the token.
     pub introspection: Option<Introspected>,
+    /// How the fetch of keys ended.
     pub keys: Option<Fetch>,
+    /// How the fetch of the list of API keys ended.
     pub api_keys: Option<Fetch>,
+    /// How the poll of the revocation list ended.
     pub revocation: Option<Fetch>,
+    /// What came of the fetch of the status list.
     pub status_list: Option<Listed>,
 }
 
@@ -151,6 +120,7 @@ impl Fetch {
 // === impl Question ===
 
 impl Question {
+    /// The service that is asked.
     pub fn service(&self) -> Service {
         match self {
             Question::Introspection { .. } => Service::Introspection,
@@ -158,6 +128,7 @@ impl Question {
         }
     }
 
+    /// What it may cost.
     pub fn limits(&self) -> QuestionLimits {
         match self {
             Question::Introspection { .. } => QuestionLimits {
@@ -173,53 +144,20 @@ impl Question {
         }
     }
 
-    /// Whether one more may be asked while so many of its service are under way: of all, and of
-    /// strangers.
-    pub fn may_be_asked(&self, standing: Standing, under_way: usize, of_strangers: usize) -> bool {
+    /// Whether one more may be asked while so many calls to its service are in flight: all of them, and
+    /// those for strangers.
+    pub fn may_be_asked(&self, standing: Standing, in_flight: usize, of_strangers: usize) -> bool {
         let limits = self.limits();
         let room_for_strangers = limits.in_flight.saturating_sub(limits.kept);
-        under_way < limits.in_flight
+        in_flight < limits.in_flight
             && (standing == Standing::Known || of_strangers < room_for_strangers)
     }
 
-    /// What those get who wait for an answer that does not come.
+    /// The reply to the requests that wait where no answer comes.
     pub fn unanswered(&self) -> Reply {
         match self {
             Question::Introspection { .. } => Reply::Introspection(Introspected::Unavailable),
             Question::StatusList { .. } => Reply::StatusList(Listed::Unavailable),
-        }
-    }
-}
-
-// === impl Call ===
-
-/// Without what it carries: a token, and our own secret.
-impl fmt::Debug for Call {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Call")
-            .field("endpoint", &self.endpoint)
-            .finish_non_exhaustive()
-    }
-}
-
-// === impl Service ===
-
-impl Service {
-    pub const ALL: [Service; 5] = [
-        Service::Jwks,
-        Service::Introspection,
-        Service::Revocation,
-        Service::StatusList,
-        Service::ApiKeys,
-    ];
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Service::Jwks => "jwks",
-            Service::Introspection => "introspection",
-            Service::Revocation => "revocation",
-            Service::StatusList => "status_list",
-            Service::ApiKeys => "api_keys",
         }
     }
 }
@@ -243,6 +181,7 @@ impl Reply {
 // === impl Replies ===
 
 impl Replies {
+    /// Keeps a reply.
     pub fn record(&mut self, reply: Reply) {
         match reply {
             Reply::ClientCertificate(shown) => self.client_certificate = Some(shown),

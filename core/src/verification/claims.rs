@@ -9,12 +9,12 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::json::{Number, Object, Value};
 use crate::limits::LAST_SECOND;
+use crate::policy::Policy;
+use crate::policy::claim::ClaimPath;
 use crate::policy::provider::{Audiences, Provider};
-use crate::policy::requirement::ClaimPath;
-use crate::policy::{Policy, ProviderId};
 use crate::scope::ScopeSet;
 use crate::time::UnixTime;
-use crate::verification::principal::{CredentialSource, ForwardedIdentity, Principal, Validity};
+use crate::verification::principal::{Principal, Validity};
 use crate::verification::status_list::Reference;
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -44,11 +44,10 @@ pub enum ClaimsSource {
     Answer,
 }
 
-/// Judges the claims of `provider`, whose `iss` has been compared before, at `now`.
-pub fn judge(
+/// Checks the claims of `provider`, whose `iss` was compared before, and says who they are about.
+pub fn validate_claims(
     policy: &Policy,
-    id: ProviderId,
-    provider: &Provider,
+    provider: &Rc<Provider>,
     claims: &Object<'_>,
     statement: ClaimsSource,
     now: UnixTime,
@@ -80,7 +79,7 @@ pub fn judge(
         .map(Rc::from)
         .collect();
     let principal = Principal {
-        issuer: CredentialSource::Provider(id),
+        provider: Some(Rc::clone(provider)),
         subject,
         client_id: clients.first().cloned(),
         clients,
@@ -97,10 +96,10 @@ pub fn judge(
         token_id,
         status,
         confirmation,
-        outgoing: ForwardedIdentity::default(),
+        forwarded: Vec::new(),
     };
     principal
-        .prepared(policy)
+        .with_forwarded_headers(policy)
         .map_err(|_| InvalidClaims::Unforwardable)
 }
 

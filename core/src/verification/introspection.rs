@@ -1,7 +1,7 @@
 //! Tokens that their issuer is asked about (RFC 7662).
 //!
-//! What is remembered of an answer is facts. Rules, scopes and validity are judged anew on each
-//! request, by the code that judges tokens.
+//! What is remembered of an answer is facts. Rules, scopes and validity are checked on each request, by
+//! the code that checks tokens.
 
 use std::rc::Rc;
 
@@ -11,48 +11,61 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use crate::cache::{Cache, Uses};
 use crate::json::{self, Object, Value};
 use crate::limits;
+use crate::policy::Policy;
 use crate::policy::callout::{Introspection, form_encode};
 use crate::policy::provider::Provider;
-use crate::policy::{Policy, ProviderId};
 use crate::secret::Fingerprint;
 use crate::time::UnixTime;
-use crate::verification::Refusal;
-use crate::verification::callout::{Call, Introspected, Standing};
+use crate::verification::call::{Call, Standing};
 use crate::verification::claims::{self, ClaimsSource, InvalidClaims};
 use crate::verification::principal::{Principal, Validity};
+use crate::verification::refusal::Refusal;
 
 /// What an endpoint said about an active token.
 #[derive(Debug)]
 pub struct Answer {
+    /// Whom it names.
     pub principal: Rc<Principal>,
     /// The answer as base64url JSON, where the policy forwards it.
     pub payload: Option<Rc<str>>,
     /// Whether it names scopes at all: a JWT keeps its own where it does not.
     pub has_scopes: bool,
+    /// When it came.
     pub at: UnixTime,
 }
 
 /// The answers that a worker remembers.
 ///
-/// Bad tokens are free: were they remembered in one place with the good ones, whoever sends
-/// random ones could push every good one out.
+/// Bad tokens cost an attacker nothing. In one cache with the good tokens, they would push every good one
+/// out.
 #[derive(Debug)]
 pub struct Answers {
     active: Cache<Rc<Answer>>,
     refused: Cache<Refusal>,
-    /// Tokens that were active a short while ago, whatever is remembered of them.
+    /// Tokens that were active a short while ago, whether their answer is still remembered or not.
     lately_active: Cache<()>,
     uses: Uses,
 }
 
-/// Why an answer makes nobody known.
+/// What is known of a token that its provider was asked about.
+#[derive(Clone, Debug)]
+pub enum Introspected {
+    /// It is active.
+    Active(Rc<Answer>),
+    /// It is not active, or what the answer says of it does not hold.
+    Refused(Refusal),
+    /// There is no answer that could be relied on, in either direction.
+    Unavailable,
+}
+
+/// Why an answer does not verify a token.
 #[derive(Debug)]
 enum NoAnswer {
     Refused(Refusal),
     Unavailable,
 }
 
-/// RFC 7662 §2.1. The token is form-encoded: it must not be able to add a parameter.
+/// The request of RFC 7662 §2.1. The token is form-encoded, so that it cannot add a parameter.
 pub fn call(introspection: &Introspection, token: &[u8], standing: Standing) -> Call {
     let mut body = b"token=".to_vec();
     form_encode(token, &mut body);
@@ -73,10 +86,9 @@ pub fn call(introspection: &Introspection, token: &[u8], standing: Standing) -> 
 }
 
 /// Reads an answer that came with a 200 (RFC 7662 §2.2).
-fn read(
+fn parse_answer(
     policy: &Policy,
-    id: ProviderId,
-    provider: &Provider,
+    provider: &Rc<Provider>,
     body: &[u8],
     now: UnixTime,
 ) -> Result<Answer, NoAnswer> {
@@ -92,7 +104,7 @@ fn read(
         return Err(Refusal::CredentialSource.into());
     }
     check_use(&answer)?;
-    let principal = claims::judge(policy, id, provider, &answer, ClaimsSource::Answer, now)
+    let principal = claims::validate_claims(policy, provider, &answer, ClaimsSource::Answer, now)
         .map_err(Refusal::Claims)?;
     let payload = || URL_SAFE_NO_PAD.encode(body.trim_ascii()).into();
     Ok(Answer {
@@ -103,8 +115,8 @@ fn read(
     })
 }
 
-/// An endpoint also knows tokens that are not for resources. RFC 7662 has no word for which kind
-/// one is; servers say it in one of these members, in one of these words.
+/// An endpoint also knows tokens that are not for resources. RFC 7662 has no member for the kind of a
+/// token; servers use one of these members and one of these words.
 fn check_use(answer: &Object<'_>) -> Result<(), Refusal> {
     for name in ["token_type", "token_use", "typ"] {
         let Some(value) = answer.get(name) else {
@@ -129,8 +141,8 @@ fn check_use(answer: &Object<'_>) -> Result<(), Refusal> {
 // === impl Answer ===
 
 impl Answer {
-    /// Who presented a JWT, once its endpoint has confirmed it: the token's own facts, which are
-    /// signed, less what the answer takes away. An answer adds nothing to a token.
+    /// Who presented a JWT, once its provider has confirmed it: the token's own facts, which are signed,
+    /// without what the answer takes away. An answer adds nothing to a token.
     pub fn narrow(&self, policy: &Policy, token: &Rc<Principal>) -> Result<Rc<Principal>, Refusal> {
         let answered = &self.principal;
         let contradicts = |a: &Option<Rc<str>>, b: &Option<Rc<str>>| matches!((a, b), (Some(a), Some(b)) if a != b);
@@ -153,7 +165,7 @@ impl Answer {
             principal.narrow_scope_claims(policy);
         }
         principal
-            .prepared(policy)
+            .with_forwarded_headers(policy)
             .map(Rc::new)
             .map_err(|_| Refusal::Claims(InvalidClaims::Unforwardable))
     }
@@ -164,6 +176,7 @@ impl Answer {
         self.principal.bytes().saturating_add(payload)
     }
 
+    /// Until when, and from when on, the token is good.
     pub fn validity(&self) -> &Validity {
         &self.principal.validity
     }
@@ -172,6 +185,7 @@ impl Answer {
 // === impl Answers ===
 
 impl Answers {
+    /// Room for so many answers of each kind.
     pub fn new(capacity: usize) -> Self {
         Answers {
             active: Cache::new(capacity),
@@ -210,6 +224,7 @@ impl Answers {
         self.refused.clear();
     }
 
+    /// How often an answer was looked up, since this was last asked.
     pub fn take_uses(&mut self) -> Uses {
         std::mem::take(&mut self.uses)
     }
@@ -218,18 +233,15 @@ impl Answers {
     pub fn learn(
         &mut self,
         policy: &Policy,
-        id: ProviderId,
+        provider: &Rc<Provider>,
         token: Fingerprint,
         body: &[u8],
         now: UnixTime,
     ) -> Introspected {
-        let provider = policy.providers.get(id.0);
-        let Some((provider, introspection)) =
-            provider.and_then(|p| Some((p, p.introspection.as_ref()?)))
-        else {
+        let Some(introspection) = &provider.introspection else {
             return Introspected::Unavailable;
         };
-        match read(policy, id, provider, body, now) {
+        match parse_answer(policy, provider, body, now) {
             Ok(answer) => {
                 let answer = Rc::new(answer);
                 let forgotten = now.plus(introspection.cache_ttl);
@@ -243,10 +255,10 @@ impl Answers {
                 Introspected::Active(answer)
             }
             Err(NoAnswer::Refused(refusal)) => {
-                // What was said before is said no more, whatever a clock that is set back makes of it.
+                // An older answer no longer counts, even where the clock was set back.
                 self.active.forget(token);
                 self.lately_active.forget(token);
-                // What comes into force in a moment must not be refused for longer.
+                // A token that becomes valid in a moment must not be refused for longer.
                 if refusal != Refusal::Claims(InvalidClaims::NotYetValid) {
                     let expires = now.plus(introspection.negative_cache_ttl);
                     self.refused.insert(token, refusal, 0, expires, now);

@@ -4,10 +4,9 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::keys::KeySet;
-use crate::policy::ProviderId;
-use crate::policy::provider::{Keys, Provider};
+use crate::policy::provider::{Keys, Provider, ProviderId};
 use crate::time::UnixTime;
-use crate::verification::is_fresh;
+use crate::verification::freshness::is_fresh;
 
 /// Fetched sets, indexed by `ProviderId`; inline sets live in the policy.
 #[derive(Debug)]
@@ -28,17 +27,12 @@ impl HeldKeys {
 
     /// The keys that `provider`'s tokens are verified with at `now`: the last good set serves
     /// for `max_staleness` while its source is down.
-    pub fn of<'a>(
-        &'a self,
-        id: ProviderId,
-        provider: &'a Provider,
-        now: UnixTime,
-    ) -> Option<&'a Rc<KeySet>> {
+    pub fn of<'a>(&'a self, provider: &'a Provider, now: UnixTime) -> Option<&'a Rc<KeySet>> {
         match &provider.keys {
             Keys::Inline(set) => Some(set),
             Keys::Remote(remote) => self
                 .0
-                .get(id.0)?
+                .get(provider.id.0)?
                 .as_ref()
                 .filter(|fetched| is_fresh(fetched.at, remote.max_staleness, now))
                 .map(|fetched| &fetched.set),

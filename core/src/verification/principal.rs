@@ -3,131 +3,105 @@
 use std::rc::Rc;
 
 use crate::json::Value;
+use crate::policy::Policy;
 use crate::policy::forward::Identity;
 use crate::policy::provider::Provider;
-use crate::policy::{Policy, ProviderId};
+use crate::revocation::RevocationSubject;
 use crate::scope::ScopeSet;
 use crate::time::UnixTime;
 use crate::verification::status_list::Reference;
 
-/// What is known about a caller whose credential held: facts, never a decision, so that one
-/// caller's principal serves every rule and may be cached.
+/// What is known about a caller whose credential held: facts, never a decision. So one caller's principal
+/// serves every rule and may be cached.
 #[derive(Clone, Debug)]
 pub struct Principal {
-    pub issuer: CredentialSource,
+    /// Who issued the token; `None` for an API key.
+    pub provider: Option<Rc<Provider>>,
+    /// `sub`; of an API key, its client.
     pub subject: Option<Rc<str>>,
+    /// The client.
     pub client_id: Option<Rc<str>>,
-    /// Every client that is named, not the first alone: to be revoked is meant for any of them.
+    /// Every client that the token names: revoking any of them revokes the token.
     pub clients: Vec<Rc<str>>,
+    /// The tenant.
     pub tenant: Option<Rc<str>>,
+    /// The id of an API key.
     pub key_id: Option<Rc<str>>,
+    /// What the caller may do.
     pub scopes: ScopeSet,
+    /// `aud`.
     pub audiences: Vec<Box<str>>,
-    /// Indexed by `ClaimId`.
+    /// By [`ClaimId`](crate::policy::claim::ClaimId). An API key has none.
     pub claims: Vec<Option<Value<'static>>>,
+    /// From when and until when the credential is good.
     pub validity: Validity,
     /// `jti`.
     pub token_id: Option<Rc<str>>,
-    /// Where its status stands, where the provider has status lists.
+    /// The token's entry in a status list, where the provider has status lists.
     pub status: Option<Reference>,
     /// `cnf` of a certificate-bound token (RFC 8705 §3.1).
     pub confirmation: Option<[u8; 32]>,
-    pub outgoing: ForwardedIdentity,
+    /// The values of the policy's identity headers, in their order. Most share the text of a fact.
+    pub forwarded: Vec<Option<Rc<str>>>,
 }
 
-/// What every request of a caller sends on, prepared once; most texts are the facts' own.
-#[derive(Clone, Debug, Default)]
-pub struct ForwardedIdentity {
-    /// The values of the policy's identity headers, in their order.
-    pub headers: Vec<Option<Rc<str>>>,
-    pub recorded: Recorded,
-}
-
-/// What access logs may write as it is: never empty, and without control characters, for a line
-/// break in a claim would begin a line of the caller's own.
-#[derive(Clone, Debug, Default)]
-pub struct Recorded {
-    pub subject: Option<Rc<str>>,
-    pub client_id: Option<Rc<str>>,
-    pub tenant: Option<Rc<str>>,
-    pub scopes: Option<Rc<str>>,
-}
-
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub enum CredentialSource {
-    Provider(ProviderId),
-    ApiKeys,
-}
-
+/// From when and until when a credential is good.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Validity {
+    /// `iat`.
     pub issued_at: Option<UnixTime>,
+    /// `nbf`.
     pub not_before: Option<UnixTime>,
+    /// `exp`.
     pub expires: Option<UnixTime>,
 }
 
-/// A fact that goes into a header would not arrive there as it is: a control character would begin
-/// another header, and white space at an end is not a part of a header's value (RFC 9110 §5.5), so
-/// that `"admin "` would become `admin`.
+/// A fact cannot be the value of a header. A control character would begin another header, and outer white
+/// space is no part of a header's value (RFC 9110 §5.5): `"admin "` would become `admin`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Unforwardable;
 
-/// What stands for a provider's name where there is none.
+/// The name that is shown for API keys, which have no provider.
 const API_KEYS: &str = "api_keys";
-
-// === impl CredentialSource ===
-
-impl CredentialSource {
-    pub(super) fn provider(self, policy: &Policy) -> Option<(ProviderId, &Provider)> {
-        match self {
-            CredentialSource::ApiKeys => None,
-            CredentialSource::Provider(id) => Some((id, policy.providers.get(id.0)?)),
-        }
-    }
-}
 
 // === impl Principal ===
 
 impl Principal {
     /// The name of the provider, or `api_keys`.
-    pub fn provider<'p>(&self, policy: &'p Policy) -> &'p str {
-        match self.issuer.provider(policy) {
-            Some((_, provider)) => &provider.name,
+    pub fn provider_name(&self) -> &str {
+        match &self.provider {
+            Some(provider) => &provider.name,
             None => API_KEYS,
         }
     }
 
-    /// With what goes out for it, where all of it would arrive as it is.
-    pub(super) fn prepared(mut self, policy: &Policy) -> Result<Self, Unforwardable> {
-        let names = policy.forward.headers.iter();
-        let headers: Vec<Option<Rc<str>>> = names
-            .map(|(_, identity)| self.identity(policy, *identity))
+    /// What entries of a revocation list are compared with.
+    pub fn revocation_subject(&self) -> RevocationSubject<'_> {
+        RevocationSubject {
+            token_id: self.token_id.as_deref(),
+            subject: self.subject.as_deref(),
+            clients: &self.clients,
+            issued_at: self.validity.issued_at,
+        }
+    }
+
+    /// Prepares the values of identity headers, once for all requests of this caller.
+    pub(super) fn with_forwarded_headers(mut self, policy: &Policy) -> Result<Self, Unforwardable> {
+        let headers = policy.forward.headers.iter();
+        self.forwarded = headers
+            .map(|(_, identity)| self.identity(*identity))
             .collect::<Result<_, _>>()?;
-        let clean = |text: &Rc<str>| !text.is_empty() && !has_control(text);
-        self.outgoing = ForwardedIdentity {
-            headers,
-            recorded: Recorded {
-                subject: self.subject.clone().filter(clean),
-                client_id: self.client_id.clone().filter(clean),
-                tenant: self.tenant.clone().filter(clean),
-                scopes: Some(self.scopes.text()).filter(clean),
-            },
-        };
         Ok(self)
     }
 
-    fn identity(
-        &self,
-        policy: &Policy,
-        identity: Identity,
-    ) -> Result<Option<Rc<str>>, Unforwardable> {
+    fn identity(&self, identity: Identity) -> Result<Option<Rc<str>>, Unforwardable> {
         let text = match identity {
             Identity::Subject => self.subject.clone(),
             Identity::ClientId => self.client_id.clone(),
             Identity::Scopes => Some(self.scopes.text()).filter(|scopes| !scopes.is_empty()),
             Identity::Tenant => self.tenant.clone(),
-            Identity::Provider => match self.issuer.provider(policy) {
-                Some((_, provider)) => Some(Rc::clone(&provider.name)),
+            Identity::Provider => match &self.provider {
+                Some(provider) => Some(Rc::clone(&provider.name)),
                 None => Some(API_KEYS.into()),
             },
             Identity::KeyId => self.key_id.clone(),
@@ -139,9 +113,9 @@ impl Principal {
         text.map(forwardable).transpose()
     }
 
-    /// Rules and headers that ask about a scope claim as such see the scopes that are left.
+    /// Rules and headers that name a scope claim see the scopes that are left.
     pub(super) fn narrow_scope_claims(&mut self, policy: &Policy) {
-        let Some((_, provider)) = self.issuer.provider(policy) else {
+        let Some(provider) = &self.provider else {
             return;
         };
         let text = self.scopes.text();
@@ -161,7 +135,7 @@ impl Principal {
         }
     }
 
-    /// Memory that it takes, about: what is of no fixed size.
+    /// Memory that it takes beyond its own size, about.
     pub(super) fn bytes(&self) -> usize {
         let texts = [
             &self.subject,
@@ -171,8 +145,8 @@ impl Principal {
             &Some(self.scopes.text()),
         ];
         let texts = texts.into_iter().flatten().chain(&self.clients);
-        let headers = self.outgoing.headers.iter().flatten();
-        // A text of its own takes its pointers and the allocator's share, too.
+        let headers = self.forwarded.iter().flatten();
+        // Each text also takes its pointers and the allocator's share.
         const EACH: usize = 32;
         let audiences = self.audiences.iter().map(|audience| audience.len());
         let claims = self.claims.iter().flatten().map(Value::bytes);

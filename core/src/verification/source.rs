@@ -1,4 +1,4 @@
-//! Documents that one worker of the process fetches, and all share.
+//! Documents that one worker of the process fetches and all share.
 
 use std::time::Duration;
 
@@ -7,71 +7,77 @@ use crate::keys::{KeySet, Origin};
 use crate::limits;
 use crate::policy::api_keys::ApiKeyTable;
 use crate::policy::callout::{RemoteApiKeys, RevocationList};
-use crate::policy::provider::{Endpoint, Keys, RemoteKeys};
-use crate::policy::{self, Policy, ProviderId};
-use crate::revocation::{Kind, Retention};
-use crate::verification::callout::{Call, Service, Standing};
-use crate::verification::principal::CredentialSource;
+use crate::policy::endpoint::Endpoint;
+use crate::policy::provider::{CredentialSource, Keys, ProviderId, RemoteKeys};
+use crate::policy::{self, Policy};
+use crate::verification::call::{Call, Service, Standing};
 
-/// Whose document.
+/// Which document, and whose.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum SourceId {
     /// A provider's JWK Set.
     Keys(ProviderId),
-    /// The list of API keys beside the inline one.
+    /// The list of API keys that is fetched.
     ApiKeys,
-    /// What is revoked of a provider's tokens, or of API keys.
+    /// The list of revoked tokens of a provider, or of revoked API keys.
     Revocation(CredentialSource),
 }
 
 /// Where a document comes from, and how often.
 #[derive(Debug)]
 pub struct Source {
+    /// Which document it is.
     pub id: SourceId,
     /// Where it is configured.
     pub path: Box<str>,
+    /// The service that has it.
     pub endpoint: Endpoint,
+    /// How often it is fetched.
     pub schedule: Schedule,
 }
 
 /// A document that was read and found good.
 #[derive(Debug)]
 pub enum Document {
+    /// A provider's keys.
     Keys(KeySet),
+    /// A list of API keys.
     ApiKeys(ApiKeyTable),
 }
 
-/// A document that nobody can use, and why: for the log.
+/// Why a document cannot be used, for the log.
 #[derive(Debug)]
-pub struct Unusable(pub String);
+pub struct UnusableDocument(pub String);
 
 /// Attempts on demand are no closer than this where nothing else is configured.
 const MIN_INTERVAL: Duration = Duration::from_secs(1);
 
 /// All sources that a policy names.
 pub fn sources(policy: &Policy) -> Vec<Source> {
-    let providers = policy.providers.iter().enumerate();
-    let keys = providers.filter_map(|(i, provider)| match &provider.keys {
-        Keys::Remote(remote) => {
-            let RemoteKeys {
-                endpoint,
-                refresh_interval,
-                min_refetch_interval,
-                max_staleness: _,
-            } = remote;
-            Some(Source {
-                id: SourceId::Keys(ProviderId(i)),
-                path: format!("providers.{}.jwks.remote", provider.name).into(),
-                endpoint: endpoint.clone(),
-                schedule: Schedule {
-                    refresh_interval: *refresh_interval,
-                    min_interval: *min_refetch_interval,
-                    timeout: endpoint.timeout,
-                },
-            })
-        }
-        Keys::Inline(_) | Keys::None => None,
-    });
+    let keys = policy
+        .providers
+        .iter()
+        .filter_map(|provider| match &provider.keys {
+            Keys::Remote(remote) => {
+                let RemoteKeys {
+                    endpoint,
+                    refresh_interval,
+                    min_refetch_interval,
+                    max_staleness: _,
+                } = remote;
+                Some(Source {
+                    id: SourceId::Keys(provider.id),
+                    path: format!("providers.{}.jwks.remote", provider.name).into(),
+                    endpoint: endpoint.clone(),
+                    schedule: Schedule {
+                        refresh_interval: *refresh_interval,
+                        min_interval: *min_refetch_interval,
+                        timeout: endpoint.timeout,
+                    },
+                })
+            }
+            Keys::Inline(_) | Keys::None => None,
+        });
     let remote = policy.api_keys.as_ref().and_then(|k| k.remote.as_ref());
     let api_keys = remote.map(|remote| {
         let RemoteApiKeys {
@@ -83,44 +89,43 @@ pub fn sources(policy: &Policy) -> Vec<Source> {
             id: SourceId::ApiKeys,
             path: "api_keys.remote".into(),
             endpoint: endpoint.clone(),
-            schedule: Schedule {
-                refresh_interval: *refresh_interval,
-                min_interval: MIN_INTERVAL.min(*refresh_interval),
-                timeout: endpoint.timeout,
-            },
+            schedule: schedule(endpoint, *refresh_interval),
         }
     });
-    keys.chain(api_keys).chain(lists(policy)).collect()
+    keys.chain(api_keys)
+        .chain(revocation_lists(policy))
+        .collect()
 }
 
-fn lists(policy: &Policy) -> impl Iterator<Item = Source> {
-    policy.revocation_lists().map(|(issuer, list)| {
+fn revocation_lists(policy: &Policy) -> impl Iterator<Item = Source> {
+    policy.revocation_lists().map(|polled| {
         let RevocationList {
             endpoint,
             refresh_interval,
             max_staleness: _,
             on_stale: _,
-        } = list;
-        let of = match issuer.provider(policy) {
-            Some((_, provider)) => format!("providers.{}", provider.name),
-            None => "api_keys".into(),
-        };
+        } = polled.list;
         Source {
-            id: SourceId::Revocation(issuer),
-            path: format!("{of}.revocation.list").into(),
+            id: SourceId::Revocation(polled.source),
+            path: format!("{}.revocation.list", polled.path).into(),
             endpoint: endpoint.clone(),
-            schedule: Schedule {
-                refresh_interval: *refresh_interval,
-                min_interval: MIN_INTERVAL.min(*refresh_interval),
-                timeout: endpoint.timeout,
-            },
+            schedule: schedule(endpoint, *refresh_interval),
         }
     })
+}
+
+fn schedule(endpoint: &Endpoint, refresh_interval: Duration) -> Schedule {
+    Schedule {
+        refresh_interval,
+        min_interval: MIN_INTERVAL.min(refresh_interval),
+        timeout: endpoint.timeout,
+    }
 }
 
 // === impl SourceId ===
 
 impl SourceId {
+    /// The service that has it.
     pub fn service(self) -> Service {
         match self {
             SourceId::Keys(_) => Service::Jwks,
@@ -129,7 +134,7 @@ impl SourceId {
         }
     }
 
-    /// What keeps documents of different kinds apart where they are shared.
+    /// Keeps documents of different kinds apart where they are shared.
     pub fn name(self) -> &'static str {
         match self {
             SourceId::Keys(_) => "keys",
@@ -149,67 +154,26 @@ impl SourceId {
     }
 
     /// Reads a document, with warnings about what was skipped in it.
-    pub fn read(self, policy: &Policy, text: &[u8]) -> Result<(Document, Vec<String>), Unusable> {
+    pub fn parse_document(
+        self,
+        policy: &Policy,
+        text: &[u8],
+    ) -> Result<(Document, Vec<String>), UnusableDocument> {
         match self {
             SourceId::Keys(_) => {
                 let parsed = KeySet::parse(text, Origin::Remote);
-                let (set, skipped) = parsed.map_err(|invalid| Unusable(invalid.to_string()))?;
+                let (set, skipped) =
+                    parsed.map_err(|invalid| UnusableDocument(invalid.to_string()))?;
                 let warnings = skipped.iter().map(ToString::to_string).collect();
                 Ok((Document::Keys(set), warnings))
             }
             SourceId::ApiKeys => {
                 let pepper = policy.api_keys.as_ref().and_then(|k| k.pepper.as_ref());
                 let parsed = policy::compile_api_keys(text, pepper);
-                let table = parsed.map_err(|invalid| Unusable(invalid.to_string()))?;
+                let table = parsed.map_err(|invalid| UnusableDocument(invalid.to_string()))?;
                 Ok((Document::ApiKeys(table), Vec::new()))
             }
-            SourceId::Revocation(_) => Err(Unusable("a list is read page by page".into())),
-        }
-    }
-}
-
-// === impl Policy ===
-
-impl Policy {
-    /// Every revocation list that is polled.
-    pub(super) fn revocation_lists(
-        &self,
-    ) -> impl Iterator<Item = (CredentialSource, &RevocationList)> {
-        let providers = self.providers.iter().enumerate();
-        let tokens = providers.filter_map(|(i, provider)| {
-            let list = provider.revocation_list.as_ref()?;
-            Some((CredentialSource::Provider(ProviderId(i)), list))
-        });
-        let api_keys = self.api_keys.as_ref();
-        let api_keys = api_keys.and_then(|keys| keys.revocation_list.as_ref());
-        tokens.chain(api_keys.map(|list| (CredentialSource::ApiKeys, list)))
-    }
-
-    pub(super) fn revocation_list_of(&self, issuer: CredentialSource) -> Option<&RevocationList> {
-        match issuer {
-            CredentialSource::ApiKeys => self.api_keys.as_ref()?.revocation_list.as_ref(),
-            CredentialSource::Provider(id) => self.providers.get(id.0)?.revocation_list.as_ref(),
-        }
-    }
-}
-
-// === impl CredentialSource ===
-
-impl CredentialSource {
-    /// Which entries are legal on its list.
-    pub(super) fn list_kind(self) -> Kind {
-        match self {
-            CredentialSource::ApiKeys => Kind::ApiKeys,
-            CredentialSource::Provider(_) => Kind::Tokens,
-        }
-    }
-
-    /// When entries of its list may be forgotten.
-    pub(super) fn retention(self, policy: &Policy) -> Retention {
-        let provider = self.provider(policy);
-        Retention {
-            clock_tolerance: provider.map(|(_, p)| p.clock_tolerance).unwrap_or_default(),
-            max_lifetime: provider.and_then(|(_, p)| p.max_lifetime),
+            SourceId::Revocation(_) => Err(UnusableDocument("a list is read page by page".into())),
         }
     }
 }
@@ -217,7 +181,7 @@ impl CredentialSource {
 // === impl Source ===
 
 impl Source {
-    /// The request that fetches the document, or of a list what is new on it.
+    /// The request that fetches the document, or what is new on a revocation list since a cursor.
     pub fn call(&self, since: Option<&str>) -> Call {
         let accept: &[u8] = match self.id {
             SourceId::Keys(_) => b"application/jwk-set+json, application/json",

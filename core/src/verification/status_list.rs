@@ -96,7 +96,7 @@ impl Reference {
         let index = list.get("idx").and_then(Value::as_number);
         let (uri, index) = uri.zip(index).ok_or(InvalidReference::Malformed)?;
         let index = index.as_u64().ok_or(InvalidReference::Malformed)?;
-        if !lists.lead_to(uri) {
+        if !lists.contain(uri) {
             return Err(InvalidReference::Uri);
         }
         Ok(Some(Reference {
@@ -112,27 +112,11 @@ impl Reference {
     }
 }
 
-// === impl StatusLists ===
-
-impl StatusLists {
-    /// Whether that is one of these lists, whoever reads the URI: nothing in it that one reader
-    /// resolves and another does not. The prefix ends with a slash, so host and user are its own.
-    fn lead_to(&self, uri: &str) -> bool {
-        let Some(rest) = uri.strip_prefix(self.uri_prefix.as_ref()) else {
-            return false;
-        };
-        // RFC 3986 §3.3 without escapes.
-        let legal = |b: u8| b.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/".contains(&b);
-        let is_dots = |segment| segment == "." || segment == "..";
-        rest.bytes().all(legal) && !rest.split('/').any(is_dots)
-    }
-}
-
 // === impl StatusListToken ===
 
 impl<'t> StatusListToken<'t> {
     /// Reads the body of an answer.
-    pub fn read(body: &'t [u8]) -> Result<Self, InvalidStatusList> {
+    pub fn parse(body: &'t [u8]) -> Result<Self, InvalidStatusList> {
         if body.len() > STATUS_LIST_TOKEN_BYTES {
             return Err(InvalidStatusList::TooLarge);
         }

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use crate::config::fault::At;
 use crate::config::reader::{ListOf, Located};
 use crate::config::{ApiKeyConfig, ApiKeyListConfig, ApiKeysConfig};
-use crate::policy::api_keys::{ApiKey, ApiKeyId, ApiKeyTable, ApiKeys};
+use crate::policy::api_keys::{ApiKey, ApiKeyTable, ApiKeys};
 use crate::policy::compile::compiler::{Compiler, all_or_none};
 use crate::scope::{Scope, ScopeSet};
 use crate::secret::{Digest, Pepper};
@@ -66,9 +66,9 @@ impl<'v> Compiler<'v> {
             table
         });
         Some(ApiKeys {
-            places: locations?,
+            locations: self.resolve(&locations?)?,
             pepper: pepper?,
-            keys: keys?,
+            inline: keys?,
             remote: remote?,
             revocation_list: revocation_list?,
         })
@@ -135,8 +135,7 @@ impl<'v> Compiler<'v> {
                     HashKind::Sha256 => &mut table.sha256,
                     HashKind::HmacSha256 => &mut table.hmac_sha256,
                 };
-                digests.insert(digest, ApiKeyId(table.keys.len()));
-                table.keys.push(key);
+                digests.insert(digest, Rc::new(key));
             }
             table
         });

@@ -3,14 +3,15 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::ops::RangeInclusive;
+use std::rc::Rc;
 use std::time::Duration;
 
 use crate::config::fault::{At, ConfigFault, Findings, Warning};
 use crate::config::reader::{Located, Optional};
 use crate::config::scalar::DisplayDuration;
-use crate::policy::provider::CredentialLocation;
-use crate::policy::requirement::ClaimPath;
-use crate::policy::{LocationId, ProviderId};
+use crate::policy::claim::ClaimPath;
+use crate::policy::location::CredentialLocation;
+use crate::policy::provider::ProviderId;
 
 /// The findings so far, and what one part of the configuration must know about another.
 pub(super) struct Compiler<'v> {
@@ -19,7 +20,7 @@ pub(super) struct Compiler<'v> {
     /// Every claim that is asked about.
     pub(super) claims: Interned<ClaimPath>,
     /// Every location of a credential.
-    pub(super) locations: Interned<CredentialLocation>,
+    pub(super) locations: Interned<Rc<CredentialLocation>>,
     /// Where each location was mentioned first.
     pub(super) mentions: Vec<At>,
     /// How many of the locations are providers'; they come first.
@@ -27,6 +28,10 @@ pub(super) struct Compiler<'v> {
     /// The providers that introspect, and where their tokens are.
     pub(super) introspecting: Vec<(ProviderId, Vec<LocationId>)>,
 }
+
+/// A location by its index, while locations are collected.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) struct LocationId(pub(super) usize);
 
 /// Values that are referred to by their index, each held once.
 pub(super) struct Interned<T> {
@@ -114,7 +119,7 @@ impl<'v> Compiler<'v> {
     pub(super) fn each<T, U>(
         &mut self,
         list: impl IntoIterator<Item = Located<T>>,
-        compile: impl Fn(&mut Self, Located<T>) -> Option<U>,
+        mut compile: impl FnMut(&mut Self, Located<T>) -> Option<U>,
     ) -> Option<Vec<U>> {
         all_or_none(list.into_iter().map(|element| compile(self, element)))
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::config::SecretConfig;
 use crate::config::reader::{Located, Optional, Required};
 use crate::policy::compile::compiler::Compiler;
-use crate::policy::provider::Endpoint;
+use crate::policy::endpoint::Endpoint;
 use crate::secret::Secret;
 
 /// Requests wait for some of these calls.

@@ -8,7 +8,7 @@ use crate::config::{ClaimConfig, ForwardConfig, ForwardCredential};
 use crate::policy::compile::compiler::{Compiler, all_or_none};
 use crate::policy::compile::syntax;
 use crate::policy::forward::{Forward, Identity};
-use crate::policy::provider::CredentialLocation;
+use crate::policy::location::CredentialLocation;
 
 const DEFAULT_HEADERS: [(&str, Identity); 6] = [
     ("x-auth-subject", Identity::Subject),
@@ -28,7 +28,7 @@ impl<'v> Compiler<'v> {
         } = forward;
         // One header cannot carry the credential in and the identity out.
         let locations = self.locations.values.iter();
-        let names = locations.filter_map(|location| match location {
+        let names = locations.filter_map(|location| match location.as_ref() {
             CredentialLocation::Header { name, .. } => Some(syntax::folded(name)),
             CredentialLocation::Query { .. } | CredentialLocation::Cookie { .. } => None,
         });

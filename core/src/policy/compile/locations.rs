@@ -1,13 +1,13 @@
 //! Where requests carry credentials.
 
 use std::collections::HashMap;
+use std::rc::Rc;
 
 use crate::config::fault::{At, quoted};
 use crate::config::reader::{ListOf, Located, NonEmpty, Optional};
 use crate::config::{KeyHeaderConfig, TokenHeaderConfig, TokenLocationsConfig};
-use crate::policy::LocationId;
-use crate::policy::compile::compiler::{Compiler, insert_sorted};
-use crate::policy::provider::{CredentialLocation, Prefix};
+use crate::policy::compile::compiler::{Compiler, LocationId, insert_sorted};
+use crate::policy::location::{CredentialLocation, Prefix};
 use crate::request::is_token;
 
 impl Compiler<'_> {
@@ -155,11 +155,17 @@ impl Compiler<'_> {
     }
 
     fn location(&mut self, location: CredentialLocation, at: At) -> LocationId {
-        let id = self.locations.index(location);
+        let id = self.locations.index(Rc::new(location));
         if id == self.mentions.len() {
             self.mentions.push(at);
         }
         LocationId(id)
+    }
+
+    /// The locations themselves.
+    pub(super) fn resolve(&self, ids: &[LocationId]) -> Option<Vec<Rc<CredentialLocation>>> {
+        let locations = ids.iter().map(|id| self.locations.values.get(id.0).cloned());
+        locations.collect()
     }
 
     /// The path at which the location was mentioned first.
@@ -174,7 +180,7 @@ impl Compiler<'_> {
         let mut prefixed: HashMap<&str, At> = HashMap::new();
         let mut bare: Vec<(&str, At)> = Vec::new();
         for (location, at) in self.locations.values.iter().zip(&self.mentions) {
-            match location {
+            match location.as_ref() {
                 CredentialLocation::Header {
                     name,
                     prefix: Prefix::None,

@@ -10,11 +10,10 @@ use crate::config::{ClaimConfig, JwksConfig, ProviderConfig, RemoteJwksConfig};
 use crate::json::Object;
 use crate::keys::{Algorithm, AlgorithmSet, InvalidKeySet, KeySet, Origin};
 use crate::limits::{JWKS_KEYS, MAX_CLOCK_TOLERANCE};
-use crate::policy::ProviderId;
+use crate::policy::claim::ClaimPath;
 use crate::policy::compile::callouts::PERIOD;
 use crate::policy::compile::compiler::{API_KEYS, Compiler, all_or_none};
-use crate::policy::provider::{Audiences, Keys, Provider, RemoteKeys, Types};
-use crate::policy::requirement::ClaimPath;
+use crate::policy::provider::{Audiences, Keys, Provider, ProviderId, RemoteKeys, Types};
 use crate::request::is_token;
 
 const DEFAULT_CLOCK_TOLERANCE: Duration = Duration::from_secs(30);
@@ -27,7 +26,7 @@ impl<'v> Compiler<'v> {
     pub(super) fn providers(
         &mut self,
         providers: Named<'v, ProviderConfig<'v>>,
-    ) -> Option<Vec<Provider>> {
+    ) -> Option<Vec<Rc<Provider>>> {
         let mut by_issuer: HashMap<&str, &str> = HashMap::new();
         let providers = providers.into_iter().enumerate();
         all_or_none(providers.map(|(i, (name, provider))| {
@@ -46,7 +45,8 @@ impl<'v> Compiler<'v> {
                         .unfit(issuer.at, found, "one provider per issuer");
                 }
             }
-            self.provider(ProviderId(i), valid_name, provider)
+            let provider = self.provider(ProviderId(i), valid_name, provider);
+            provider.map(Rc::new)
         }))
     }
 
@@ -112,6 +112,7 @@ impl<'v> Compiler<'v> {
 
         let (revocation_list, status_lists) = revocation?;
         Some(Provider {
+            id,
             name: name?.into(),
             issuer: issuer?,
             audiences: audiences?,
@@ -121,7 +122,7 @@ impl<'v> Compiler<'v> {
             require_exp: require_exp.or(true)?.value,
             max_lifetime: max_lifetime?,
             types: types?,
-            places: locations?,
+            locations: self.resolve(&locations?)?,
             scope_claims: scope_claims?,
             client_id_claims: client_id_claims?,
             tenant_claim: tenant_claim?,

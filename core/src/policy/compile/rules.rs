@@ -1,6 +1,7 @@
 //! Rules: which requests they are for, and what they need.
 
 use std::collections::HashMap;
+use std::rc::Rc;
 
 use crate::config::fault::{At, alternatives, quoted};
 use crate::config::reader::{ExactlyOne, ListOf, Located, NonEmpty, Optional};
@@ -9,11 +10,12 @@ use crate::config::{
     RuleConfig, ScopesConfig,
 };
 use crate::json::{self, Value};
+use crate::policy::claim::ClaimId;
 use crate::policy::compile::compiler::{API_KEYS, Compiler, insert_sorted};
+use crate::policy::provider::{Provider, ProviderId};
 use crate::policy::requirement::{Accepted, Condition, Rule, Test};
 use crate::policy::route::path::PathMatch;
 use crate::policy::route::{HostPattern, InvalidMatch, Match, Method};
-use crate::policy::{ClaimId, ProviderId};
 use crate::request::path::PathQuirks;
 use crate::scope::{RequiredScopes, Scope};
 
@@ -22,6 +24,13 @@ pub(super) struct CredentialNames<'v> {
     /// Indexed by [`ProviderId`].
     providers: Vec<&'v str>,
     ids: HashMap<&'v str, usize>,
+    api_keys: bool,
+}
+
+/// The credentials that a rule accepts, while not every provider may be compiled.
+struct AcceptedIds {
+    /// Sorted.
+    providers: Vec<ProviderId>,
     api_keys: bool,
 }
 
@@ -34,15 +43,18 @@ impl<'v> Compiler<'v> {
         &mut self,
         rules: ListOf<RuleConfig<'v>>,
         names: Option<&CredentialNames<'_>>,
-    ) -> Option<(Vec<Rule>, Vec<Match>)> {
-        let rules = self.each(rules, |compiler, rule| compiler.rule(rule, names));
-        Some(rules?.into_iter().unzip())
+        providers: &[Rc<Provider>],
+    ) -> Option<Vec<(Rule, Match)>> {
+        self.each(rules, |compiler, rule| {
+            compiler.rule(rule, names, providers)
+        })
     }
 
     fn rule(
         &mut self,
         Located { at, value: rule }: Located<RuleConfig<'v>>,
         names: Option<&CredentialNames<'_>>,
+        providers: &[Rc<Provider>],
     ) -> Option<(Rule, Match)> {
         let RuleConfig {
             name,
@@ -115,8 +127,8 @@ impl<'v> Compiler<'v> {
         let rule = Rule {
             label: label?.unwrap_or_else(|| self.findings.path(at).into()),
             access: access?,
-            accepts: accepts?,
-            places: Vec::new(),
+            accepts: accepts?.resolve(providers)?,
+            locations: Vec::new(),
             audiences: audiences?,
             scopes: scopes?,
             claims: claims?,
@@ -127,7 +139,7 @@ impl<'v> Compiler<'v> {
     /// An opaque token does not say which provider issued it.
     fn refuse_two_introspectors(
         &mut self,
-        accepts: &Accepted,
+        accepts: &AcceptedIds,
         names: Option<&CredentialNames<'_>>,
         at: At,
     ) {
@@ -196,9 +208,9 @@ impl<'v> Compiler<'v> {
         &mut self,
         credentials: Optional<NonEmpty<&str>>,
         names: Option<&CredentialNames<'_>>,
-    ) -> Option<Accepted> {
+    ) -> Option<AcceptedIds> {
         let names = names?;
-        let all = Accepted {
+        let all = AcceptedIds {
             providers: (0..names.providers.len()).map(ProviderId).collect(),
             api_keys: names.api_keys,
         };
@@ -214,7 +226,7 @@ impl<'v> Compiler<'v> {
                     self.findings.unfit(at, quoted(name), names.to_string());
                 }
             }
-            Some(Accepted {
+            Some(AcceptedIds {
                 providers,
                 api_keys,
             })
@@ -291,6 +303,20 @@ impl<'v> Compiler<'v> {
                 None
             }
         }
+    }
+}
+
+// === impl AcceptedIds ===
+
+impl AcceptedIds {
+    /// `None` where a provider is faulty.
+    fn resolve(self, providers: &[Rc<Provider>]) -> Option<Accepted> {
+        let accepted = self.providers.iter();
+        let accepted = accepted.map(|id| providers.get(id.0).cloned());
+        Some(Accepted {
+            providers: accepted.collect::<Option<_>>()?,
+            api_keys: self.api_keys,
+        })
     }
 }
 

@@ -17,7 +17,7 @@ const REGEX_BYTES: usize = 32 * 1024;
 pub struct PathMatch {
     pub(super) segments: Vec<Segment>,
     pub(super) end: End,
-    oddities: PathQuirks,
+    quirks: PathQuirks,
 }
 
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -83,8 +83,8 @@ impl PathMatch {
     }
 
     /// What it can match only where its rule allows it.
-    pub fn oddities(&self) -> PathQuirks {
-        self.oddities
+    pub fn quirks(&self) -> PathQuirks {
+        self.quirks
     }
 
     pub(super) fn into_regex(self) -> Option<Regex> {
@@ -108,7 +108,7 @@ fn segments(path: &str) -> impl Iterator<Item = &str> {
 }
 
 fn canonical(text: &str) -> Result<CanonicalPath<'_>, InvalidPath> {
-    CanonicalPath::read(text.as_bytes()).map_err(InvalidPath::Ambiguous)
+    CanonicalPath::parse(text.as_bytes()).map_err(InvalidPath::Ambiguous)
 }
 
 fn literal(text: &str, end: End) -> Result<PathMatch, InvalidPath> {
@@ -123,7 +123,7 @@ fn literal(text: &str, end: End) -> Result<PathMatch, InvalidPath> {
             .map(|s| Segment::Literal(s.into()))
             .collect(),
         end,
-        oddities: path.oddities(),
+        quirks: path.quirks(),
     })
 }
 
@@ -155,7 +155,7 @@ fn template(text: &str) -> Result<PathMatch, InvalidPath> {
     Ok(PathMatch {
         segments: parsed,
         end,
-        oddities: path.oddities(),
+        quirks: path.quirks(),
     })
 }
 
@@ -194,7 +194,7 @@ fn regex(text: &str) -> Result<PathMatch, InvalidPath> {
     Ok(PathMatch {
         segments,
         end: End::Regex(Regex(whole)),
-        oddities: PathQuirks::NONE,
+        quirks: PathQuirks::NONE,
     })
 }
 
@@ -204,7 +204,7 @@ fn is_canonical(pattern: &str) -> bool {
     let escapes = pattern.as_bytes().windows(3).all(|window| match window {
         [b'%', high, low] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
             let path = [b'/', b'x', b'%', *high, *low];
-            CanonicalPath::read(&path).is_ok_and(|p| p.as_str().as_bytes() == path)
+            CanonicalPath::parse(&path).is_ok_and(|p| p.as_str().as_bytes() == path)
         }
         _ => true,
     });

@@ -63,12 +63,14 @@ impl<'a> Rule<'a> {
     }
 }
 
-fn compile(rules: &[Rule<'_>]) -> Routes {
-    Routes::compile(rules.iter().map(|r| r.parse().unwrap()).collect())
+/// Each route leads to its own number.
+fn compile(rules: &[Rule<'_>]) -> Routes<usize> {
+    let matches = rules.iter().map(|r| r.parse().unwrap());
+    Routes::compile(matches.zip(0..))
 }
 
 fn find(
-    routes: &Routes,
+    routes: &Routes<usize>,
     method: &str,
     host: &str,
     path: &str,
@@ -78,14 +80,14 @@ fn find(
         (b":authority", host.as_bytes()),
         (b":path", path.as_bytes()),
     ];
-    match RequestTarget::read(&Request::from_headers(&headers)) {
-        Ok(target) => routes.find(&target),
+    match RequestTarget::from_request(&Request::from_headers(&headers)) {
+        Ok(target) => routes.find(&target).map(Option::<&usize>::copied),
         Err(AmbiguousTarget::Path) => Err(Unroutable::AmbiguousPath),
         Err(AmbiguousTarget::Host) => panic!("{host}"),
     }
 }
 
-fn get(routes: &Routes, path: &str) -> Result<Option<usize>, Unroutable> {
+fn get(routes: &Routes<usize>, path: &str) -> Result<Option<usize>, Unroutable> {
     find(routes, "GET", "a.example", path)
 }
 
@@ -292,9 +294,9 @@ fn a_preflight_meets_the_rule_of_the_method_it_asks_about() {
         (b"origin", b"https://app.example"),
         (b"access-control-request-method", b"POST"),
     ];
-    let target = RequestTarget::read(&Request::from_headers(&headers)).unwrap();
-    assert_eq!(routes.find(&target), Ok(Some(0)));
-    assert_eq!(routes.find(&target.preflighted().unwrap()), Ok(Some(1)));
+    let target = RequestTarget::from_request(&Request::from_headers(&headers)).unwrap();
+    assert_eq!(routes.find(&target), Ok(Some(&0)));
+    assert_eq!(routes.find(&target.preflighted().unwrap()), Ok(Some(&1)));
 }
 
 #[test]
@@ -374,7 +376,7 @@ fn a_rule_must_allow_what_its_own_path_has() {
         Prefix("//"),
     ] {
         let odd = Rule::new(path).parse().unwrap_err();
-        assert!(matches!(odd, InvalidMatch::PathOddity { .. }), "{path:?}");
+        assert!(matches!(odd, InvalidMatch::PathQuirks { .. }), "{path:?}");
         let all = PathQuirks::ENCODED_SLASH | PathQuirks::DOUBLE_SLASH | PathQuirks::SEMICOLON;
         assert!(Rule::new(path).allowing(all).parse().is_ok(), "{path:?}");
     }
@@ -483,9 +485,9 @@ fn the_index_agrees_with_a_walk_over_all_rules() {
                 (b":authority", host.as_bytes()),
                 (b":path", path.as_bytes()),
             ];
-            let target = RequestTarget::read(&Request::from_headers(&headers)).unwrap();
+            let target = RequestTarget::from_request(&Request::from_headers(&headers)).unwrap();
             let expected = walk(&rules, &target);
-            let actual = routes.find(&target);
+            let actual = routes.find(&target).map(Option::<&usize>::copied);
             assert_eq!(actual, expected, "{method} {host} {path}\n{rules:#?}");
             match actual {
                 Ok(Some(_)) => found[0] += 1,
@@ -538,7 +540,7 @@ fn walk(rules: &[Rule<'_>], target: &RequestTarget<'_>) -> Result<Option<usize>,
     };
     let found = rules.iter().position(matches);
     let allowed = found.map_or(NONE, |rule| rules[rule].allowed);
-    match target.oddities().is_within(allowed) {
+    match target.quirks().is_within(allowed) {
         true => Ok(found),
         false => Err(Unroutable::AmbiguousPath),
     }
@@ -621,7 +623,7 @@ fn a_thousand_rules_are_not_walked() {
         (of(|t| Regex(t)), "a.test"),
         (hosts.iter().map(by_host).collect(), "h999.test"),
     ] {
-        let routes = Routes::compile(matches);
+        let routes = Routes::compile(matches.into_iter().zip(0..));
         let found = find(&routes, "GET", host, "/v1/r999/x");
         assert_eq!(found, Ok(Some(999)));
         let asked = std::cell::Cell::new(0);

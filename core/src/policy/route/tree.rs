@@ -30,7 +30,7 @@ pub(super) struct Search<'p, F> {
     path: &'p str,
     holds: F,
     found: Option<usize>,
-    /// Rules that match if their expression does, which is the dearest question.
+    /// Rules that match if their expression does. Regexes cost most, so they are tried last.
     regexes: Vec<usize>,
 }
 

@@ -1,7 +1,7 @@
 use super::*;
 
 fn read(authority: &str) -> Result<String, HostFault> {
-    Host::read(authority.as_bytes()).map(|h| h.as_str().into())
+    Host::parse(authority.as_bytes()).map(|h| h.as_str().into())
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn an_authority_that_names_no_one_host_is_refused() {
     ] {
         assert_eq!(read(authority), Err(fault), "{authority}");
     }
-    assert_eq!(Host::read(b"a\xff.example"), Err(Character));
+    assert_eq!(Host::parse(b"a\xff.example"), Err(Character));
 }
 
 #[test]

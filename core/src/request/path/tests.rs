@@ -1,7 +1,7 @@
 use super::*;
 
 fn read(path: &str) -> Result<(String, PathQuirks), PathFault> {
-    CanonicalPath::read(path.as_bytes()).map(|p| (p.as_str().into(), p.oddities()))
+    CanonicalPath::parse(path.as_bytes()).map(|p| (p.as_str().into(), p.quirks()))
 }
 
 const ES: PathQuirks = PathQuirks::ENCODED_SLASH;
@@ -98,14 +98,14 @@ fn a_path_with_more_than_one_reading_is_refused() {
         assert_eq!(read(path), Err(fault), "{path}");
     }
     for bytes in [&b"/caf\xe9"[..], b"/\xff", b"/a\x80b", b"/\xc0\xaf"] {
-        let fault = CanonicalPath::read(bytes).unwrap_err();
+        let fault = CanonicalPath::parse(bytes).unwrap_err();
         assert_eq!(fault, NonAscii, "{bytes:?}");
     }
 }
 
 #[test]
 fn what_a_rule_may_allow_is_noted() {
-    for (path, canonical, oddities) in [
+    for (path, canonical, quirks) in [
         ("/a%2Fb", "/a%2Fb", ES),
         ("/a%2fb", "/a%2Fb", ES),
         ("/a%2F", "/a%2F", ES),
@@ -130,7 +130,7 @@ fn what_a_rule_may_allow_is_noted() {
         ("/a/;/b", "/a/;/b", SC | DS),
         ("/a;x%2Fb//c", "/a;x%2Fb//c", SC | ES | DS),
     ] {
-        assert_eq!(read(path), Ok((canonical.into(), oddities)), "{path}");
+        assert_eq!(read(path), Ok((canonical.into(), quirks)), "{path}");
     }
 }
 
@@ -180,12 +180,12 @@ fn a_canonical_path_is_borrowed() {
         ("/%61", false),
         ("/%c3", false),
     ] {
-        let read = CanonicalPath::read(path.as_bytes()).unwrap();
+        let read = CanonicalPath::parse(path.as_bytes()).unwrap();
         assert_eq!(matches!(read.text, Cow::Borrowed(_)), borrowed, "{path}");
     }
 }
 
-/// What the most lenient servers would make of an accepted path without oddities, in whichever
+/// What the most lenient servers would make of an accepted path without quirks, in whichever
 /// order they decode and split: the same segments, none of them dots or empty.
 #[test]
 fn an_accepted_path_has_one_reading() {
@@ -201,10 +201,10 @@ fn an_accepted_path_has_one_reading() {
         for _ in 0..next(&mut seed) % 8 {
             path.push_str(PIECES[next(&mut seed) % PIECES.len()]);
         }
-        let Ok(canonical) = CanonicalPath::read(path.as_bytes()) else {
+        let Ok(canonical) = CanonicalPath::parse(path.as_bytes()) else {
             continue;
         };
-        let again = CanonicalPath::read(canonical.as_str().as_bytes());
+        let again = CanonicalPath::parse(canonical.as_str().as_bytes());
         assert_eq!(again.as_ref(), Ok(&canonical), "{path}");
 
         let once = decoded(path.as_bytes());
@@ -217,7 +217,7 @@ fn an_accepted_path_has_one_reading() {
             assert!(!matches!(name, b"." | b".."), "{path}");
         }
         assert_eq!(decoded(&once), once, "{path}");
-        if canonical.oddities().is_empty() {
+        if canonical.quirks().is_empty() {
             accepted += 1;
             let of_parts: Vec<_> = segments(path.as_bytes())
                 .iter()
@@ -267,7 +267,7 @@ fn the_longest_paths_cost_one_pass() {
         "/", "a", "%61", "%c3", "%2F", "%3b", "%25", ";", "...", "/a", "..a/", "%25%25", "/%2f",
     ] {
         let path = format!("/x{}", piece.repeat(1_000_000 / piece.len()));
-        let read = CanonicalPath::read(path.as_bytes()).unwrap();
+        let read = CanonicalPath::parse(path.as_bytes()).unwrap();
         assert!(read.as_str().len() <= path.len(), "{piece}");
     }
 }
@@ -280,8 +280,8 @@ fn oddities_go_by_their_names() {
         ("semicolon", SC),
     ];
     assert_eq!(PathQuirks::NAMES, names);
-    for (name, oddity) in names {
-        assert_eq!(oddity.to_string(), name);
+    for (name, quirk) in names {
+        assert_eq!(quirk.to_string(), name);
     }
     assert_eq!((SC | ES).to_string(), "encoded_slash, semicolon");
     assert!(ES.is_within(ES | SC));

@@ -4,8 +4,9 @@ use std::mem;
 
 use crate::limits::REVOCATION_ENTRIES;
 use crate::revocation::replica::{Held, ListReplica, Step, Task};
-use crate::revocation::slot::{
-    Chunk, Head, JournalSegment, SLOT_ENTRIES, SharedKey, oldest, part_of, shard_of_part, start_of,
+use crate::revocation::shared_layout::{
+    Chunk, Head, JournalSegment, SLOT_ENTRIES, SharedKey, oldest, segment_of, shard_of_segment,
+    start_of,
 };
 use crate::revocation::store::{SHARDS, Store};
 use crate::time::UnixTime;
@@ -40,13 +41,13 @@ impl ListReplica {
         Some(match step {
             Step::Head | Step::HeadAgain { .. } => SharedKey::Head,
             Step::Chunks { new, shard, .. } => SharedKey::Chunk {
-                bank: new.head.bank,
+                buffer: new.head.buffer,
                 shard: *shard,
             },
             Step::Journal { target, new } => {
                 let list = new.as_deref().or(self.held.as_ref());
                 let at = list.map_or(0, |list| list.at);
-                SharedKey::of_part(target.bank, part_of(at))
+                SharedKey::of_segment(target.buffer, segment_of(at))
             }
         })
     }
@@ -60,7 +61,7 @@ impl ListReplica {
             Step::Head => self.take_head(bytes),
             Step::Chunks { new, shard, covers } => take_chunk(new, shard, covers, bytes, now),
             Step::HeadAgain { new, covers } => self.take_head_again(new, covers, bytes),
-            Step::Journal { target, new } => self.take_part(target, new, bytes, now),
+            Step::Journal { target, new } => self.take_segment(target, new, bytes, now),
         };
         self.task = match next {
             Ok(Some(step)) => Task::Follow { step, attempts },
@@ -105,15 +106,15 @@ impl ListReplica {
         bytes: Option<&[u8]>,
     ) -> Result<Option<Step>, Lost> {
         let target = self.see(bytes)?;
-        // From the start of a part: what the chunks have already does no harm.
-        new.at = start_of(part_of(covers.min(target.end)));
+        // From the start of a segment: what the chunks have already does no harm.
+        new.at = start_of(segment_of(covers.min(target.end)));
         if !target.is_of_one_run(&new.head) || new.at < oldest(target.end) {
             return Err(Lost::Torn);
         }
         Ok(self.go_on(target, Some(new)))
     }
 
-    /// To the next part of the journal, or to the end.
+    /// To the next segment of the journal, or to the end.
     fn go_on(&mut self, target: Head, new: Option<Box<Held>>) -> Option<Step> {
         let list = new.as_deref().or(self.held.as_ref())?;
         if list.at < target.end {
@@ -128,7 +129,7 @@ impl ListReplica {
         None
     }
 
-    fn take_part(
+    fn take_segment(
         &mut self,
         target: Head,
         mut new: Option<Box<Held>>,
@@ -136,7 +137,7 @@ impl ListReplica {
         now: UnixTime,
     ) -> Result<Option<Step>, Lost> {
         let list = new.as_deref_mut().or(self.held.as_mut());
-        match list.ok_or(Lost::Absent)?.read_part(&target, bytes, now) {
+        match list.ok_or(Lost::Absent)?.read_segment(&target, bytes, now) {
             Ok(()) => Ok(self.go_on(target, new)),
             // The journal is lost, but the chunks may be there.
             Err(Lost::Torn) if new.is_none() => Ok(Some(load(target))),
@@ -190,38 +191,38 @@ fn take_chunk(
 // === impl Held ===
 
 impl Held {
-    /// Reads on in the part in which it stands, at the most to the end that the head knows: what
+    /// Reads on in the segment in which it stands, at the most to the end that the head knows: what
     /// lies behind is not published yet.
-    fn read_part(
+    fn read_segment(
         &mut self,
         target: &Head,
         bytes: Option<&[u8]>,
         now: UnixTime,
     ) -> Result<(), Lost> {
-        let part = bytes
+        let segment = bytes
             .and_then(JournalSegment::from_bytes)
             .ok_or(Lost::Torn)?;
-        let number = part_of(self.at);
+        let number = segment_of(self.at);
         let start = start_of(number);
         let end = start.saturating_add(SLOT_ENTRIES).min(target.end);
         let index = |place: u64| usize::try_from(place.saturating_sub(start)).ok();
         let (from, to) = index(self.at).zip(index(end)).ok_or(Lost::Torn)?;
-        if part.generation != target.generation || part.start != start {
+        if segment.generation != target.generation || segment.start != start {
             return Err(Lost::Torn);
         }
-        let news = part.entries.get(from..to).ok_or(Lost::Torn)?;
+        let news = segment.entries.get(from..to).ok_or(Lost::Torn)?;
         if from == 0 && number > 0 {
             // In step with the publisher, which does it before it writes this chunk.
             self.store
-                .sweep(shard_of_part(number), &target.retention, now);
+                .sweep(shard_of_segment(number), &target.retention, now);
         }
         for entry in news {
             self.store.insert(*entry);
         }
         self.at = end;
-        self.tail = part.entries;
+        self.tail = segment.entries;
         self.tail.truncate(to);
-        if part_of(end) > number {
+        if segment_of(end) > number {
             self.tail.clear();
         }
         self.keep_bounds(now)

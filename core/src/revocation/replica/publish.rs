@@ -6,9 +6,9 @@ use std::mem;
 use crate::limits::REVOCATION_ENTRIES;
 use crate::revocation::poll::{Change, Update};
 use crate::revocation::replica::{Held, ListReplica, Publication, Task, Unpublished, Write};
-use crate::revocation::slot::{
-    self, Buffer, Chunk, Head, JournalSegment, RING, SLOT_ENTRIES, SharedKey, last_part, part_of,
-    shard_of_part, start_of,
+use crate::revocation::shared_layout::{
+    self, Buffer, Chunk, Head, JournalSegment, RING, SLOT_ENTRIES, SharedKey, last_segment,
+    segment_of, shard_of_segment, start_of,
 };
 use crate::revocation::store::{Entry, SHARDS, Store};
 use crate::time::UnixTime;
@@ -59,7 +59,7 @@ impl ListReplica {
                     kind: self.kind,
                     generation: writer,
                     writer,
-                    bank: old.as_ref().map_or(Buffer::A, |old| old.bank.other()),
+                    buffer: old.as_ref().map_or(Buffer::A, |old| old.buffer.other()),
                     key: update.key,
                     retention: update.retention,
                     end: 0,
@@ -72,7 +72,7 @@ impl ListReplica {
         };
         let claim = match seen {
             Some(seen) => Head { writer, ..seen }.to_bytes(),
-            None => slot::claim(writer),
+            None => shared_layout::claim(writer),
         };
         self.task = Task::Claim {
             publication,
@@ -164,23 +164,23 @@ impl ListReplica {
                 Chunk::to_bytes(head.generation, shard, head.end, entries)
             }
             SharedKey::Journal { index, .. } => {
-                let (start, entries) = self.part(index, publication);
+                let (start, entries) = self.segment(index, publication);
                 JournalSegment::to_bytes(head.generation, start, &entries)
             }
         }
     }
 
     /// What the ring's slot with this index is to hold.
-    fn part(&self, index: usize, publication: &Publication) -> (u64, Vec<Entry>) {
+    fn segment(&self, index: usize, publication: &Publication) -> (u64, Vec<Entry>) {
         let tail = self.held.as_ref().map_or(&[][..], |held| &held.tail);
-        let base = start_of(part_of(publication.from));
-        let last = last_part(publication.head.end);
-        // Of the parts that have this index, the last one.
-        let part = (0..RING)
+        let base = start_of(segment_of(publication.from));
+        let last = last_segment(publication.head.end);
+        // Of the segments that have this index, the last one.
+        let segment = (0..RING)
             .filter_map(|back| last.checked_sub(back))
-            .find(|part| shard_of_part(*part) == index)
+            .find(|segment| shard_of_segment(*segment) == index)
             .unwrap_or(last);
-        let start = start_of(part);
+        let start = start_of(segment);
         let skip = usize::try_from(start.saturating_sub(base)).unwrap_or(usize::MAX);
         let entries = tail.iter().chain(&publication.new).skip(skip);
         let entries = entries.take(SLOT_ENTRIES as usize).copied().collect();
@@ -190,9 +190,9 @@ impl ListReplica {
     /// The head says so: from now on this is the list.
     fn complete(&mut self, publication: &mut Publication, head: &[u8]) {
         let at = publication.head.end;
-        let tail = match part_of(at) {
-            part if start_of(part) == at => Vec::new(),
-            part => self.part(shard_of_part(part), publication).1,
+        let tail = match segment_of(at) {
+            segment if start_of(segment) == at => Vec::new(),
+            segment => self.segment(shard_of_segment(segment), publication).1,
         };
         let store = match publication.store.take() {
             Some(store) => Some(store),
@@ -231,20 +231,20 @@ impl Held {
 
     /// The journal goes on.
     fn continuation(&self, mut head: Head, new: Vec<Entry>) -> Publication {
-        let bank = head.bank;
+        let buffer = head.buffer;
         head.end = self.at.saturating_add(new.len() as u64);
-        let last = last_part(head.end);
+        let last = last_segment(head.end);
         let mut slots = VecDeque::new();
-        // Of more parts than the ring holds, the last ones; their chunks are all of them.
+        // Of more segments than the ring holds, the last ones; their chunks are all of them.
         let ring = last.saturating_sub(RING - 1);
-        for part in last_part(self.at).saturating_add(1).max(ring)..=last {
-            let shard = shard_of_part(part);
+        for segment in last_segment(self.at).saturating_add(1).max(ring)..=last {
+            let shard = shard_of_segment(segment);
             head.add_chunk(shard);
-            slots.push_back(SharedKey::Chunk { bank, shard });
+            slots.push_back(SharedKey::Chunk { buffer, shard });
         }
         if !new.is_empty() {
-            let parts = part_of(self.at).max(ring)..=last;
-            slots.extend(parts.map(|part| SharedKey::of_part(bank, part)));
+            let segments = segment_of(self.at).max(ring)..=last;
+            slots.extend(segments.map(|segment| SharedKey::of_segment(buffer, segment)));
         }
         slots.push_back(SharedKey::Head);
         Publication {
@@ -260,12 +260,12 @@ impl Held {
 
 /// A list starts anew, beside the old one.
 fn beginning(mut head: Head, store: Store, old: Option<&Head>) -> Publication {
-    let bank = head.bank;
+    let buffer = head.buffer;
     let mut slots = VecDeque::new();
     for shard in 0..SHARDS {
         if store.shard(shard).next().is_some() {
             head.add_chunk(shard);
-            slots.push_back(SharedKey::Chunk { bank, shard });
+            slots.push_back(SharedKey::Chunk { buffer, shard });
         }
     }
     slots.push_back(SharedKey::Head);

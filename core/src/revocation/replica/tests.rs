@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::*;
 use crate::limits::REVOCATION_ENTRIES;
 use crate::revocation::poll::{Change, Progress, Update};
-use crate::revocation::slot::{Buffer, RING, SLOT_ENTRIES};
+use crate::revocation::shared_layout::{Buffer, RING, SLOT_ENTRIES};
 use crate::revocation::store::SHARDS;
 use crate::revocation::{RevocationSubject, Unpublished};
 
@@ -321,7 +321,7 @@ fn a_journal_goes_round_its_ring() {
     let (mut end, mut step) = (1000, 0);
     while end < 1000 + round + round / 4 {
         step += 1;
-        // Updates of any size: less than a part, exactly to its end, and several at once.
+        // Updates of any size: less than a segment, exactly to its end, and several at once.
         let size = match step % 4 {
             0 => SLOT_ENTRIES - (end - 1000) % SLOT_ENTRIES,
             1 => 100,
@@ -367,12 +367,14 @@ fn an_update_may_be_longer_than_the_ring() {
 
 #[test]
 fn keys_of_all_slots_differ_and_are_counted() {
-    let banks = [Buffer::A, Buffer::B];
-    let chunks = banks.map(|bank| (0..SHARDS).map(move |shard| SharedKey::Chunk { bank, shard }));
-    let parts = banks.map(|bank| (0..SHARDS).map(move |index| SharedKey::Journal { bank, index }));
+    let buffers = [Buffer::A, Buffer::B];
+    let chunks =
+        buffers.map(|buffer| (0..SHARDS).map(move |shard| SharedKey::Chunk { buffer, shard }));
+    let segments =
+        buffers.map(|buffer| (0..SHARDS).map(move |index| SharedKey::Journal { buffer, index }));
     let all = chunks.into_iter().flatten();
     let all = all
-        .chain(parts.into_iter().flatten())
+        .chain(segments.into_iter().flatten())
         .chain([SharedKey::Head]);
     let keys: HashSet<String> = all.map(|slot| slot.to_string()).collect();
     assert_eq!(keys.len(), SharedKey::COUNT);
@@ -391,7 +393,7 @@ fn an_update_costs_what_it_brings_however_long_the_list_is() {
     let before = shared.written;
     // 25 bytes an entry, in a slot of its own for each of 128 tables.
     let chunk = 25 * (end as usize + UPDATES * ENTRIES as usize) / SHARDS;
-    let part = 16 * SLOT_ENTRIES as usize;
+    let segment = 16 * SLOT_ENTRIES as usize;
     let mut most = 0;
     for step in 0..UPDATES {
         let before = shared.written;
@@ -403,9 +405,12 @@ fn an_update_costs_what_it_brings_however_long_the_list_is() {
     }
     let average = (shared.written - before) / UPDATES;
     println!("{average} bytes an update of {ENTRIES} entries, {most} at the most");
-    // Half a part on the average, and its share of a chunk.
-    assert!(average < part / 2 + 2048 + chunk / 20 + 1024, "{average}");
-    assert!(most < 2 * part + chunk + 1024, "{most}");
+    // Half a segment on the average, and its share of a chunk.
+    assert!(
+        average < segment / 2 + 2048 + chunk / 20 + 1024,
+        "{average}"
+    );
+    assert!(most < 2 * segment + chunk + 1024, "{most}");
     let mut late = replica();
     follow(&mut late, &shared);
     assert_eq!(late.store().map(Store::len), Some(end as usize));
@@ -602,7 +607,7 @@ fn a_follower_that_is_lapped_starts_over() {
     let known = 10 + 3 * SLOT_ENTRIES;
     let update = new(&a, 10..known, "1");
     publish(&mut a, &mut shared, update).expect("what is new");
-    assert!(!follow_some(&mut b, &shared, 2, at(0)), "parts are left");
+    assert!(!follow_some(&mut b, &shared, 2, at(0)), "segments are left");
     assert!(matches!(
         b.wants(),
         Some(SharedKey::Journal { index: 1, .. })
@@ -673,7 +678,7 @@ fn a_damaged_slot_counts_as_absent() {
         shared.slots.insert(slot, (bad, number));
         let mut b = replica();
         follow(&mut b, &shared);
-        // All or nothing. (Of the journal only the parts count that no chunk covers.)
+        // All or nothing. (Of the journal only the segments count that no chunk covers.)
         match b.store() {
             Some(_) => assert_has(&b, 0..8000),
             None => blind += 1,

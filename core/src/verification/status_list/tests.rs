@@ -9,7 +9,7 @@ use super::*;
 use crate::keys::{Algorithm, Candidates, KeySet, Origin};
 use crate::limits::STATUS_LIST_BYTES;
 use crate::policy::callout::Fallback;
-use crate::policy::provider::Endpoint;
+use crate::policy::endpoint::Endpoint;
 
 const URI: &str = "https://idp.example.com/status/1";
 const NOW: i64 = 1_700_000_000;
@@ -49,7 +49,7 @@ fn claims(bits: &str, lst: &str, rest: &str) -> String {
 
 fn open_at(claims: &str, now: UnixTime) -> Result<StatusList, InvalidStatusList> {
     let token = token(HEADER, claims);
-    StatusListToken::read(token.as_bytes())?.open(URI, key(), TOLERANCE, now)
+    StatusListToken::parse(token.as_bytes())?.open(URI, key(), TOLERANCE, now)
 }
 
 fn open(claims: &str) -> Result<StatusList, InvalidStatusList> {
@@ -171,7 +171,7 @@ fn a_list_is_told_from_any_other_token() {
     let good = claims("1", &encoded(&zlib(&[0])), "");
     let read = |header: &str| {
         let token = token(header, &good);
-        StatusListToken::read(token.as_bytes()).err()
+        StatusListToken::parse(token.as_bytes()).err()
     };
     for header in [
         HEADER,
@@ -208,14 +208,14 @@ fn a_list_is_told_from_any_other_token() {
     let whole = token(HEADER, &good);
     let (unsigned, _) = whole.rsplit_once('.').expect("three segments");
     for text in ["", "rubbish", "{}", unsigned, &format!("{whole} ")] {
-        let found = StatusListToken::read(text.as_bytes()).err();
+        let found = StatusListToken::parse(text.as_bytes()).err();
         assert_eq!(found, Some(InvalidStatusList::Malformed), "{text}");
     }
     let mut long = whole.into_bytes();
     long.resize(STATUS_LIST_TOKEN_BYTES, b'A');
-    assert!(StatusListToken::read(&long).is_ok());
+    assert!(StatusListToken::parse(&long).is_ok());
     long.push(b'A');
-    let found = StatusListToken::read(&long).err();
+    let found = StatusListToken::parse(&long).err();
     assert_eq!(found, Some(InvalidStatusList::TooLarge));
 }
 
@@ -368,7 +368,7 @@ fn a_token_leads_to_its_providers_lists_alone() {
     let lists = lists();
     for rest in ["", "1", "a/b", "a;b=c", "1,2", "...", "a:b@c"] {
         let uri = format!("{}{rest}", lists.uri_prefix);
-        assert!(lists.lead_to(&uri), "{uri}");
+        assert!(lists.contain(&uri), "{uri}");
     }
     for uri in [
         "",
@@ -389,6 +389,6 @@ fn a_token_leads_to_its_providers_lists_alone() {
         "https://idp.example.com/status/a\r\nhost: x",
         "https://idp.example.com/status/\u{e9}",
     ] {
-        assert!(!lists.lead_to(uri), "{uri:?}");
+        assert!(!lists.contain(uri), "{uri:?}");
     }
 }

@@ -1,15 +1,16 @@
-//! What stands in shared data: a fixed number of slots for each list, for its keys are never freed.
+//! How a list lies in Envoy's shared data: a fixed number of keys for each list, since keys are never
+//! freed.
 //!
-//! A list is shared as a journal of what came onto it, in a ring of slots, and as chunks, each
-//! with all entries of one shard as of some place in the journal. Whenever the journal goes on
-//! to another slot, which may hold the oldest part, one chunk is written anew: so a whole round
-//! rewrites every chunk, no chunk is older than the ring, and chunks and ring are the whole
-//! list at any time. An update costs what it brings, and for each entry of it at most
+//! A list is shared as a journal of its new entries, in a ring of segments, and as chunks, each with all
+//! entries of one shard as of some place in the journal. Whenever the journal goes on to another segment,
+//! which may overwrite the oldest one, one chunk is written anew. So a whole round rewrites every chunk,
+//! no chunk is older than the ring, and chunks and ring are the whole list at any time. An update costs
+//! its own entries, and for each of them at most
 //! `REVOCATION_ENTRIES / (SHARDS * SLOT_ENTRIES)`, eight, of a chunk.
 //!
-//! The head says how far the journal goes. It is written last, so what it does not speak of yet
-//! is not there. A list that starts anew goes into the other of two banks, and the head changes
-//! over when all of it is there.
+//! The head says how far the journal goes. It is written last: what it does not mention yet does not
+//! count. A list that starts anew goes into the other of two buffers, and the head points there when all
+//! of it is written.
 
 use std::fmt;
 use std::time::Duration;
@@ -20,24 +21,33 @@ use crate::revocation::page::Kind;
 use crate::revocation::store::{DigestKey, Entry, Retention, SHARDS};
 use crate::time::UnixTime;
 
-/// A place in shared data.
+/// One of a list's keys in shared data.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum SharedKey {
+    /// The head.
     Head,
     /// All entries of one shard.
     Chunk {
-        bank: Buffer,
+        /// Which buffer it is in.
+        buffer: Buffer,
+        /// Which shard.
         shard: usize,
     },
+    /// One segment of the journal.
     Journal {
-        bank: Buffer,
+        /// Which buffer it is in.
+        buffer: Buffer,
+        /// Its place in the ring.
         index: usize,
     },
 }
 
+/// One of two sets of keys: a list that starts anew is written into the one that is not in use.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Buffer {
+    /// The first.
     A,
+    /// The second.
     B,
 }
 
@@ -47,16 +57,16 @@ pub(super) struct Head {
     pub kind: Kind,
     /// Which run of the list it is: it starts anew with each reset.
     pub generation: u64,
-    /// Who wrote last, or is at it: a head that somebody else replaced is never the same.
+    /// ID of the current writer, drawn at random: a head that another writer replaced never looks the same.
     pub writer: u64,
-    pub bank: Buffer,
+    pub buffer: Buffer,
     pub key: DigestKey,
     pub retention: Retention,
     /// Entries that the journal ever had.
     pub end: u64,
     /// The chunks that were written; the others are empty as of the journal's start.
     pub chunks: u128,
-    /// As of when the list is.
+    /// When the poll of this list began.
     pub as_of: UnixTime,
     pub cursor: Box<str>,
 }
@@ -69,7 +79,7 @@ pub(super) struct Chunk {
     pub entries: Vec<Entry>,
 }
 
-/// A part of the journal.
+/// A segment of the journal.
 pub(super) struct JournalSegment {
     pub generation: u64,
     /// The place of its first entry.
@@ -77,17 +87,17 @@ pub(super) struct JournalSegment {
     pub entries: Vec<Entry>,
 }
 
-/// Entries of one journal slot: 32 KiB.
+/// Entries of one journal segment: 32 KiB.
 pub(super) const SLOT_ENTRIES: u64 = 2048;
 
-/// The ring has as many slots as there are chunks, which is what keeps both in step.
+/// The ring has as many segments as there are chunks, which keeps both in step.
 pub(super) const RING: u64 = SHARDS as u64;
 
-// What a slot's bytes are: one kind must not be read as another.
+// The first byte of each value: one kind must not be read as another.
 const CLAIM: u8 = 0;
 const HEAD: u8 = 1;
 const CHUNK: u8 = 2;
-const PART: u8 = 3;
+const SEGMENT: u8 = 3;
 
 // === impl SharedKey ===
 
@@ -95,22 +105,22 @@ impl SharedKey {
     /// How many there are for each list.
     pub const COUNT: usize = 1 + 4 * SHARDS;
 
-    /// Where the part of the journal with this number stands.
-    pub(super) fn of_part(bank: Buffer, part: u64) -> SharedKey {
+    /// Where the segment of the journal with this number stands.
+    pub(super) fn of_segment(buffer: Buffer, segment: u64) -> SharedKey {
         SharedKey::Journal {
-            bank,
-            index: shard_of_part(part),
+            buffer,
+            index: shard_of_segment(segment),
         }
     }
 }
 
-/// What follows a list's own prefix in the key.
+/// The key after the list's own prefix.
 impl fmt::Display for SharedKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             SharedKey::Head => f.write_str("head"),
-            SharedKey::Chunk { bank, shard } => write!(f, "chunk/{bank:?}/{shard}"),
-            SharedKey::Journal { bank, index } => write!(f, "journal/{bank:?}/{index}"),
+            SharedKey::Chunk { buffer, shard } => write!(f, "chunk/{buffer:?}/{shard}"),
+            SharedKey::Journal { buffer, index } => write!(f, "journal/{buffer:?}/{index}"),
         }
     }
 }
@@ -128,28 +138,28 @@ impl Buffer {
 
 // === places in the journal ===
 
-/// The part in which this place lies.
-pub(super) fn part_of(place: u64) -> u64 {
+/// The segment in which this place lies.
+pub(super) fn segment_of(place: u64) -> u64 {
     place / SLOT_ENTRIES
 }
 
-pub(super) fn start_of(part: u64) -> u64 {
-    part.saturating_mul(SLOT_ENTRIES)
+pub(super) fn start_of(segment: u64) -> u64 {
+    segment.saturating_mul(SLOT_ENTRIES)
 }
 
-/// The chunk that is written anew when this part begins, and the ring's slot that it goes into.
-pub(super) fn shard_of_part(part: u64) -> usize {
-    (part % RING) as usize
+/// The chunk that is written anew when this segment begins, and the ring's slot that it goes into.
+pub(super) fn shard_of_segment(segment: u64) -> usize {
+    (segment % RING) as usize
 }
 
-/// The last part of a journal that ends there; a part begins with its first entry.
-pub(super) fn last_part(end: u64) -> u64 {
-    part_of(end.saturating_sub(1))
+/// The last segment of a journal that ends there; a segment begins with its first entry.
+pub(super) fn last_segment(end: u64) -> u64 {
+    segment_of(end.saturating_sub(1))
 }
 
 /// The first place that the ring still has.
 pub(super) fn oldest(end: u64) -> u64 {
-    start_of(last_part(end).saturating_sub(RING - 1))
+    start_of(last_segment(end).saturating_sub(RING - 1))
 }
 
 // === impl Head ===
@@ -176,12 +186,12 @@ impl Head {
 
     /// All slots that hold something of the list, but the head.
     pub fn slots(&self) -> Vec<SharedKey> {
-        let bank = self.bank;
+        let buffer = self.buffer;
         let chunks = (0..SHARDS).filter(|shard| self.has_chunk(*shard));
-        let chunks = chunks.map(|shard| SharedKey::Chunk { bank, shard });
-        let parts = self.end.div_ceil(SLOT_ENTRIES).min(RING);
-        let parts = (0..parts).map(|part| SharedKey::of_part(bank, part));
-        chunks.chain(parts).collect()
+        let chunks = chunks.map(|shard| SharedKey::Chunk { buffer, shard });
+        let segments = self.end.div_ceil(SLOT_ENTRIES).min(RING);
+        let segments = (0..segments).map(|segment| SharedKey::of_segment(buffer, segment));
+        chunks.chain(segments).collect()
     }
 
     pub fn to_bytes(&self) -> Vec<u8> {
@@ -189,7 +199,7 @@ impl Head {
             kind,
             generation,
             writer,
-            bank,
+            buffer,
             key,
             retention,
             end,
@@ -202,13 +212,13 @@ impl Head {
             Kind::ApiKeys => 0,
             Kind::Tokens => 1,
         };
-        let bank = match bank {
+        let buffer = match buffer {
             Buffer::A => 0,
             Buffer::B => 1,
         };
         let longest = retention.max_lifetime.map_or(u64::MAX, micros);
         let body = [
-            &[HEAD, kind, bank][..],
+            &[HEAD, kind, buffer][..],
             &generation.to_le_bytes(),
             &writer.to_le_bytes(),
             key.as_bytes(),
@@ -229,13 +239,13 @@ impl Head {
             Kind::ApiKeys => 0,
             Kind::Tokens => 1,
         };
-        let [HEAD, found, bank] = fields.take()? else {
+        let [HEAD, found, buffer] = fields.take()? else {
             return None;
         };
         if found != expected {
             return None;
         }
-        let bank = match bank {
+        let buffer = match buffer {
             0 => Buffer::A,
             1 => Buffer::B,
             _ => return None,
@@ -249,7 +259,7 @@ impl Head {
             kind,
             generation,
             writer,
-            bank,
+            buffer,
             key,
             retention: Retention {
                 clock_tolerance,
@@ -266,7 +276,7 @@ impl Head {
     }
 }
 
-/// What stands in the head's place while the first list is written: no head yet.
+/// The value of the head's key while the first list is written: no head yet.
 pub(super) fn claim(writer: u64) -> Vec<u8> {
     seal(&[&[CLAIM][..], &writer.to_le_bytes()].concat())
 }
@@ -313,7 +323,7 @@ impl Chunk {
 
 impl JournalSegment {
     pub fn to_bytes(generation: u64, start: u64, entries: &[Entry]) -> Vec<u8> {
-        let mut body = vec![PART];
+        let mut body = vec![SEGMENT];
         body.extend(generation.to_le_bytes());
         body.extend(start.to_le_bytes());
         for entry in entries {
@@ -324,7 +334,7 @@ impl JournalSegment {
 
     pub fn from_bytes(bytes: &[u8]) -> Option<JournalSegment> {
         let mut fields = Fields(open(bytes)?);
-        let [PART] = fields.take()? else {
+        let [SEGMENT] = fields.take()? else {
             return None;
         };
         Some(JournalSegment {

@@ -1,0 +1,32 @@
+//! Names of claims.
+
+/// A claim that a rule or a forwarded header asks about: its index in
+/// [`Policy::claims`](crate::policy::Policy::claims), and in the claims of every principal. A principal
+/// that has nothing at this index lacks the claim, and lacking one never permits.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct ClaimId(pub usize);
+
+/// The members that lead to a claim, outermost first; never empty.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct ClaimPath(Vec<Box<str>>);
+
+// === impl ClaimPath ===
+
+impl ClaimPath {
+    /// `None` where there is no member, or an empty one.
+    pub fn new(members: impl IntoIterator<Item = Box<str>>) -> Option<Self> {
+        let members: Vec<_> = members.into_iter().collect();
+        let is_valid = !members.is_empty() && members.iter().all(|m| !m.is_empty());
+        is_valid.then_some(ClaimPath(members))
+    }
+
+    /// `realm_access.roles`: split at dots.
+    pub fn from_dotted(path: &str) -> Option<Self> {
+        ClaimPath::new(path.split('.').map(Box::from))
+    }
+
+    /// The members, outermost first.
+    pub fn members(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|m| m.as_ref())
+    }
+}
