@@ -389,11 +389,7 @@ fn peppered_digests_are_hmac_sha256() {
     ];
     for (key, message, expected) in cases {
         let digest = Pepper::new(&Secret::new(key)).digest(message);
-        let hex: String = digest
-            .as_bytes()
-            .iter()
-            .map(|b| format!("{b:02x}"))
-            .collect();
+        let hex = base16ct::lower::encode_string(digest.as_bytes());
         assert_eq!(hex, expected);
     }
 }

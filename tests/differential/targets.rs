@@ -2,9 +2,10 @@
 
 use std::net::Ipv6Addr;
 
+use portcullis_testing::printable;
+
 use super::random::Random;
 use crate::envoy::harness::client::{Request, request};
-use crate::envoy::harness::printable;
 
 /// What a request names: a method, a path and a host, in whichever form.
 #[derive(Clone, Debug)]

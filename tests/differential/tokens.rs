@@ -1,5 +1,6 @@
 //! What our filter and `jwt_authn` make of one token.
 
+use portcullis_testing::printable;
 use serde_json::Value;
 
 use super::drafts::{Draft, Mutation, Sealed, Truth, mutations};
@@ -8,7 +9,6 @@ use super::random::Random;
 use super::ring::{self, Ring};
 use crate::envoy::harness::client::Answer;
 use crate::envoy::harness::envoy::Envoy;
-use crate::envoy::harness::printable;
 
 /// What a filter made of a token.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -1,36 +1,21 @@
 //! What the cases are written with.
 
-pub mod client;
 pub mod envoy;
 pub mod faults;
 pub mod gateway;
-pub mod http2;
 pub mod keys;
 pub mod policy;
 pub mod refusal;
-pub mod service;
 pub mod table;
 
 use std::process::{Command, Output};
-use std::thread;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use portcullis_testing::outside_data::skipped;
-
-/// How long anything may take that has no limit of its own: generous, since machines are shared.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub use portcullis_testing::{PATIENCE, client, poll, service};
 
 /// What a busy machine may add to a limit that the contract states.
 pub const NOISE: Duration = Duration::from_millis(2000);
-
-/// Bytes beyond printable ASCII as `\xc3`.
-pub fn printable(bytes: &[u8]) -> String {
-    let shown = |byte: &u8| match byte {
-        b' '..=b'~' => char::from(*byte).to_string(),
-        _ => format!("\\x{byte:02x}"),
-    };
-    bytes.iter().map(shown).collect()
-}
 
 /// Which backend judges the tables here.
 pub const IS_NATIVE: bool = false;
@@ -41,20 +26,6 @@ pub fn now() -> i64 {
         .duration_since(UNIX_EPOCH)
         .expect("the clock is past 1970");
     i64::try_from(since_epoch.as_secs()).expect("before the year 292277026596")
-}
-
-/// Polls until `probe` yields something; `None` after `limit`.
-pub fn poll<T>(limit: Duration, mut probe: impl FnMut() -> Option<T>) -> Option<T> {
-    let deadline = Instant::now() + limit;
-    loop {
-        if let Some(found) = probe() {
-            return Some(found);
-        }
-        if Instant::now() >= deadline {
-            return None;
-        }
-        thread::sleep(Duration::from_millis(20));
-    }
 }
 
 /// An RFC 3339 time.

@@ -1,10 +1,10 @@
 //! Filter and router read the host alike: a rule for a host says nothing about requests that Envoy sends elsewhere.
 
+use portcullis_testing::http2;
 use serde_json::{Value, json};
 
 use crate::harness::client::{Answer, get};
 use crate::harness::gateway::Setup;
-use crate::harness::http2;
 use crate::harness::keys::Key;
 use crate::harness::policy::provider;
 use crate::harness::refusal::{self, Challenge};

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use portcullis_testing::http2;
 use serde_json::{Value, json};
 
 use crate::harness::client::{Answer, Request, get, request};
@@ -15,7 +16,7 @@ use crate::harness::keys::{Key, amended, fresh_api_key, jwks, sha256};
 use crate::harness::policy::{AUDIENCE, ISSUER, api_key, provider, remote_provider};
 use crate::harness::refusal::{self, Challenge};
 use crate::harness::service::{Reply, Service};
-use crate::harness::{PATIENCE, http2, now, poll};
+use crate::harness::{PATIENCE, now, poll};
 use crate::status_list;
 
 /// What every callout sends along but introspection, which has its client.

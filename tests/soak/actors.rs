@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use portcullis_testing::http2;
 use serde_json::json;
 
 use crate::authority::{Authority, CLIENTS, GATEWAY, basic};
@@ -14,7 +15,6 @@ use crate::credential::{self, Credential, Pools};
 use crate::gateway::{self, Gateway, Ports};
 use crate::harness::client::{Answer, get};
 use crate::harness::envoy::Envoy;
-use crate::harness::http2;
 use crate::harness::keys::{Key, fresh_api_key};
 use crate::harness::{PATIENCE, poll};
 use crate::history::{Moment, Trouble, lock, now, turn};

@@ -5,8 +5,9 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
+use portcullis_testing::printable;
+
 use crate::harness::client::{Answer, Request, request};
-use crate::harness::printable;
 use crate::history::{Moment, now};
 
 /// What ends a request that nobody else ends: a hung one.

@@ -2,13 +2,15 @@
 //! client has left by then: whether it may have passed, whom it is from, and that no credential came along.
 
 use std::collections::HashMap;
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
+use portcullis_testing::printable;
+use portcullis_testing::service::Call;
 use serde_json::json;
 
 use crate::history::{Moment, lock, now};
@@ -34,12 +36,6 @@ pub struct Upstream {
     under_way: Mutex<HashMap<u64, Arc<UnderWay>>>,
     pub passed: AtomicU64,
     pub port: u16,
-}
-
-struct Head {
-    method: String,
-    path: String,
-    headers: Vec<(String, String)>,
 }
 
 impl Upstream {
@@ -80,17 +76,19 @@ impl Upstream {
     fn serve(&self, connection: &TcpStream) -> io::Result<()> {
         connection.set_nodelay(true)?;
         let mut reader = BufReader::new(connection);
-        while let Some(head) = Head::read(&mut reader)? {
-            self.judge(&head);
-            let (body, trailers) = head.read_body(&mut reader)?;
+        while let Some(mut call) = Call::read_head(&mut reader)? {
+            self.judge(&call);
+            call.read_body(&mut reader)?;
+            let trailers = call.trailers.iter().map(|(_, value)| printable(value));
+            let trailers: Vec<String> = trailers.collect();
             if trailers.iter().any(|trailer| trailer.contains(SPOOFED)) {
                 let what = format!("a client's own identity came in trailers: {trailers:?}");
                 self.oracle.report(what);
             }
-            if let Some(delay) = head.only("x-soak-delay") {
+            if let Some(delay) = call.header("x-soak-delay") {
                 thread::sleep(Duration::from_millis(delay.parse().unwrap_or_default()));
             }
-            let body = json!({ "bytes": body.len(), "sum": sum(&body) }).to_string();
+            let body = json!({ "bytes": call.body.len(), "sum": sum(&call.body) }).to_string();
             let answer = format!(
                 "HTTP/1.1 200 OK\r\nx-echo: yes\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
                 body.len()
@@ -100,15 +98,18 @@ impl Upstream {
         Ok(())
     }
 
-    fn judge(&self, head: &Head) {
+    fn judge(&self, call: &Call) {
         let arrived = now();
         self.passed.fetch_add(1, Ordering::Relaxed);
-        let id = head.only(ID).and_then(|id| id.parse().ok());
+        let id = match call.all(ID).as_slice() {
+            [id] => id.parse().ok(),
+            _ => None,
+        };
         let request = id.and_then(|id: u64| lock(&self.under_way).get(&id).cloned());
         let Some(request) = request else {
             return self.oracle.report(format!(
                 "the upstream got a request that nobody sent: {} {} {:?}",
-                head.method, head.path, head.headers
+                call.method, call.path, call.headers
             ));
         };
         let span = Span {
@@ -119,107 +120,39 @@ impl Upstream {
         let verdict = self
             .oracle
             .judge_passage(&request.expectation, span)
-            .and_then(|()| head.check(&request.expectation.identity));
+            .and_then(|()| check(call, &request.expectation.identity));
         if let Err(why) = verdict {
             self.oracle.report(format!(
                 "{}: {why}\n  reached the upstream as {} {} {:?}",
-                request.what, head.method, head.path, head.headers
+                request.what, call.method, call.path, call.headers
             ));
         }
     }
 }
 
-impl Head {
-    /// `None` at the end of the connection.
-    fn read(reader: &mut impl BufRead) -> io::Result<Option<Self>> {
-        let mut line = Vec::new();
-        if reader.read_until(b'\n', &mut line)? == 0 {
-            return Ok(None);
-        }
-        let text = String::from_utf8_lossy(&line).into_owned();
-        let mut words = text.split_whitespace().map(str::to_owned);
-        let mut head = Self {
-            method: words.next().unwrap_or_default(),
-            path: words.next().unwrap_or_default(),
-            headers: Vec::new(),
-        };
-        loop {
-            line.clear();
-            reader.read_until(b'\n', &mut line)?;
-            let text = String::from_utf8_lossy(&line);
-            let Some((name, value)) = text.split_once(':') else {
-                return Ok(Some(head));
-            };
-            // The white space around a value is not its own.
-            let value = value.trim_matches(['\r', '\n', ' ', '\t']);
-            head.headers.push((name.to_owned(), value.to_owned()));
+/// That the identity is the caller's and no other, and that nothing of a credential came along.
+fn check(call: &Call, identity: &Identity) -> Result<(), String> {
+    for header in IDENTITY_HEADERS {
+        let wanted: Vec<&str> = identity
+            .get(header)
+            .map(String::as_str)
+            .into_iter()
+            .collect();
+        let found = call.all(header);
+        if found != wanted {
+            return Err(format!("{header} is {found:?} instead of {wanted:?}"));
         }
     }
-
-    fn all(&self, name: &str) -> Vec<&str> {
-        let named = self.headers.iter().filter(|(other, _)| other == name);
-        named.map(|(_, value)| value.as_str()).collect()
-    }
-
-    fn only(&self, name: &str) -> Option<&str> {
-        match self.all(name).as_slice() {
-            [only] => Some(only),
-            _ => None,
+    for (name, value) in &call.headers {
+        let value = String::from_utf8_lossy(value);
+        if value.contains(SPOOFED) {
+            return Err(format!("{name} is the client's own"));
+        }
+        if ["authorization", "x-api-key"].contains(&name.as_str()) {
+            return Err(format!("{name} came along"));
         }
     }
-
-    /// The body and the lines of its trailers.
-    fn read_body(&self, reader: &mut impl BufRead) -> io::Result<(Vec<u8>, Vec<String>)> {
-        let (mut body, mut trailers) = (Vec::new(), Vec::new());
-        if let Some(length) = self.only("content-length") {
-            let length = length.parse().map_err(io::Error::other)?;
-            reader.take(length).read_to_end(&mut body)?;
-        } else if self.only("transfer-encoding").is_some() {
-            loop {
-                let mut size = String::new();
-                reader.read_line(&mut size)?;
-                let size = u64::from_str_radix(size.trim(), 16).map_err(io::Error::other)?;
-                if size == 0 {
-                    break;
-                }
-                reader.take(size).read_to_end(&mut body)?;
-                reader.read_line(&mut String::new())?;
-            }
-            loop {
-                let mut line = String::new();
-                reader.read_line(&mut line)?;
-                match line.trim_end() {
-                    "" => break,
-                    trailer => trailers.push(trailer.to_owned()),
-                }
-            }
-        }
-        Ok((body, trailers))
-    }
-
-    /// That the identity is the caller's and no other, and that nothing of a credential came along.
-    fn check(&self, identity: &Identity) -> Result<(), String> {
-        for header in IDENTITY_HEADERS {
-            let wanted: Vec<&str> = identity
-                .get(header)
-                .map(String::as_str)
-                .into_iter()
-                .collect();
-            let found = self.all(header);
-            if found != wanted {
-                return Err(format!("{header} is {found:?} instead of {wanted:?}"));
-            }
-        }
-        for (name, value) in &self.headers {
-            if value.contains(SPOOFED) {
-                return Err(format!("{name} is the client's own"));
-            }
-            if ["authorization", "x-api-key"].contains(&name.as_str()) {
-                return Err(format!("{name} came along"));
-            }
-        }
-        Ok(())
-    }
+    Ok(())
 }
 
 /// FNV-1a (RFC draft-eastlake-fnv): a body that changed on its way has another.

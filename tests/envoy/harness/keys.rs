@@ -239,11 +239,7 @@ pub fn decode(text: &str) -> Vec<u8> {
 }
 
 pub fn hex(bytes: impl AsRef<[u8]>) -> String {
-    bytes
-        .as_ref()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    base16ct::lower::encode_string(bytes.as_ref())
 }
 
 /// As an API key's `hash` is written.

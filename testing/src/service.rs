@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{PATIENCE, poll, printable};
+use crate::{PATIENCE, poll, printable};
 
 /// What a service was asked.
 #[derive(Clone, Debug)]
@@ -27,6 +27,57 @@ impl Call {
     pub fn header(&self, name: &str) -> Option<String> {
         let found = self.headers.iter().find(|(other, _)| other == name)?;
         Some(String::from_utf8_lossy(&found.1).into_owned())
+    }
+
+    /// The values of a header that may be there more than once.
+    pub fn all(&self, name: &str) -> Vec<String> {
+        let named = self.headers.iter().filter(|(other, _)| other == name);
+        named
+            .map(|(_, value)| String::from_utf8_lossy(value).into_owned())
+            .collect()
+    }
+
+    /// Reads a call up to its body; `None` at the end of the connection.
+    pub fn read_head(reader: &mut impl BufRead) -> io::Result<Option<Self>> {
+        let mut line = Vec::new();
+        if reader.read_until(b'\n', &mut line)? == 0 {
+            return Ok(None);
+        }
+        let text = String::from_utf8_lossy(&line).into_owned();
+        let mut words = text.split_whitespace().map(str::to_owned);
+        let (Some(method), Some(path)) = (words.next(), words.next()) else {
+            return Err(io::Error::other("no request line"));
+        };
+        Ok(Some(Call {
+            method,
+            path,
+            headers: read_fields(reader)?,
+            body: Vec::new(),
+            trailers: Vec::new(),
+        }))
+    }
+
+    /// Reads the body and the trailers, by length or in chunks (RFC 9112 §6).
+    pub fn read_body(&mut self, reader: &mut impl BufRead) -> io::Result<()> {
+        if self.header("transfer-encoding").as_deref() == Some("chunked") {
+            let mut line = Vec::new();
+            loop {
+                line.clear();
+                reader.read_until(b'\n', &mut line)?;
+                let size = String::from_utf8_lossy(line.trim_ascii()).into_owned();
+                let size = u64::from_str_radix(&size, 16).map_err(io::Error::other)?;
+                if size == 0 {
+                    break;
+                }
+                reader.by_ref().take(size).read_to_end(&mut self.body)?;
+                reader.read_until(b'\n', &mut Vec::new())?;
+            }
+            self.trailers = read_fields(reader)?;
+        } else if let Some(length) = self.header("content-length") {
+            let length = length.parse().map_err(io::Error::other)?;
+            reader.by_ref().take(length).read_to_end(&mut self.body)?;
+        }
+        Ok(())
     }
 
     /// The path without its query.
@@ -156,8 +207,7 @@ impl Service {
         lock(&self.shared.calls).clone()
     }
 
-    /// For the soak, which asks for minutes on end.
-    #[allow(dead_code)]
+    /// For a test that asks for minutes on end.
     pub fn forget_calls(&self) {
         lock(&self.shared.calls).clear();
     }
@@ -241,51 +291,15 @@ impl Shared {
             connections.retain(|open| open.strong_count() > 0);
             connections.push(Arc::downgrade(&connection));
         }
-        let call = read_call(&connection)?;
+        let mut reader = BufReader::new(&*connection);
+        let call = Call::read_head(&mut reader)?;
+        let mut call = call.ok_or_else(|| io::Error::other("no request"))?;
+        call.read_body(&mut reader)?;
         lock(&self.calls).push(call.clone());
         let script = Arc::clone(&lock(&self.script));
         perform(script(&call), &connection)?;
         connection.shutdown(Shutdown::Both)
     }
-}
-
-fn read_call(connection: &TcpStream) -> io::Result<Call> {
-    let mut reader = BufReader::new(connection);
-    let mut line = Vec::new();
-    reader.read_until(b'\n', &mut line)?;
-    let text = String::from_utf8_lossy(&line).into_owned();
-    let mut words = text.split_whitespace().map(str::to_owned);
-    let (Some(method), Some(path)) = (words.next(), words.next()) else {
-        return Err(io::Error::other("no request line"));
-    };
-    let mut call = Call {
-        method,
-        path,
-        headers: Vec::new(),
-        body: Vec::new(),
-        trailers: Vec::new(),
-    };
-    call.headers = read_fields(&mut reader)?;
-    if call.header("transfer-encoding").as_deref() == Some("chunked") {
-        loop {
-            line.clear();
-            reader.read_until(b'\n', &mut line)?;
-            let size = String::from_utf8_lossy(line.trim_ascii()).into_owned();
-            let size = u64::from_str_radix(&size, 16).map_err(io::Error::other)?;
-            if size == 0 {
-                break;
-            }
-            reader.by_ref().take(size).read_to_end(&mut call.body)?;
-            reader.read_until(b'\n', &mut Vec::new())?;
-        }
-        call.trailers = read_fields(&mut reader)?;
-    } else if let Some(length) = call
-        .header("content-length")
-        .and_then(|length| length.parse().ok())
-    {
-        reader.take(length).read_to_end(&mut call.body)?;
-    }
-    Ok(call)
 }
 
 /// Header or trailer fields, up to the line that ends them.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{PATIENCE, printable};
+use crate::{PATIENCE, printable};
 
 #[derive(Clone)]
 pub struct Request {

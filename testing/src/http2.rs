@@ -9,8 +9,8 @@ use tokio::net::TcpStream;
 use tokio::runtime;
 use tokio::time::{sleep, timeout};
 
-use super::PATIENCE;
-use super::client::{Answer, BETWEEN_PIECES, Pieces, Request};
+use crate::PATIENCE;
+use crate::client::{Answer, BETWEEN_PIECES, Pieces, Request};
 
 /// Sends a request with prior knowledge (RFC 9113 §3.3): each piece is a DATA frame or more.
 pub fn send(request: &Request, port: u16) -> io::Result<Answer> {
