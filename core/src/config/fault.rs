@@ -177,11 +177,13 @@ impl<'v> Findings<'v> {
     }
 
     /// A required key is absent.
+    #[cold]
     pub fn missing(&mut self, at: At) {
         self.fault(at, Problem::Missing);
     }
 
     /// The value cannot be used. `found` must not repeat what may be a secret.
+    #[cold]
     pub fn unfit(
         &mut self,
         at: At,
@@ -193,11 +195,13 @@ impl<'v> Findings<'v> {
     }
 
     /// A parser refused the text, and says why.
+    #[cold]
     pub fn invalid(&mut self, at: At, reason: String) {
         self.fault(at, Problem::Invalid(reason.into()));
     }
 
     /// Names the value's type alone: a value in the wrong place may be a secret.
+    #[cold]
     pub fn wrong_type(
         &mut self,
         at: At,
@@ -208,6 +212,7 @@ impl<'v> Findings<'v> {
     }
 
     /// The object has no such key, but `known` ones.
+    #[cold]
     pub fn unknown_key(&mut self, at: At, key: &str, known: &[&'static str]) {
         let meant = nearest(key, known);
         let known = known.into();
@@ -242,6 +247,7 @@ impl<'v> Findings<'v> {
     }
 
     /// Valid, probably a mistake.
+    #[cold]
     pub fn warn(&mut self, at: At, message: impl Into<Box<str>>) {
         let path = self.path(at).into();
         let message = message.into();
@@ -257,6 +263,7 @@ impl<'v> Findings<'v> {
         }
     }
 
+    #[cold]
     fn fault(&mut self, at: At, problem: Problem) {
         let path = self.path(at).into();
         self.faults.push(ConfigFault { path, problem });
@@ -294,6 +301,7 @@ fn edit_distance(a: &str, b: &str) -> usize {
 }
 
 /// `a, b or c`.
+#[cold]
 pub fn alternatives<'w>(words: impl IntoIterator<Item = &'w str>) -> String {
     let words: Vec<&str> = words.into_iter().collect();
     match words.split_last() {
@@ -303,6 +311,7 @@ pub fn alternatives<'w>(words: impl IntoIterator<Item = &'w str>) -> String {
 }
 
 /// A string for a message, on one line and not too long. Never for what may be a secret.
+#[cold]
 pub fn quoted(text: &str) -> String {
     match text.char_indices().nth(SHOWN_CHARACTERS) {
         None => Quoted(text).to_string(),
@@ -311,6 +320,7 @@ pub fn quoted(text: &str) -> String {
 }
 
 /// A number for a message: not too long.
+#[cold]
 pub fn shortened(number: &str) -> String {
     number.chars().take(SHOWN_CHARACTERS).collect()
 }

@@ -303,6 +303,7 @@ impl<'v> ObjectReader<'_, 'v> {
     }
 
     /// A member whose absence is a fault.
+    #[inline(never)]
     pub fn required<T: FromValue<'v>>(&mut self, key: &'static str) -> Required<T> {
         let Optional { at, written } = self.optional(key);
         match written {
@@ -316,6 +317,7 @@ impl<'v> ObjectReader<'_, 'v> {
     }
 
     /// A member that may be absent.
+    #[inline(never)]
     pub fn optional<T: FromValue<'v>>(&mut self, key: &'static str) -> Optional<T> {
         self.known.push(key);
         let at = self.findings.key(self.at, key);
