@@ -44,7 +44,7 @@ pub fn meaning(policy: &Policy) -> String {
         mode,
         providers,
         api_keys,
-        places,
+        locations,
         routes,
         rules,
         unmatched,
@@ -53,18 +53,22 @@ pub fn meaning(policy: &Policy) -> String {
         claims,
         limits,
         audit,
+        filter_state,
     } = policy;
     let api_keys = api_keys.as_ref().map(|keys| {
-        let digests = keys.keys.sha256.len() + keys.keys.hmac_sha256.len();
+        let [by_sha256, by_hmac] = [&keys.inline.sha256, &keys.inline.hmac_sha256].map(|table| {
+            let keys = table.values().map(|key| format!("{key:?}"));
+            keys.collect::<BTreeSet<_>>()
+        });
         let calls = (&keys.remote, &keys.revocation_list);
-        (&keys.places, &keys.pepper, &keys.keys.keys, digests, calls)
+        (&keys.locations, &keys.pepper, by_sha256, by_hmac, calls)
     });
     let headers = forward.headers.iter().map(|header| format!("{header:?}"));
     let headers: BTreeSet<_> = headers.collect();
     let forward = (headers, &forward.payload_header, forward.credential);
-    let whole = (realm, mode, providers, api_keys, places, routes, rules);
+    let whole = (realm, mode, providers, api_keys, locations, routes, rules);
     let rest = (unmatched, allow_cors_preflight, forward, claims, limits);
-    format!("{whole:?}{rest:?}{audit:?}")
+    format!("{whole:?}{rest:?}{audit:?}{filter_state:?}")
 }
 
 /// The YAML files of a folder of this project, sorted.

@@ -134,7 +134,8 @@ impl<'v> Compiler<'v> {
         let limits = limits.or_empty(&mut self.findings);
         let limits = limits.and_then(|limits| self.limits(limits.value));
 
-        let filter_state = filter_state.map_or(Vec::new(), |fields| self.filter_state(fields.value));
+        let filter_state =
+            filter_state.map_or(Vec::new(), |fields| self.filter_state(fields.value));
 
         let (providers, api_keys) = (providers?, api_keys?);
         let compiled = rules?.into_iter().map(|(mut rule, matching)| {

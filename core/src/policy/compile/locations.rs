@@ -164,7 +164,9 @@ impl Compiler<'_> {
 
     /// The locations themselves.
     pub(super) fn resolve(&self, ids: &[LocationId]) -> Option<Vec<Rc<CredentialLocation>>> {
-        let locations = ids.iter().map(|id| self.locations.values.get(id.0).cloned());
+        let locations = ids
+            .iter()
+            .map(|id| self.locations.values.get(id.0).cloned());
         locations.collect()
     }
 
