@@ -47,12 +47,7 @@ fn sources_below(source: &str) -> BTreeMap<PathBuf, String> {
 /// Files that declare a type on which the files right below them work, which may use it: the parts of one
 /// `impl`, or the readers of one type's parts. In every other folder, what siblings share is in a file of
 /// its own.
-const SPREAD: [&str; 4] = [
-    "keys",
-    "policy/compile",
-    "revocation/replica",
-    "verification/signature",
-];
+const SPREAD: [&str; 3] = ["keys", "revocation/replica", "verification/signature"];
 
 /// What a file is called: its path below `core/src` without the ending.
 fn module_of(path: &Path) -> String {

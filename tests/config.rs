@@ -56,13 +56,12 @@ pub fn meaning(policy: &Policy) -> String {
         filter_state,
     } = policy;
     let api_keys = api_keys.as_ref().map(|keys| {
-        let tables = [&keys.inline.sha256, &keys.inline.hmac_sha256];
-        let tables = tables.map(|table| {
+        let [by_sha256, by_hmac] = [&keys.inline.sha256, &keys.inline.hmac_sha256].map(|table| {
             let keys = table.values().map(|key| format!("{key:?}"));
             keys.collect::<BTreeSet<_>>()
         });
         let calls = (&keys.remote, &keys.revocation_list);
-        (&keys.locations, &keys.pepper, tables, calls)
+        (&keys.locations, &keys.pepper, by_sha256, by_hmac, calls)
     });
     let headers = forward.headers.iter().map(|header| format!("{header:?}"));
     let headers: BTreeSet<_> = headers.collect();
