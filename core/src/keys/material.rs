@@ -112,7 +112,7 @@ impl RsaKey {
         if !(2..=33).contains(&bit_length(e)) || is_even(e) {
             return Err(Unusable::Exponent);
         }
-        let spki = der::public_key(der::RSA_ENCRYPTION, &der::two_integers(n, e));
+        let spki = der::public_key(der::RSA_ENCRYPTION, &der::rsa_public_key(n, e));
         let public = RsaPublicKey::new_with_size_limits(
             BoxedUint::from_be_slice_vartime(n),
             BoxedUint::from_be_slice_vartime(e),

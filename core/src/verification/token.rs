@@ -6,6 +6,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::json::{self, Object, Value};
 use crate::keys::Algorithm;
+use crate::policy::provider::media_type;
 
 /// What a credential in a token's place is by its form alone.
 #[derive(Debug)]
@@ -147,14 +148,5 @@ impl Header {
             kid: kid.map(Box::from),
             typ: typ.map(|typ| media_type(typ).into()),
         })
-    }
-}
-
-/// A media type as `typ` compares: without case, `application/` omitted (RFC 7515 §4.1.9).
-pub fn media_type(typ: &str) -> String {
-    let typ = typ.to_ascii_lowercase();
-    match typ.strip_prefix("application/") {
-        Some(subtype) => subtype.to_owned(),
-        None => typ,
     }
 }
