@@ -11,13 +11,14 @@ use crate::limits::CACHED_BYTES_PER_ENTRY;
 use crate::secret::Fingerprint;
 use crate::time::UnixTime;
 
+/// A bounded map from fingerprints to values that expire.
 #[derive(Debug)]
 pub struct Cache<V> {
     capacity: usize,
-    /// What all values together may take beside their slots.
+    /// What all values together may take, beside the entries themselves.
     max_bytes: usize,
     bytes: usize,
-    slots: Vec<Slot<V>>,
+    entries: Vec<Entry<V>>,
     index: HashMap<Fingerprint, usize, BuildHasherDefault<AlreadyHashed>>,
     hand: usize,
     uses: Uses,
@@ -26,12 +27,14 @@ pub struct Cache<V> {
 /// How often a cache was asked, since this was last read.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Uses {
+    /// Look-ups that found an entry.
     pub hits: u32,
+    /// Look-ups that found none, or an expired one.
     pub misses: u32,
 }
 
 #[derive(Debug)]
-struct Slot<V> {
+struct Entry<V> {
     key: Fingerprint,
     value: V,
     bytes: usize,
@@ -54,25 +57,27 @@ impl<V> Cache<V> {
             capacity,
             max_bytes,
             bytes: 0,
-            slots: Vec::new(),
+            entries: Vec::new(),
             index: HashMap::default(),
             hand: 0,
             uses: Uses::default(),
         }
     }
 
+    /// The value of an entry that has not expired.
     pub fn get(&mut self, key: Fingerprint, now: UnixTime) -> Option<&V> {
         let at = self.index.get(&key).copied();
-        let slot = at.and_then(|at| self.slots.get_mut(at));
-        let Some(slot) = slot.filter(|slot| now < slot.expires) else {
+        let entry = at.and_then(|at| self.entries.get_mut(at));
+        let Some(entry) = entry.filter(|entry| now < entry.expires) else {
             self.uses.misses = self.uses.misses.saturating_add(1);
             return None;
         };
         self.uses.hits = self.uses.hits.saturating_add(1);
-        slot.used = true;
-        Some(&slot.value)
+        entry.used = true;
+        Some(&entry.value)
     }
 
+    /// Returns the counts and resets them.
     pub fn take_uses(&mut self) -> Uses {
         std::mem::take(&mut self.uses)
     }
@@ -90,15 +95,16 @@ impl<V> Cache<V> {
         if self.capacity == 0 || bytes > self.max_bytes || now >= expires {
             return;
         }
-        // Each round frees a slot, so this ends.
-        while self.slots.len() >= self.capacity || self.bytes > self.max_bytes.saturating_sub(bytes)
+        // Each round frees an entry, so this ends.
+        while self.entries.len() >= self.capacity
+            || self.bytes > self.max_bytes.saturating_sub(bytes)
         {
             let victim = self.victim(now);
             self.remove(victim);
         }
         self.bytes = self.bytes.saturating_add(bytes);
-        self.index.insert(key, self.slots.len());
-        self.slots.push(Slot {
+        self.index.insert(key, self.entries.len());
+        self.entries.push(Entry {
             key,
             value,
             bytes,
@@ -107,48 +113,52 @@ impl<V> Cache<V> {
         });
     }
 
+    /// Removes an entry.
     pub fn forget(&mut self, key: Fingerprint) {
         if let Some(&at) = self.index.get(&key) {
             self.remove(at);
         }
     }
 
+    /// Removes all entries.
     pub fn clear(&mut self) {
-        self.slots.clear();
+        self.entries.clear();
         self.index.clear();
         self.bytes = 0;
     }
 
     /// The last entry takes the place of the one that goes.
     fn remove(&mut self, at: usize) {
-        if at >= self.slots.len() {
+        if at >= self.entries.len() {
             return;
         }
-        let gone = self.slots.swap_remove(at);
+        let gone = self.entries.swap_remove(at);
         self.index.remove(&gone.key);
         self.bytes = self.bytes.saturating_sub(gone.bytes);
-        if let Some(moved) = self.slots.get(at) {
+        if let Some(moved) = self.entries.get(at) {
             self.index.insert(moved.key, at);
         }
     }
 
+    /// The number of entries, expired ones included.
     pub fn len(&self) -> usize {
-        self.slots.len()
+        self.entries.len()
     }
 
+    /// Whether there are no entries.
     pub fn is_empty(&self) -> bool {
-        self.slots.is_empty()
+        self.entries.is_empty()
     }
 
-    /// The slot to give up. After one round no entry is marked as used, so the second ends at
+    /// The entry to give up. After one round no entry is marked as used, so the second ends at
     /// its first step: with the turn at the end, `capacity + 2` steps at the most.
     fn victim(&mut self, now: UnixTime) -> usize {
-        for _ in 0..self.slots.len().saturating_add(2) {
+        for _ in 0..self.entries.len().saturating_add(2) {
             let at = self.hand;
             self.hand = at.saturating_add(1);
-            match self.slots.get_mut(at) {
+            match self.entries.get_mut(at) {
                 None => self.hand = 0,
-                Some(slot) if slot.used && now < slot.expires => slot.used = false,
+                Some(entry) if entry.used && now < entry.expires => entry.used = false,
                 Some(_) => return at,
             }
         }
@@ -270,12 +280,12 @@ mod tests {
             bytes = (bytes * 31 + 7) % 97;
             cache.insert(key(n % 200), n, bytes, LATER, NOW);
             assert_eq!(cache.get(key(n % 200), NOW), Some(&n), "{n}");
-            assert_eq!(cache.index.len(), cache.slots.len());
+            assert_eq!(cache.index.len(), cache.entries.len());
             assert!(cache.bytes <= 640);
         }
-        for slot in 0..cache.slots.len() {
-            let key = cache.slots[slot].key;
-            assert_eq!(cache.index.get(&key), Some(&slot));
+        for entry in 0..cache.entries.len() {
+            let key = cache.entries[entry].key;
+            assert_eq!(cache.index.get(&key), Some(&entry));
         }
     }
 

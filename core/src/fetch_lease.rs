@@ -1,8 +1,8 @@
 //! One fetch per Envoy process and source.
 //!
-//! Every worker of an Envoy runs its own copy of the module; what they share is a map of bytes
-//! with compare-and-swap. A source's ledger lives there: whoever writes an attempt into it does
-//! the fetch, the others wait for what it brings. All of it is data and rules; no host here.
+//! Every worker of an Envoy runs its own copy of the module. They share a map of bytes with
+//! compare-and-swap, which holds one lease per source: the worker that writes its attempt into the
+//! lease fetches, the others wait for the document. This file has the data and the rules, no host.
 
 use std::time::Duration;
 
@@ -12,10 +12,12 @@ use crate::time::UnixTime;
 /// When a source may and must be asked.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Schedule {
+    /// Time from a good fetch to the next one.
     pub refresh_interval: Duration,
     /// No attempt that a request asks for follows another sooner; where the source fails, the
     /// first pause is this long.
     pub min_interval: Duration,
+    /// How long one fetch may take.
     pub timeout: Duration,
 }
 
@@ -24,12 +26,12 @@ pub struct Schedule {
 pub struct FetchLease {
     /// When the last attempt began.
     attempted_at: UnixTime,
-    /// Whoever made the last attempt is at it until then; then it counts as lost.
+    /// End of the last attempt's lease; an attempt that has not ended by then counts as lost.
     leased_until: UnixTime,
     /// Random ID of the document that all share; zero while there is none. Not the time of its fetch:
     /// after the clock was set back, a newer one has an earlier time.
     document: u64,
-    /// When the next attempt is due without anybody's demand.
+    /// When the next attempt is due by the schedule.
     due_at: UnixTime,
     /// Attempts that failed since the last good one.
     failures: u32,
@@ -38,9 +40,9 @@ pub struct FetchLease {
 /// What to do about a source now.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Plan {
-    /// Write this ledger; who succeeds fetches.
+    /// Write this lease; the worker whose write succeeds fetches.
     Fetch(FetchLease),
-    /// Somebody is at it.
+    /// Another worker fetches.
     InFlight,
     /// Not before then.
     NotBefore(UnixTime),
@@ -158,11 +160,12 @@ impl FetchLease {
         (self.document != 0).then_some(self.document)
     }
 
-    /// Whether nobody is at it any more.
+    /// Whether no worker fetches any more.
     pub fn is_settled(&self, now: UnixTime) -> bool {
         now >= self.leased_until
     }
 
+    /// The lease as it is shared, with a version and a checksum.
     pub fn to_bytes(self) -> Vec<u8> {
         let fields = [
             self.attempted_at.as_micros(),

@@ -72,6 +72,7 @@ fn parse_with(text: &[u8], duplicates: Duplicates) -> Result<Value<'_>, InvalidJ
 // === impl Value ===
 
 impl<'a> Value<'a> {
+    /// The text of a string.
     pub fn as_str(&self) -> Option<&str> {
         match self {
             Value::String(s) => Some(s),
@@ -79,6 +80,7 @@ impl<'a> Value<'a> {
         }
     }
 
+    /// The value of a boolean.
     pub fn as_bool(&self) -> Option<bool> {
         match self {
             Value::Bool(b) => Some(*b),
@@ -94,6 +96,7 @@ impl<'a> Value<'a> {
         }
     }
 
+    /// The elements of an array.
     pub fn as_array(&self) -> Option<&[Value<'a>]> {
         match self {
             Value::Array(items) => Some(items),
@@ -101,6 +104,7 @@ impl<'a> Value<'a> {
         }
     }
 
+    /// The object, where this is one.
     pub fn as_object(&self) -> Option<&Object<'a>> {
         match self {
             Value::Object(object) => Some(object),
@@ -140,6 +144,7 @@ impl<'a> Value<'a> {
         }
     }
 
+    /// The same value without a borrow.
     pub fn into_owned(self) -> Value<'static> {
         match self {
             Value::Null => Value::Null,
@@ -185,12 +190,14 @@ impl<'a> Object<'a> {
         (!has_duplicate(&members)).then_some(Object(members))
     }
 
+    /// The value of the member with this name.
     pub fn get(&self, name: &str) -> Option<&Value<'a>> {
         self.0
             .iter()
             .find_map(|(n, value)| (n == name).then_some(value))
     }
 
+    /// The members in the order they were written.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Value<'a>)> {
         self.0.iter().map(|(name, value)| (name.as_ref(), value))
     }
@@ -202,10 +209,12 @@ impl<'a> Object<'a> {
         names.filter(|name| !seen.insert(*name)).collect()
     }
 
+    /// Whether there are no members.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
+    /// The number of members.
     pub fn len(&self) -> usize {
         self.0.len()
     }

@@ -27,9 +27,9 @@ pub struct KeySet {
 /// Where a set came from, hence what it may hold.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Origin {
-    /// DisplayDuration by the operator: a mistake in it is a load error.
+    /// Written by the operator: a mistake in it is a load error.
     Inline,
-    /// Published by the issuer: what is of no use to us is skipped, and a secret is no secret.
+    /// Published by the issuer: keys that we cannot use are skipped, and so are shared secrets.
     Remote,
 }
 
@@ -44,8 +44,11 @@ pub struct Key {
 
 /// A digest of the material and of what the set says of it: a key that comes back under
 /// another name or for another algorithm is another key.
-#[derive(Clone, Copy, Debug)]
-pub struct KeyId(Digest);
+///
+/// Every remembered token holds one, so it is half a SHA-256: two keys with the same half cost an
+/// issuer 2^64 tries, and both would be its own.
+#[derive(Clone, Copy, Eq, PartialEq)]
+pub struct KeyId(u128);
 
 /// What a set has to offer for a token.
 #[derive(Clone, Debug)]
@@ -72,43 +75,74 @@ pub struct Trials<'a> {
 /// A key of the set that verifies nothing, and why.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct SkippedKey {
+    /// Its place in `keys`.
     pub index: usize,
+    /// Its `kid`, where it has a valid one.
     pub kid: Option<Box<str>>,
-    pub reason: Unusable,
+    /// What is wrong with it.
+    pub reason: KeyFault,
 }
 
+/// What is wrong with a key.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Unusable {
+pub enum KeyFault {
     /// `alg` names nothing that this key could verify.
     Algorithm,
+    /// `crv` is no curve that we know for its `kty`.
     Curve,
     /// This member is absent or not base64url.
     Encoding(&'static str),
+    /// An RSA modulus that is even.
     EvenModulus,
+    /// An RSA exponent that is even, below 3 or beyond 2^33 - 1.
     Exponent,
+    /// `kty` is absent or unknown.
     KeyType,
+    /// `kid` is no string.
     Kid,
+    /// An RSA modulus of a length that we refuse.
     ModulusLength {
+        /// Its length.
         bits: usize,
     },
+    /// The element of `keys` is no object.
     NotAnObject,
+    /// `use` or `key_ops` do not allow verification.
     OtherUse,
     /// Off the curve, of low order, or written otherwise than its curve wants.
     Point,
+    /// It has private members.
     PrivateKey,
+    /// A shared secret in a published set.
     PublishedSecret,
+    /// A shared secret that is shorter than the hash of its algorithm.
     ShortSecret,
 }
 
 /// Why a set as a whole is refused.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum InvalidKeySet {
+    /// `keys` is absent or no array.
     NoKeys,
+    /// Every key was skipped, for these reasons.
     NoUsableKey(Vec<SkippedKey>),
+    /// The text is not JSON that we accept.
     NotJson(InvalidJson),
-    PrivateKey { index: usize },
-    TooLarge { bytes: usize },
-    TooManyKeys { keys: usize },
+    /// The operator wrote a private key into the configuration.
+    PrivateKey {
+        /// Its place in `keys`.
+        index: usize,
+    },
+    /// More than [`JWKS_BYTES`].
+    TooLarge {
+        /// The length of the text.
+        bytes: usize,
+    },
+    /// More than [`JWKS_KEYS`].
+    TooManyKeys {
+        /// How many there are.
+        keys: usize,
+    },
 }
 
 // === impl KeySet ===
@@ -143,7 +177,7 @@ impl KeySet {
         for (index, entry) in entries.iter().enumerate() {
             match Key::read(entry, origin) {
                 Ok(key) => keys.push(key),
-                Err((Unusable::PrivateKey, _)) if origin == Origin::Inline => {
+                Err((KeyFault::PrivateKey, _)) if origin == Origin::Inline => {
                     return Err(InvalidKeySet::PrivateKey { index });
                 }
                 Err((reason, kid)) => skipped.push(SkippedKey { index, kid, reason }),
@@ -179,14 +213,17 @@ impl KeySet {
         self.keys.iter().any(|key| key.id == id)
     }
 
+    /// The keys in their order.
     pub fn iter(&self) -> slice::Iter<'_, Key> {
         self.keys.iter()
     }
 
+    /// Whether there are no keys.
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty()
     }
 
+    /// The number of keys.
     pub fn len(&self) -> usize {
         self.keys.len()
     }
@@ -210,8 +247,8 @@ impl fmt::Debug for KeySet {
 // === impl Key ===
 
 impl Key {
-    fn read(entry: &Value<'_>, origin: Origin) -> Result<Self, (Unusable, Option<Box<str>>)> {
-        let jwk = entry.as_object().ok_or((Unusable::NotAnObject, None))?;
+    fn read(entry: &Value<'_>, origin: Origin) -> Result<Self, (KeyFault, Option<Box<str>>)> {
+        let jwk = entry.as_object().ok_or((KeyFault::NotAnObject, None))?;
         let kid = jwk::kid(jwk);
         // The material first: a private key is a leak even under a broken name.
         let key = jwk::read(jwk, kid.unwrap_or_default(), origin)
@@ -220,10 +257,12 @@ impl Key {
         Ok(key)
     }
 
+    /// What tells this key from others.
     pub fn id(&self) -> KeyId {
         self.id
     }
 
+    /// Its name; the empty string names no key.
     pub fn kid(&self) -> Option<&str> {
         self.kid.as_deref()
     }
@@ -282,19 +321,16 @@ impl KeyId {
             &algorithms.bits().to_be_bytes(),
             kid.unwrap_or_default().as_bytes(),
         ];
-        KeyId(Digest::sha256(&fields.concat()))
+        KeyId(Digest::sha256(&fields.concat()).first_half())
     }
 }
 
-/// Not in constant time, which each request would pay for: neither side of the comparison is a
-/// client's choice.
-impl PartialEq for KeyId {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.as_bytes() == other.0.as_bytes()
+/// Without the bits: they are a digest of key material, which may be a shared secret.
+impl fmt::Debug for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KeyId")
     }
 }
-
-impl Eq for KeyId {}
 
 // === impl Trials ===
 
@@ -331,31 +367,31 @@ impl fmt::Display for SkippedKey {
     }
 }
 
-// === impl Unusable ===
+// === impl KeyFault ===
 
-impl fmt::Display for Unusable {
+impl fmt::Display for KeyFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Unusable::Algorithm => f.write_str("alg: nothing that this key could verify"),
-            Unusable::Curve => f.write_str("crv: not a curve that is known for this kty"),
-            Unusable::Encoding(member) => {
+            KeyFault::Algorithm => f.write_str("alg: nothing that this key could verify"),
+            KeyFault::Curve => f.write_str("crv: not a curve that is known for this kty"),
+            KeyFault::Encoding(member) => {
                 write!(f, "{member}: expected base64url without padding")
             }
-            Unusable::EvenModulus => f.write_str("n: an even modulus"),
-            Unusable::Exponent => f.write_str("e: expected an odd exponent from 3 to 2^33 - 1"),
-            Unusable::KeyType => f.write_str("kty: expected RSA, EC, OKP or oct"),
-            Unusable::Kid => f.write_str("kid: expected a string"),
-            Unusable::ModulusLength { bits } => {
+            KeyFault::EvenModulus => f.write_str("n: an even modulus"),
+            KeyFault::Exponent => f.write_str("e: expected an odd exponent from 3 to 2^33 - 1"),
+            KeyFault::KeyType => f.write_str("kty: expected RSA, EC, OKP or oct"),
+            KeyFault::Kid => f.write_str("kid: expected a string"),
+            KeyFault::ModulusLength { bits } => {
                 write!(f, "n: {bits} bits, expected 2048 to 4096")
             }
-            Unusable::NotAnObject => f.write_str("expected an object"),
-            Unusable::OtherUse => f.write_str("use or key_ops: not a key to verify with"),
-            Unusable::Point => f.write_str("x, y: not a usable point of the curve"),
-            Unusable::PrivateKey => f.write_str("a private key"),
-            Unusable::PublishedSecret => {
+            KeyFault::NotAnObject => f.write_str("expected an object"),
+            KeyFault::OtherUse => f.write_str("use or key_ops: not a key to verify with"),
+            KeyFault::Point => f.write_str("x, y: not a usable point of the curve"),
+            KeyFault::PrivateKey => f.write_str("a private key"),
+            KeyFault::PublishedSecret => {
                 f.write_str("kty: a shared secret in a published set is no secret")
             }
-            Unusable::ShortSecret => f.write_str("k: shorter than the hash of its algorithm"),
+            KeyFault::ShortSecret => f.write_str("k: shorter than the hash of its algorithm"),
         }
     }
 }

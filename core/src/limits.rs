@@ -66,6 +66,7 @@ pub const CACHED_BYTES_PER_ENTRY: usize = 4 * 1024;
 
 /// One page of a revocation list: both are the format's own.
 pub const REVOCATION_PAGE_BYTES: usize = 4 * 1024 * 1024;
+/// Entries of one page of a revocation list.
 pub const REVOCATION_PAGE_ENTRIES: usize = 50_000;
 
 /// Entries of one revocation list that have not ended yet: 50 MB in each worker at the most, and

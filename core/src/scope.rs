@@ -18,7 +18,9 @@ pub struct ScopeSet {
 /// What a rule asks for: each of `all`, and one of `any`. An empty list asks for nothing.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct RequiredScopes {
+    /// Every one of these.
     pub all: Vec<Scope>,
+    /// At least one of these.
     pub any: Vec<Scope>,
 }
 
@@ -31,6 +33,7 @@ impl Scope {
         (!token.is_empty() && token.bytes().all(legal)).then(|| Scope(token.into()))
     }
 
+    /// The scope-token.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -68,6 +71,7 @@ impl ScopeSet {
         }
     }
 
+    /// Whether the set has what a rule asks for.
     pub fn satisfies(&self, required: &RequiredScopes) -> bool {
         let has = |scope: &Scope| self.text.split(' ').any(|word| word == scope.as_str());
         required.all.iter().all(has) && (required.any.is_empty() || required.any.iter().any(has))
@@ -87,6 +91,7 @@ impl ScopeSet {
 // === impl RequiredScopes ===
 
 impl RequiredScopes {
+    /// Whether nothing is asked for.
     pub fn is_empty(&self) -> bool {
         self.all.is_empty() && self.any.is_empty()
     }

@@ -37,6 +37,7 @@ pub struct FingerprintKey([u8; 16]);
 // === impl Secret ===
 
 impl Secret {
+    /// Takes the bytes; they are overwritten when this is dropped.
     pub fn new(bytes: impl Into<Vec<u8>>) -> Self {
         Secret(Zeroizing::new(bytes.into()))
     }
@@ -56,16 +57,25 @@ impl fmt::Debug for Secret {
 // === impl Digest ===
 
 impl Digest {
+    /// A digest that was computed elsewhere.
     pub const fn new(bytes: [u8; 32]) -> Self {
         Digest(bytes)
     }
 
+    /// The SHA-256 of the bytes.
     pub fn sha256(bytes: &[u8]) -> Self {
         Digest(Sha256::digest(bytes).into())
     }
 
+    /// The bytes, which compare in variable time.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
+    }
+
+    /// The first half.
+    pub(crate) fn first_half(&self) -> u128 {
+        let [first, second, ..] = self.words();
+        u128::from(first) << 64 | u128::from(second)
     }
 
     /// What compares in constant time does so element by element: four take an eighth of 32.
@@ -122,6 +132,7 @@ impl Pepper {
         Pepper(Hmac::<Sha256>::new(&block))
     }
 
+    /// The HMAC-SHA-256 of the bytes.
     pub fn digest(&self, bytes: &[u8]) -> Digest {
         let mut mac = self.0.clone();
         mac.update(bytes);
@@ -138,6 +149,7 @@ impl fmt::Debug for Pepper {
 // === impl Fingerprint ===
 
 impl Fingerprint {
+    /// A fingerprint of known bits.
     pub const fn new(bits: u128) -> Self {
         Fingerprint(bits)
     }
@@ -171,6 +183,7 @@ impl FingerprintKey {
         Fingerprint(hasher.finish128().as_u128())
     }
 
+    /// The fingerprint of a credential.
     pub fn fingerprint(&self, bytes: &[u8]) -> Fingerprint {
         let mut hasher = SipHasher24::new_with_key(&self.0);
         hasher.write(bytes);

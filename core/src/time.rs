@@ -15,13 +15,17 @@ const MICROS: i64 = 1_000_000;
 pub struct UnixTime(i64);
 
 impl UnixTime {
+    /// Before every other time.
     pub const FAR_PAST: UnixTime = UnixTime(i64::MIN);
+    /// After every other time.
     pub const FAR_FUTURE: UnixTime = UnixTime(i64::MAX);
 
+    /// Seconds since the Unix epoch.
     pub const fn from_secs(seconds: i64) -> Self {
         UnixTime(seconds.saturating_mul(MICROS))
     }
 
+    /// What the system clock says: the duration since the Unix epoch.
     pub fn since_epoch(elapsed: Duration) -> Self {
         UnixTime(micros(elapsed))
     }
@@ -43,23 +47,28 @@ impl UnixTime {
         Some(UnixTime((seconds * MICROS as f64).round() as i64))
     }
 
+    /// Whole seconds since the Unix epoch, rounded down.
     pub const fn as_secs(self) -> i64 {
         self.0.div_euclid(MICROS)
     }
 
+    /// Microseconds since the Unix epoch.
     pub const fn from_micros(micros: i64) -> Self {
         UnixTime(micros)
     }
 
+    /// Microseconds since the Unix epoch.
     pub const fn as_micros(self) -> i64 {
         self.0
     }
 
+    /// The time that is `duration` later.
     #[must_use]
     pub fn plus(self, duration: Duration) -> Self {
         UnixTime(self.0.saturating_add(micros(duration)))
     }
 
+    /// The time that is `duration` earlier.
     #[must_use]
     pub fn minus(self, duration: Duration) -> Self {
         UnixTime(self.0.saturating_sub(micros(duration)))

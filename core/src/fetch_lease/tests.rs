@@ -12,8 +12,8 @@ fn at(seconds: i64) -> UnixTime {
     UnixTime::from_secs(1_700_000_000 + seconds)
 }
 
-fn attempt(ledger: FetchLease, demand: bool, now: UnixTime) -> FetchLease {
-    match ledger.plan(&SCHEDULE, demand, now) {
+fn attempt(lease: FetchLease, demand: bool, now: UnixTime) -> FetchLease {
+    match lease.plan(&SCHEDULE, demand, now) {
         Plan::Fetch(claimed) => claimed,
         other => panic!("{other:?}"),
     }
@@ -62,21 +62,21 @@ fn a_good_document_is_refreshed_within_its_interval() {
 
 #[test]
 fn pauses_double_and_end_at_a_minute() {
-    let mut ledger = FetchLease::NEW;
+    let mut lease = FetchLease::NEW;
     let mut now = at(0);
     for pause in [6, 12, 24, 48, 60, 60] {
-        ledger = attempt(ledger, false, now).failed(&SCHEDULE, now, 0);
+        lease = attempt(lease, false, now).failed(&SCHEDULE, now, 0);
         assert_eq!(
-            ledger.plan(&SCHEDULE, false, now),
+            lease.plan(&SCHEDULE, false, now),
             Plan::NotBefore(now.plus(Duration::from_secs(pause)))
         );
         now = now.plus(Duration::from_secs(pause));
     }
-    assert_eq!(ledger.document(), None);
+    assert_eq!(lease.document(), None);
     for _ in 0..100 {
-        ledger = ledger.failed(&SCHEDULE, now, 0);
+        lease = lease.failed(&SCHEDULE, now, 0);
     }
-    let next = ledger.plan(&SCHEDULE, false, now);
+    let next = lease.plan(&SCHEDULE, false, now);
     assert_eq!(next, Plan::NotBefore(now.plus(MAX_BACKOFF)));
 }
 
@@ -102,9 +102,9 @@ fn a_clock_that_is_set_back_stops_nothing() {
 
 #[test]
 fn damaged_bytes_count_as_absent() {
-    let ledger = attempt(FetchLease::NEW, true, at(0)).failed(&SCHEDULE, at(1), 7);
-    let bytes = ledger.to_bytes();
-    assert_eq!(FetchLease::from_bytes(&bytes), Some(ledger));
+    let lease = attempt(FetchLease::NEW, true, at(0)).failed(&SCHEDULE, at(1), 7);
+    let bytes = lease.to_bytes();
+    assert_eq!(FetchLease::from_bytes(&bytes), Some(lease));
     for i in 0..bytes.len() {
         let mut damaged = bytes.clone();
         damaged[i] ^= 1;

@@ -3,27 +3,42 @@
 /// A JWS algorithm (RFC 7518 §3.1, RFC 8037 §3.1). There is no `none`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Algorithm {
+    /// RSASSA-PKCS1-v1_5 with SHA-256.
     Rs256,
+    /// RSASSA-PKCS1-v1_5 with SHA-384.
     Rs384,
+    /// RSASSA-PKCS1-v1_5 with SHA-512.
     Rs512,
+    /// RSASSA-PSS with SHA-256.
     Ps256,
+    /// RSASSA-PSS with SHA-384.
     Ps384,
+    /// RSASSA-PSS with SHA-512.
     Ps512,
+    /// ECDSA on P-256 with SHA-256.
     Es256,
+    /// ECDSA on P-384 with SHA-384.
     Es384,
+    /// ECDSA on P-521 with SHA-512.
     Es512,
+    /// EdDSA with Ed25519.
     EdDsa,
+    /// HMAC with SHA-256.
     Hs256,
+    /// HMAC with SHA-384.
     Hs384,
+    /// HMAC with SHA-512.
     Hs512,
 }
 
+/// A set of algorithms.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct AlgorithmSet(u16);
 
 // === impl Algorithm ===
 
 impl Algorithm {
+    /// Every algorithm.
     pub const ALL: [Algorithm; 13] = [
         Algorithm::Rs256,
         Algorithm::Rs384,
@@ -49,6 +64,7 @@ impl Algorithm {
         Self::ALL.into_iter().find(|known| known.name() == name)
     }
 
+    /// Its name in JOSE.
     pub fn name(self) -> &'static str {
         match self {
             Algorithm::Rs256 => "RS256",
@@ -89,6 +105,7 @@ impl Algorithm {
 // === impl AlgorithmSet ===
 
 impl AlgorithmSet {
+    /// No algorithm.
     pub const EMPTY: Self = AlgorithmSet(0);
 
     /// Every asymmetric algorithm. A shared secret is the operator's explicit choice: where it
@@ -106,6 +123,7 @@ impl AlgorithmSet {
         Algorithm::EdDsa,
     ]);
 
+    /// The set of these algorithms.
     pub const fn of(algorithms: &[Algorithm]) -> Self {
         let (mut bits, mut rest) = (0, algorithms);
         while let [first, others @ ..] = rest {
@@ -115,14 +133,17 @@ impl AlgorithmSet {
         AlgorithmSet(bits)
     }
 
+    /// Whether the algorithm is in the set.
     pub const fn contains(self, algorithm: Algorithm) -> bool {
         self.0 & algorithm.bit() != 0
     }
 
+    /// Whether there is no algorithm in the set.
     pub const fn is_empty(self) -> bool {
         self.0 == 0
     }
 
+    /// The algorithms in the order of [`Algorithm::ALL`].
     pub fn iter(self) -> impl Iterator<Item = Algorithm> {
         Algorithm::ALL
             .into_iter()

@@ -20,10 +20,9 @@ pub(crate) fn public_key(algorithm: &[u8], key: &[u8]) -> Vec<u8> {
     element(SEQUENCE, &[algorithm, &key])
 }
 
-/// A sequence of two non-negative integers: an RSAPublicKey (RFC 8017 §A.1.1) or an
-/// Ecdsa-Sig-Value (RFC 3279 §2.2.3).
-pub(crate) fn two_integers(first: &[u8], second: &[u8]) -> Vec<u8> {
-    element(SEQUENCE, &[&integer(first), &integer(second)])
+/// RSAPublicKey (RFC 8017 §A.1.1), from big-endian bytes.
+pub(crate) fn rsa_public_key(modulus: &[u8], exponent: &[u8]) -> Vec<u8> {
+    element(SEQUENCE, &[&integer(modulus), &integer(exponent)])
 }
 
 /// From big-endian bytes, in the fewest octets (X.690 §8.3.2).

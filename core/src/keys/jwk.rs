@@ -8,11 +8,11 @@ use zeroize::Zeroizing;
 
 use super::algorithm::{Algorithm, AlgorithmSet};
 use super::material::{self, EcKey, HmacKey, Material, RsaKey};
-use super::{Key, KeyId, Origin, Unusable};
+use super::{Key, KeyFault, KeyId, Origin};
 use crate::json::{Object, Value};
 
 /// `jku`, `x5u` and `x5c` mean nothing here: a key is what its members say.
-pub(super) fn read(jwk: &Object<'_>, kid: Option<&str>, origin: Origin) -> Result<Key, Unusable> {
+pub(super) fn read(jwk: &Object<'_>, kid: Option<&str>, origin: Origin) -> Result<Key, KeyFault> {
     let material = match text(jwk, "kty") {
         Some("RSA") => {
             refuse_private(jwk, &["d", "p", "q", "dp", "dq", "qi", "oth"])?;
@@ -32,19 +32,19 @@ pub(super) fn read(jwk: &Object<'_>, kid: Option<&str>, origin: Origin) -> Resul
             refuse_other_use(jwk)?;
             // X25519 is for key agreement; Ed448 is not offered.
             if text(jwk, "crv") != Some("Ed25519") {
-                return Err(Unusable::Curve);
+                return Err(KeyFault::Curve);
             }
             Material::Ed25519(Box::new(material::ed25519(&octets(jwk, "x")?)?))
         }
         Some("oct") => {
             // Whoever can read a published secret can sign with it.
             if origin == Origin::Remote {
-                return Err(Unusable::PublishedSecret);
+                return Err(KeyFault::PublishedSecret);
             }
             refuse_other_use(jwk)?;
             Material::Hmac(Box::new(HmacKey::new(&octets(jwk, "k")?)?))
         }
-        _ => return Err(Unusable::KeyType),
+        _ => return Err(KeyFault::KeyType),
     };
     let algorithms = restrict(material.algorithms(), jwk)?;
     Ok(Key {
@@ -56,17 +56,17 @@ pub(super) fn read(jwk: &Object<'_>, kid: Option<&str>, origin: Origin) -> Resul
 }
 
 /// `kid` where it names the key: the empty string names none.
-pub(super) fn kid<'a>(jwk: &'a Object<'_>) -> Result<Option<&'a str>, Unusable> {
+pub(super) fn kid<'a>(jwk: &'a Object<'_>) -> Result<Option<&'a str>, KeyFault> {
     match jwk.get("kid") {
         None => Ok(None),
         Some(Value::String(kid)) if kid.is_empty() => Ok(None),
         Some(Value::String(kid)) => Ok(Some(kid)),
-        Some(_) => Err(Unusable::Kid),
+        Some(_) => Err(KeyFault::Kid),
     }
 }
 
-fn elliptic(jwk: &Object<'_>) -> Result<Material, Unusable> {
-    let coordinates = || Ok::<_, Unusable>((octets(jwk, "x")?, octets(jwk, "y")?));
+fn elliptic(jwk: &Object<'_>) -> Result<Material, KeyFault> {
+    let coordinates = || Ok::<_, KeyFault>((octets(jwk, "x")?, octets(jwk, "y")?));
     match text(jwk, "crv") {
         Some("P-256") => {
             let (x, y) = coordinates()?;
@@ -80,20 +80,20 @@ fn elliptic(jwk: &Object<'_>) -> Result<Material, Unusable> {
             let (x, y) = coordinates()?;
             Ok(Material::P521(Box::new(EcKey::p521(&x, &y)?)))
         }
-        _ => Err(Unusable::Curve),
+        _ => Err(KeyFault::Curve),
     }
 }
 
 /// A private key beside public ones is a leak, whatever it was meant for.
-fn refuse_private(jwk: &Object<'_>, members: &[&str]) -> Result<(), Unusable> {
+fn refuse_private(jwk: &Object<'_>, members: &[&str]) -> Result<(), KeyFault> {
     match members.iter().any(|member| jwk.get(member).is_some()) {
-        true => Err(Unusable::PrivateKey),
+        true => Err(KeyFault::PrivateKey),
         false => Ok(()),
     }
 }
 
 /// `use` and `key_ops` (RFC 7517 §4.2, §4.3): where one is there, it must allow to verify.
-fn refuse_other_use(jwk: &Object<'_>) -> Result<(), Unusable> {
+fn refuse_other_use(jwk: &Object<'_>) -> Result<(), KeyFault> {
     let signs = match jwk.get("use") {
         None => true,
         Some(usage) => usage.as_str() == Some("sig"),
@@ -104,7 +104,7 @@ fn refuse_other_use(jwk: &Object<'_>) -> Result<(), Unusable> {
     };
     match signs && verifies {
         true => Ok(()),
-        false => Err(Unusable::OtherUse),
+        false => Err(KeyFault::OtherUse),
     }
 }
 
@@ -116,7 +116,7 @@ fn allows_verify(operations: &[Value<'_>]) -> bool {
 }
 
 /// `alg` (RFC 7517 §4.4) narrows what the material allows to one.
-fn restrict(allowed: AlgorithmSet, jwk: &Object<'_>) -> Result<AlgorithmSet, Unusable> {
+fn restrict(allowed: AlgorithmSet, jwk: &Object<'_>) -> Result<AlgorithmSet, KeyFault> {
     match jwk.get("alg") {
         None => Ok(allowed),
         Some(alg) => alg
@@ -124,7 +124,7 @@ fn restrict(allowed: AlgorithmSet, jwk: &Object<'_>) -> Result<AlgorithmSet, Unu
             .and_then(Algorithm::parse)
             .filter(|algorithm| allowed.contains(*algorithm))
             .map(|algorithm| AlgorithmSet::of(&[algorithm]))
-            .ok_or(Unusable::Algorithm),
+            .ok_or(KeyFault::Algorithm),
     }
 }
 
@@ -133,9 +133,9 @@ fn text<'a>(jwk: &'a Object<'_>, member: &str) -> Option<&'a str> {
 }
 
 /// Base64url without padding, white space or stray trailing bits (RFC 7515 §2).
-fn octets(jwk: &Object<'_>, member: &'static str) -> Result<Zeroizing<Vec<u8>>, Unusable> {
+fn octets(jwk: &Object<'_>, member: &'static str) -> Result<Zeroizing<Vec<u8>>, KeyFault> {
     text(jwk, member)
         .and_then(|encoded| URL_SAFE_NO_PAD.decode(encoded).ok())
         .map(Zeroizing::new)
-        .ok_or(Unusable::Encoding(member))
+        .ok_or(KeyFault::Encoding(member))
 }

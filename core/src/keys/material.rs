@@ -7,7 +7,7 @@ use hmac::{Hmac, KeyInit};
 use rsa::{BoxedUint, RsaPublicKey};
 use sha2::{Sha256, Sha384, Sha512};
 
-use super::Unusable;
+use super::KeyFault;
 use super::algorithm::{Algorithm, AlgorithmSet};
 use super::der;
 use crate::limits::RSA_BITS;
@@ -98,27 +98,27 @@ impl Material {
 impl RsaKey {
     /// From big-endian `n` and `e`. RFC 7518 §6.3.1 wants no leading zero octet; many issuers
     /// write one all the same, and it changes nothing.
-    pub(super) fn new(n: &[u8], e: &[u8]) -> Result<Self, Unusable> {
+    pub(super) fn new(n: &[u8], e: &[u8]) -> Result<Self, KeyFault> {
         let n = der::without_leading_zeros(n);
         let e = der::without_leading_zeros(e);
         let bits = bit_length(n);
         if !RSA_BITS.contains(&bits) {
-            return Err(Unusable::ModulusLength { bits });
+            return Err(KeyFault::ModulusLength { bits });
         }
         if is_even(n) {
-            return Err(Unusable::EvenModulus);
+            return Err(KeyFault::EvenModulus);
         }
         // e = 1 verifies anything; a long e is work that the key's owner puts upon us.
         if !(2..=33).contains(&bit_length(e)) || is_even(e) {
-            return Err(Unusable::Exponent);
+            return Err(KeyFault::Exponent);
         }
-        let spki = der::public_key(der::RSA_ENCRYPTION, &der::two_integers(n, e));
+        let spki = der::public_key(der::RSA_ENCRYPTION, &der::rsa_public_key(n, e));
         let public = RsaPublicKey::new_with_size_limits(
             BoxedUint::from_be_slice_vartime(n),
             BoxedUint::from_be_slice_vartime(e),
             RSA_BITS,
         )
-        .map_err(|_| Unusable::Exponent)?;
+        .map_err(|_| KeyFault::Exponent)?;
         Ok(RsaKey {
             public,
             modulus: n.into(),
@@ -166,10 +166,10 @@ macro_rules! ec_key {
     ($curve:ident, $identifier:expr, $x:expr, $y:expr) => {{
         let length = $curve::ecdsa::VerifyingKey::COORDINATE;
         let coordinates = full_length($x, length).zip(full_length($y, length));
-        let (x, y) = coordinates.ok_or(Unusable::Point)?;
+        let (x, y) = coordinates.ok_or(KeyFault::Point)?;
         let encoded = [&[4], x.as_slice(), y.as_slice()].concat();
         let point =
-            $curve::ecdsa::VerifyingKey::from_sec1_bytes(&encoded).map_err(|_| Unusable::Point)?;
+            $curve::ecdsa::VerifyingKey::from_sec1_bytes(&encoded).map_err(|_| KeyFault::Point)?;
         Ok(EcKey {
             point,
             spki: der::public_key($identifier, &encoded).into(),
@@ -202,19 +202,19 @@ impl Coordinate for p521::ecdsa::VerifyingKey {
 }
 
 impl EcKey<p256::ecdsa::VerifyingKey> {
-    pub(super) fn p256(x: &[u8], y: &[u8]) -> Result<Self, Unusable> {
+    pub(super) fn p256(x: &[u8], y: &[u8]) -> Result<Self, KeyFault> {
         ec_key!(p256, der::EC_P256, x, y)
     }
 }
 
 impl EcKey<p384::ecdsa::VerifyingKey> {
-    pub(super) fn p384(x: &[u8], y: &[u8]) -> Result<Self, Unusable> {
+    pub(super) fn p384(x: &[u8], y: &[u8]) -> Result<Self, KeyFault> {
         ec_key!(p384, der::EC_P384, x, y)
     }
 }
 
 impl EcKey<p521::ecdsa::VerifyingKey> {
-    pub(super) fn p521(x: &[u8], y: &[u8]) -> Result<Self, Unusable> {
+    pub(super) fn p521(x: &[u8], y: &[u8]) -> Result<Self, KeyFault> {
         ec_key!(p521, der::EC_P521, x, y)
     }
 }
@@ -231,14 +231,14 @@ impl<K> Deref for EcKey<K> {
 
 /// A canonical encoding (RFC 8032 §5.1.3) of a point that is not of low order: with one of
 /// those, a signature can be made that fits almost any message.
-pub(super) fn ed25519(x: &[u8]) -> Result<Ed25519Key, Unusable> {
-    let bytes: &[u8; 32] = x.try_into().map_err(|_| Unusable::Point)?;
+pub(super) fn ed25519(x: &[u8]) -> Result<Ed25519Key, KeyFault> {
+    let bytes: &[u8; 32] = x.try_into().map_err(|_| KeyFault::Point)?;
     if !is_canonical(bytes) {
-        return Err(Unusable::Point);
+        return Err(KeyFault::Point);
     }
-    let key = Ed25519Key::from_bytes(bytes).map_err(|_| Unusable::Point)?;
+    let key = Ed25519Key::from_bytes(bytes).map_err(|_| KeyFault::Point)?;
     if key.is_weak() {
-        return Err(Unusable::Point);
+        return Err(KeyFault::Point);
     }
     Ok(key)
 }
@@ -253,7 +253,7 @@ fn is_canonical(bytes: &[u8; 32]) -> bool {
 
 impl HmacKey {
     /// For every hash that is no longer than the key (RFC 7518 §3.2).
-    pub(super) fn new(secret: &[u8]) -> Result<Self, Unusable> {
+    pub(super) fn new(secret: &[u8]) -> Result<Self, KeyFault> {
         let key = HmacKey {
             digest: Digest::sha256(secret),
             sha256: keyed(secret, 32),
@@ -261,7 +261,7 @@ impl HmacKey {
             sha512: keyed(secret, 64),
         };
         if key.algorithms().is_empty() {
-            return Err(Unusable::ShortSecret);
+            return Err(KeyFault::ShortSecret);
         }
         Ok(key)
     }

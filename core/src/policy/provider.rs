@@ -116,6 +116,15 @@ impl Provider {
     }
 }
 
+/// A media type as `typ` compares: in lower case, without `application/` (RFC 7515 §4.1.9).
+pub fn media_type(typ: &str) -> String {
+    let typ = typ.to_ascii_lowercase();
+    match typ.strip_prefix("application/") {
+        Some(subtype) => subtype.to_owned(),
+        None => typ,
+    }
+}
+
 // === impl Types ===
 
 impl Types {

@@ -17,17 +17,24 @@ use crate::time::UnixTime;
 use crate::verification::principal::{Principal, Validity};
 use crate::verification::status_list::Reference;
 
+/// Why claims are refused.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum InvalidClaims {
+    /// No audience that the provider accepts.
     Audience,
     /// A confirmation (RFC 7800) by a method that nobody here can check.
     Confirmation,
+    /// `exp` has passed.
     Expired,
+    /// Valid for longer than the provider allows.
     Lifetime,
+    /// A registered claim has the wrong type.
     Malformed,
+    /// No `exp`, where the provider requires one.
     NoExpiry,
     /// No `iat`, where an entry of the revocation list may be forgotten before the token ends.
     NoIssueTime,
+    /// `nbf` is yet to come.
     NotYetValid,
     /// No reference to a status list where one is required, or one that is not followed.
     Status,
@@ -38,6 +45,7 @@ pub enum InvalidClaims {
 /// In what a provider makes its statement.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum ClaimsSource {
+    /// A JWT.
     Token,
     /// The answer of an introspection endpoint. It may lack `exp` (RFC 7662 §2.2): it is the
     /// word of the moment, and is believed for as long as the operator lets it be remembered.

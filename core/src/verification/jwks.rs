@@ -21,6 +21,7 @@ struct Fetched {
 // === impl HeldKeys ===
 
 impl HeldKeys {
+    /// Room for the sets of so many providers.
     pub fn none(providers: usize) -> Self {
         HeldKeys(std::iter::repeat_with(|| None).take(providers).collect())
     }

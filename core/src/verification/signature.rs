@@ -13,20 +13,20 @@ use crate::keys::{Algorithm, AlgorithmSet, Key};
 /// Calls the host's `verify_signature` with an encoded argument; nothing where that fails.
 pub type HostFunction = Box<dyn Fn(&[u8]) -> Option<Vec<u8>>>;
 
-/// Answers for every algorithm; which implementation does is its own affair.
+/// Verifies every algorithm, with the host where it can.
 pub struct Verifier {
     host: Option<Host>,
 }
 
-/// The signature is not the key's over that message. Why is nobody's business: each way to
-/// fail that an attacker can tell apart is an oracle.
+/// The signature is not that of the key over the message. No reason is given: failures must be
+/// indistinguishable, or they are an oracle.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct BadSignature(());
 
 // === impl Verifier ===
 
 impl Verifier {
-    /// All in Rust: for hosts that offer nothing, and for every place without a host.
+    /// All in Rust: for hosts without `verify_signature`, and for tests.
     pub fn software() -> Self {
         Verifier { host: None }
     }
@@ -39,6 +39,7 @@ impl Verifier {
         }
     }
 
+    /// Whether `signature` is that of `key` over `message`.
     pub fn verify(
         &self,
         algorithm: Algorithm,

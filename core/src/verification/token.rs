@@ -6,6 +6,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::json::{self, Object, Value};
 use crate::keys::Algorithm;
+use crate::policy::provider::media_type;
 
 /// What a credential in a token's place is by its form alone.
 #[derive(Debug)]
@@ -16,6 +17,7 @@ pub enum Form<'t> {
     Opaque,
 }
 
+/// The segments of a JWT, each still encoded except the header.
 #[derive(Debug)]
 pub struct Segments<'t> {
     /// Header and claims with the dot between them: what is signed.
@@ -29,26 +31,33 @@ pub struct Segments<'t> {
 /// a key that a token brings along proves nothing (CVE-2018-0114).
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Header {
+    /// `alg`.
     pub algorithm: Algorithm,
+    /// `kid`.
     pub kid: Option<Box<str>>,
     /// Lower case, without `application/` (RFC 7515 §4.1.9).
     pub typ: Option<Box<str>>,
 }
 
+/// Why a header is refused.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum InvalidHeader {
     /// `crit` or `b64` (RFC 7515 §4.1.11, RFC 7797): we understand no extension.
     Extension,
+    /// A member is absent or has the wrong type.
     Malformed,
+    /// `alg` names no algorithm that we know.
     UnsupportedAlgorithm,
 }
 
+/// The token is malformed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Malformed;
 
 // === impl Form ===
 
 impl<'t> Form<'t> {
+    /// Tells the form of a credential, and parses the header of a JWT.
     pub fn of(token: &'t [u8]) -> Result<Self, Malformed> {
         let token = b64token(token).ok_or(Malformed)?;
         let Some((first, rest)) = token.split_once('.') else {
@@ -109,10 +118,12 @@ fn decode(segment: &[u8]) -> Result<Vec<u8>, Malformed> {
 // === impl Segments ===
 
 impl<'t> Segments<'t> {
+    /// The header, or why it is refused.
     pub fn header(&self) -> Result<&Header, InvalidHeader> {
         self.header.as_ref().map_err(|invalid| *invalid)
     }
 
+    /// Header and claims with the dot between them.
     pub fn signing_input(&self) -> &'t [u8] {
         self.signing_input
     }
@@ -122,6 +133,7 @@ impl<'t> Segments<'t> {
         decode(self.claims)
     }
 
+    /// The bytes of the signature.
     pub fn signature(&self) -> Result<Vec<u8>, Malformed> {
         decode(self.signature)
     }
@@ -147,14 +159,5 @@ impl Header {
             kid: kid.map(Box::from),
             typ: typ.map(|typ| media_type(typ).into()),
         })
-    }
-}
-
-/// A media type as `typ` compares: without case, `application/` omitted (RFC 7515 §4.1.9).
-pub fn media_type(typ: &str) -> String {
-    let typ = typ.to_ascii_lowercase();
-    match typ.strip_prefix("application/") {
-        Some(subtype) => subtype.to_owned(),
-        None => typ,
     }
 }

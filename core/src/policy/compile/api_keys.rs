@@ -202,17 +202,6 @@ impl<'v> Compiler<'v> {
 /// 64 hexadecimal digits in either case.
 fn hex(digits: &str) -> Option<[u8; 32]> {
     let mut bytes = [0; 32];
-    if digits.len() != 64 {
-        return None;
-    }
-    let value = |b: u8| {
-        char::from(b)
-            .to_digit(16)
-            .and_then(|d| u8::try_from(d).ok())
-    };
-    for (byte, pair) in bytes.iter_mut().zip(digits.as_bytes().chunks_exact(2)) {
-        let [high, low] = pair else { return None };
-        *byte = value(*high)? << 4 | value(*low)?;
-    }
-    Some(bytes)
+    let decoded = base16ct::mixed::decode(digits, &mut bytes).ok()?;
+    (decoded.len() == 32).then_some(bytes)
 }

@@ -13,7 +13,7 @@ use crate::limits::{JWKS_KEYS, MAX_CLOCK_TOLERANCE};
 use crate::policy::claim::ClaimPath;
 use crate::policy::compile::callouts::PERIOD;
 use crate::policy::compile::compiler::{API_KEYS, Compiler, all_or_none};
-use crate::policy::provider::{Audiences, Keys, Provider, ProviderId, RemoteKeys, Types};
+use crate::policy::provider::{Audiences, Keys, Provider, ProviderId, RemoteKeys, Types, media_type};
 use crate::request::is_token;
 
 const DEFAULT_CLOCK_TOLERANCE: Duration = Duration::from_secs(30);
@@ -278,7 +278,6 @@ impl<'v> Compiler<'v> {
         }))
     }
 
-    /// Case does not count, and `application/` may be left out (RFC 7515 §4.1.9).
     fn types(&mut self, types: Optional<NonEmpty<&str>>) -> Option<Types> {
         let default = Types {
             names: vec!["at+jwt".into(), "jwt".into()],
@@ -286,8 +285,7 @@ impl<'v> Compiler<'v> {
         };
         types.map_or(default, |types| {
             let names = self.each(types.value, |compiler, Located { at, value }| {
-                let lower = value.to_ascii_lowercase();
-                let short = lower.strip_prefix("application/").unwrap_or(&lower);
+                let short = media_type(value);
                 let valid = short.split('/').all(|part| is_token(part.as_bytes()));
                 if !valid {
                     compiler.findings.unfit(at, quoted(value), "a media type");

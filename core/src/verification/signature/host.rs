@@ -6,7 +6,7 @@
 
 use super::{HostFunction, known_answers};
 use crate::keys::material::{Material, RsaKey};
-use crate::keys::{Algorithm, AlgorithmSet, der};
+use crate::keys::{Algorithm, AlgorithmSet};
 
 pub(super) struct Host {
     foreign: HostFunction,
@@ -77,20 +77,20 @@ impl Host {
             (Algorithm::Es256, Material::P256(_)) => (
                 "sha256",
                 p256::ecdsa::Signature::from_slice(signature)
-                    .is_ok()
-                    .then(|| ecdsa_der(signature)),
+                    .ok()
+                    .map(|signature| signature.to_der().as_bytes().to_vec()),
             ),
             (Algorithm::Es384, Material::P384(_)) => (
                 "sha384",
                 p384::ecdsa::Signature::from_slice(signature)
-                    .is_ok()
-                    .then(|| ecdsa_der(signature)),
+                    .ok()
+                    .map(|signature| signature.to_der().as_bytes().to_vec()),
             ),
             (Algorithm::Es512, Material::P521(_)) => (
                 "sha512",
                 p521::ecdsa::Signature::from_slice(signature)
-                    .is_ok()
-                    .then(|| ecdsa_der(signature)),
+                    .ok()
+                    .map(|signature| signature.to_der().as_bytes().to_vec()),
             ),
             _ => return None,
         };
@@ -105,12 +105,6 @@ impl Host {
 
 fn rsa(key: &RsaKey, signature: &[u8]) -> Option<Vec<u8>> {
     key.is_representative(signature).then(|| signature.to_vec())
-}
-
-/// r‖s, of which the range was checked, as an Ecdsa-Sig-Value.
-fn ecdsa_der(signature: &[u8]) -> Vec<u8> {
-    let (r, s) = signature.split_at(signature.len() / 2);
-    der::two_integers(r, s)
 }
 
 fn argument(hash: &str, spki: &[u8], signature: &[u8], message: &[u8]) -> Vec<u8> {
