@@ -178,7 +178,7 @@ fn what_is_written_is_meant() {
     ];
     assert_eq!(corp.scope_claims, literal);
     assert_eq!(corp.tenant_claim, dotted("org.tenant"));
-    let mut places = vec![
+    let places = vec![
         place(header("authorization", Prefix::Scheme("bearer".into()))),
         place(header("x-token", Prefix::None)),
         place(header("x-custom", Prefix::Literal("jwt:".into()))),
@@ -189,7 +189,6 @@ fn what_is_written_is_meant() {
             name: "session".into(),
         }),
     ];
-    places.sort();
     assert_eq!(corp.locations, places);
 
     let (_, partner) = named("partner");

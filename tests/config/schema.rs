@@ -398,6 +398,12 @@ fn fits(schema: &Value, node: &Value, value: &Value) -> Result<(), String> {
             }
             ("minItems", Value::Array(items)) if items.len() < count() => return misfit(keyword),
             ("maxItems", Value::Array(items)) if items.len() > count() => return misfit(keyword),
+            ("uniqueItems", Value::Array(items)) => {
+                let is_again = |i: usize| items[..i].contains(&items[i]);
+                if (0..items.len()).any(is_again) {
+                    return misfit(keyword);
+                }
+            }
             ("minLength", Value::String(s)) if s.chars().count() < count() => {
                 return misfit(keyword);
             }
@@ -418,7 +424,8 @@ fn fits(schema: &Value, node: &Value, value: &Value) -> Result<(), String> {
                 | "pattern"
                 | "properties"
                 | "propertyNames"
-                | "required",
+                | "required"
+                | "uniqueItems",
                 _,
             ) => {}
             (keyword, _) => panic!("the keyword {keyword} is not known here"),

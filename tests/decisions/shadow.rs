@@ -9,7 +9,10 @@ use super::harness::{Filter, get};
 #[test]
 fn a_refusal_is_only_noted() {
     let key = Key::new("ES256", "k");
-    let config = amended(only(provider([&key])), json!({ "mode": "shadow" }));
+    let config = amended(
+        only(provider([&key])),
+        json!({ "mode": "shadow", "filter_state": ["decision", "code"] }),
+    );
     let mut filter = Filter::new(config);
     let forged = Key::new("ES256", "k").token(json!({ "sub": "mallory" }));
     for (ask, code) in [
@@ -41,7 +44,10 @@ fn a_refusal_is_only_noted() {
 #[test]
 fn a_would_be_allow_sets_identity_and_keeps_the_credential() {
     let key = Key::new("ES256", "k");
-    let config = amended(only(provider([&key])), json!({ "mode": "shadow" }));
+    let config = amended(
+        only(provider([&key])),
+        json!({ "mode": "shadow", "filter_state": ["decision", "code"] }),
+    );
     let token = key.token(json!({}));
     let answer = Filter::new(config).ask(&get("/").bearer(&token).with("x-auth-subject", "root"));
     assert!(answer.passes());

@@ -18,6 +18,7 @@ fn policy(key: &Key, api_key: &str) -> Value {
         "api_keys": { "keys": [{ "id": "robot-2026", "client": "robot", "hash": sha256(api_key) }] },
         "rules": [{ "name": "open", "match": { "path": { "prefix": "/open" } }, "access": "anonymous" }, { "name": "main" }],
         "audit": "all",
+        "filter_state": ["subject", "client_id", "tenant", "scopes", "rule", "decision", "code"],
     })
 }
 

@@ -24,10 +24,10 @@ use crate::config::{
 use crate::policy::api_keys::{ApiKeyTable, ApiKeys};
 use crate::policy::compile::compiler::Compiler;
 use crate::policy::compile::rules::CredentialNames;
+use crate::policy::compiled::{Limits, Policy};
 use crate::policy::location::CredentialLocation;
 use crate::policy::requirement::Accepted;
 use crate::policy::route::Routes;
-use crate::policy::{Limits, Policy};
 use crate::secret::Pepper;
 
 /// A policy, and what its author should know about it.

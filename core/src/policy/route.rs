@@ -1,18 +1,19 @@
 //! Which rule a request meets: the first one that matches, without walking them all.
 
+pub mod invalid_match;
 pub mod path;
 mod tree;
 
 use std::collections::BTreeMap;
-use std::fmt;
 
-use crate::json::Quoted;
 use crate::limits::REGEX_PATH_BYTES;
-use crate::policy::route::path::{InvalidPath, PathMatch};
+use crate::policy::route::path::PathMatch;
 use crate::policy::route::tree::{Search, Tree};
-use crate::request::host::{Host, HostFault};
+use crate::request::host::Host;
 use crate::request::path::PathQuirks;
 use crate::request::{RequestTarget, is_token};
+
+pub use crate::policy::route::invalid_match::InvalidMatch;
 
 /// The `match` of one rule; a part that is not there matches everything.
 #[derive(Debug)]
@@ -38,47 +39,6 @@ pub enum HostPattern {
     Exactly(Box<str>),
     /// `*.example.com`: any depth below it, but not the domain itself.
     Below(Box<str>),
-}
-
-/// Why a part of a match cannot be honoured: what was found, and what is expected instead.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum InvalidMatch {
-    /// No host name.
-    Host {
-        /// What was written.
-        found: Box<str>,
-        /// What is wrong with it.
-        fault: HostFault,
-    },
-    /// A wildcard elsewhere than as the first label.
-    HostWildcard {
-        /// What was written.
-        found: Box<str>,
-    },
-    /// No method.
-    Method {
-        /// What was written.
-        found: Box<str>,
-    },
-    /// A standard method in another case, which no client sends.
-    MethodCase {
-        /// What was written.
-        found: Box<str>,
-        /// The method as clients send it.
-        expected: &'static str,
-    },
-    /// No path.
-    Path {
-        /// What was written.
-        found: Box<str>,
-        /// What is wrong with it.
-        fault: InvalidPath,
-    },
-    /// The path has a quirk that its own rule refuses.
-    PathQuirks {
-        /// Those that the rule would have to allow.
-        quirks: PathQuirks,
-    },
 }
 
 /// Why a request cannot be matched to any rule.
@@ -273,42 +233,6 @@ impl<T> Routes<T> {
 impl<T> Route<T> {
     fn takes(&self, method: &[u8]) -> bool {
         self.methods.is_empty() || self.methods.iter().any(|m| m.0.as_bytes() == method)
-    }
-}
-
-// === impl InvalidMatch ===
-
-impl fmt::Display for InvalidMatch {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            InvalidMatch::Host { found, fault } => write!(
-                f,
-                "{} has {fault}; expected a host name, `*.` and a domain, or an IPv6 address in \
-                 brackets, without port: ports are not compared",
-                Quoted(found)
-            ),
-            InvalidMatch::HostWildcard { found } => write!(
-                f,
-                "{} has a wildcard; expected one only as the first label: \"*.example.com\"",
-                Quoted(found)
-            ),
-            InvalidMatch::Method { found } => write!(
-                f,
-                "{}; expected a method, a token of RFC 9110 §5.6.2",
-                Quoted(found)
-            ),
-            InvalidMatch::MethodCase { found, expected } => write!(
-                f,
-                "{}; expected {}: methods are compared with case",
-                Quoted(found),
-                Quoted(expected)
-            ),
-            InvalidMatch::Path { found, fault } => write!(f, "{} {fault}", Quoted(found)),
-            InvalidMatch::PathQuirks { quirks } => write!(
-                f,
-                "a path that matches only with danger_allow_in_path: [{quirks}] on its rule"
-            ),
-        }
     }
 }
 

@@ -1,12 +1,11 @@
 //! What a rule says about paths, parsed to what the index needs.
 
 use std::collections::HashSet;
-use std::fmt;
 
 use regex_lite::RegexBuilder;
 
-use crate::policy::route::InvalidMatch;
-use crate::request::path::{CanonicalPath, PathFault, PathQuirks};
+use crate::policy::route::invalid_match::{InvalidMatch, InvalidPath};
+use crate::request::path::{CanonicalPath, PathQuirks};
 
 /// An expression may cost time in proportion to its size for each byte of a path, of which there are
 /// [`crate::limits::REGEX_PATH_BYTES`] at the most. This is room for some thousand characters.
@@ -39,21 +38,6 @@ pub(super) enum End {
 /// Of a whole path.
 #[derive(Clone, Debug)]
 pub(super) struct Regex(regex_lite::Regex);
-
-/// What is wrong with a path of a rule.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum InvalidPath {
-    /// It could match nothing, as such paths are refused before any rule.
-    Ambiguous(PathFault),
-    /// `*`, `{` or `}` where they are no more than characters.
-    Pattern,
-    Regex(regex_lite::Error),
-    RegexNotAbsolute,
-    RegexNotCanonical,
-    TemplateRepeats,
-    TemplateRest,
-    TemplateSegment,
-}
 
 // === impl PathMatch ===
 
@@ -235,39 +219,6 @@ fn literal_prefix(pattern: &str) -> &str {
 impl Regex {
     pub(super) fn is_match(&self, path: &str) -> bool {
         self.0.is_match(path)
-    }
-}
-
-// === impl InvalidPath ===
-
-impl fmt::Display for InvalidPath {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            InvalidPath::Ambiguous(fault) => write!(
-                f,
-                "has {fault}; expected a path that a request could have, without query"
-            ),
-            InvalidPath::Pattern => f.write_str(
-                "has `*`, `{` or `}`, which mean nothing here; expected a plain path, or `template`",
-            ),
-            InvalidPath::Regex(error) => write!(f, "is no regular expression: {error}"),
-            InvalidPath::RegexNotAbsolute => {
-                f.write_str("matches no path; expected an expression that begins with `/`")
-            }
-            InvalidPath::RegexNotCanonical => f.write_str(
-                "matches no path as it is spelled; expected unreserved characters as they are \
-                 and all others as escapes with upper-case digits",
-            ),
-            InvalidPath::TemplateRepeats => {
-                f.write_str("has one name twice; expected another name for each segment")
-            }
-            InvalidPath::TemplateRest => {
-                f.write_str("has segments after `**`; expected it at the end")
-            }
-            InvalidPath::TemplateSegment => f.write_str(
-                "mixes text and wildcards in one segment; expected `{name}`, `*`, `**` or plain text",
-            ),
-        }
     }
 }
 

@@ -1,4 +1,5 @@
 use super::*;
+use crate::request::path::PathFault;
 
 type Parse = fn(&str) -> Result<PathMatch, InvalidMatch>;
 
