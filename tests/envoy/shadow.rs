@@ -14,6 +14,7 @@ fn shadow_mode_lets_everything_pass_and_tells() {
     let expired = key.token(json!({ "exp": 1 }));
     let policy = json!({
         "mode": "shadow",
+        "filter_state": ["decision", "code"],
         "providers": { "corp": provider([&key]) },
         "api_keys": { "keys": [{ "id": "robot", "hash": sha256(&secret) }] },
         "rules": [{ "match": { "path": { "prefix": "/deny" } }, "access": "deny" }, { "match": { "path": { "prefix": "/in" } } }],
