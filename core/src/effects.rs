@@ -18,37 +18,51 @@ use crate::time::UnixTime;
 use crate::verification::principal::Principal;
 use crate::verification::{Provenance, Verified};
 
+/// What a decision does to a request, and what it leaves behind.
 pub struct Effects<'a> {
+    /// Whether the request goes on, and how it is changed.
     pub outcome: Outcome<'a>,
+    /// What is counted.
     pub counter: Counter,
-    /// Properties `portcullis.<name>` for later filters and access logs.
+    /// Properties for later filters and access logs, as the policy lists them.
     pub filter_state: Vec<(&'static str, &'a str)>,
+    /// What is logged, where the policy wants this decision logged.
     pub audit: Option<AuditRecord<'a>>,
 }
 
+/// Whether a request goes on.
 #[derive(Debug)]
 pub enum Outcome<'a> {
     /// The request goes on, changed in this order.
     Continue(Vec<HeaderMutation<'a>>),
-    /// The edits take out what no log should show.
+    /// The request is answered.
     Refuse {
+        /// Removes a client's own identity headers, so that no log shows them.
         edits: Vec<HeaderMutation<'a>>,
+        /// The answer.
         reply: LocalReply,
     },
 }
 
+/// A change to the request's headers.
 #[derive(Debug, Eq, PartialEq)]
 pub enum HeaderMutation<'a> {
+    /// Adds a header, whether there is one of that name or not.
     Add(&'a [u8], Cow<'a, [u8]>),
+    /// Removes every header of that name.
     Remove(&'a [u8]),
     /// Replaces every header of that name.
     Set(&'a [u8], Cow<'a, [u8]>),
 }
 
+/// The answer to a request that is refused.
 #[derive(Debug, Eq, PartialEq)]
 pub struct LocalReply {
+    /// The HTTP status.
     pub status: u16,
+    /// Its headers.
     pub headers: Vec<(&'static str, String)>,
+    /// Its body; in gRPC, the message.
     pub body: String,
     /// Where the request is gRPC; Envoy's own mapping knows no 3 for a 400.
     pub grpc_status: Option<u32>,
@@ -56,14 +70,18 @@ pub struct LocalReply {
     pub details: String,
 }
 
+/// What a decision adds to.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Counter {
+    /// Requests that passed.
     Allowed,
+    /// Requests that were refused.
     Denied(Code),
+    /// Requests that would have been refused, in shadow mode.
     ShadowDenied(Code),
 }
 
-/// What is logged about a decision; written only where there is room for it in the log.
+/// What is logged about a decision. It is formatted only if it is written.
 pub struct AuditRecord<'a> {
     record: Record<'a>,
     request: Request<'a>,
@@ -134,13 +152,13 @@ pub fn of<'a>(
     }
 }
 
-/// The names of the trailers that go: there are upstreams that take trailers for headers.
+/// The names of the trailers that are removed: some upstreams take trailers for headers.
 pub fn removed_trailers<'a>(
     policy: &'a Policy,
     trailers: &'a [(&'a [u8], &'a [u8])],
 ) -> impl Iterator<Item = &'a [u8]> {
-    // RFC 9110 §6.5.1: no credential is sent in a trailer, so all that is called like one goes; also
-    // where credentials are kept, for this one nobody has judged.
+    // RFC 9110 §6.5.1: no credential is sent in a trailer, so every trailer with a credential's name is
+    // removed. This one was not verified, so it is removed also where credentials are kept.
     let is_credential = move |name: &[u8]| {
         policy.mode == Mode::Enforce
             && policy
@@ -158,8 +176,8 @@ pub fn removed_trailers<'a>(
 
 // === the request that goes on ===
 
-/// A client's own copies of identity headers, on every rule: also where nobody sets them,
-/// an upstream that trusts them would be deceived.
+/// Removes a client's own copies of identity headers, on every rule: an upstream trusts them also where
+/// we set none.
 pub fn remove_identity<'a>(policy: &'a Policy, request: &Request<'a>) -> Vec<HeaderMutation<'a>> {
     request
         .headers
@@ -197,7 +215,7 @@ fn strip_credentials<'a>(
     }
 }
 
-/// Envoy's router is to read the path that was judged.
+/// Envoy's router must read the path that the rules were matched with.
 fn spell_path<'a>(request: &Request<'a>, edits: &mut Vec<HeaderMutation<'a>>) {
     let Some(path) = with_upper_case_escapes(request.raw_path()) else {
         return;
@@ -351,6 +369,7 @@ impl<'a> Record<'a> {
 // === impl AuditRecord ===
 
 impl AuditRecord<'_> {
+    /// Whether the request was refused, or would have been in shadow mode.
     pub fn is_denial(&self) -> bool {
         self.record.code.is_some()
     }

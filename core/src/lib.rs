@@ -24,6 +24,7 @@
 //! what siblings share is in a file of its own. `tests/architecture.rs` checks this.
 
 #![forbid(unsafe_code)]
+#![deny(missing_docs)]
 // One bad byte from a client must not trap the worker's VM: nothing here may panic on input.
 #![deny(
     clippy::arithmetic_side_effects,

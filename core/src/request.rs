@@ -39,7 +39,9 @@ pub struct RequestTarget<'a> {
 /// reading would say nothing about the other one.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum AmbiguousTarget {
+    /// The host.
     Host,
+    /// The path.
     Path,
 }
 
@@ -135,6 +137,7 @@ impl<'a> Request<'a> {
 // === impl RequestTarget ===
 
 impl<'a> RequestTarget<'a> {
+    /// `Err` where an upstream could read another host or path than we do.
     pub fn from_request(request: &Request<'a>) -> Result<Self, AmbiguousTarget> {
         let (path, query) = request.split_path();
         // A fragment is never sent (RFC 9112 §3.2); Envoy and upstreams differ about where a
@@ -165,10 +168,12 @@ impl<'a> RequestTarget<'a> {
         self.host.as_str()
     }
 
+    /// `:method`.
     pub fn method(&self) -> &'a [u8] {
         self.method
     }
 
+    /// Whether the request is a CORS preflight.
     pub fn is_preflight(&self) -> bool {
         self.asked.is_some()
     }

@@ -15,12 +15,19 @@ pub struct Host<'a>(Cow<'a, str>);
 /// Why an authority names no one host.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum HostFault {
+    /// An address in brackets that is no IPv6 address.
     Address,
+    /// A character that no host name has.
     Character,
+    /// There is no host.
     Empty,
+    /// A label that is empty.
     Label,
+    /// A name or a label that is too long.
     Length,
+    /// A port that is empty or no number.
     Port,
+    /// A spelling that Envoy looks up as another host: a trailing dot, another form of an address.
     Spelling,
 }
 
@@ -58,10 +65,12 @@ impl<'a> Host<'a> {
         .map(Host)
     }
 
+    /// Lower case, without port.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
+    /// The same host, borrowed from this one.
     pub fn borrowed(&self) -> Host<'_> {
         Host(Cow::Borrowed(&self.0))
     }

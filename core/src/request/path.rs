@@ -25,15 +25,25 @@ pub struct PathQuirks(u8);
 /// Why a path has more than one reading.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum PathFault {
+    /// A backslash, raw or escaped.
     Backslash,
+    /// A space or control character.
     Control,
+    /// A segment `.` or `..`.
     DotSegment,
+    /// An escape that decodes to an escape.
     DoubleEscape,
+    /// A `%` that two hexadecimal digits do not follow.
     Escape,
+    /// A `#`.
     Fragment,
+    /// A raw byte beyond ASCII.
     NonAscii,
+    /// The path does not begin with a slash.
     NotAbsolute,
+    /// An overlong form of UTF-8.
     Overlong,
+    /// A `?`.
     Query,
 }
 
@@ -104,14 +114,17 @@ impl<'a> CanonicalPath<'a> {
         })
     }
 
+    /// The canonical text.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
+    /// What only a rule that allows it may match.
     pub fn quirks(&self) -> PathQuirks {
         self.quirks
     }
 
+    /// The same path, borrowed from this one.
     pub fn borrowed(&self) -> CanonicalPath<'_> {
         CanonicalPath {
             text: Cow::Borrowed(&self.text),
@@ -280,6 +293,7 @@ impl Segment {
 // === impl PathQuirks ===
 
 impl PathQuirks {
+    /// No quirk.
     pub const NONE: Self = PathQuirks(0);
     /// `%2F`
     pub const ENCODED_SLASH: Self = PathQuirks(1);
@@ -295,10 +309,12 @@ impl PathQuirks {
         ("semicolon", Self::SEMICOLON),
     ];
 
+    /// Whether there is no quirk.
     pub fn is_empty(self) -> bool {
         self == Self::NONE
     }
 
+    /// Whether `allowed` has all of these.
     pub fn is_within(self, allowed: Self) -> bool {
         self.0 & !allowed.0 == 0
     }

@@ -21,13 +21,16 @@ use self::inflate::{Corrupt, inflate};
 /// Where a token's status stands (§6.2).
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct Reference {
+    /// Where the list is.
     pub uri: Box<str>,
+    /// The place of the token on it.
     pub index: u64,
 }
 
 /// Why a token's reference is not followed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum InvalidReference {
+    /// It is no reference at all.
     Malformed,
     /// It leads elsewhere than to the provider's lists.
     Uri,
@@ -53,16 +56,23 @@ pub struct StatusList {
 /// Why an answer is no status list.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum InvalidStatusList {
+    /// The list is not compressed as it should be.
     Compression,
+    /// Its `exp` has passed.
     Expired,
+    /// It needs an extension that we do not have.
     Extension,
     /// This claim is absent or of another type.
     Claim(&'static str),
+    /// It is no JWT.
     Malformed,
     /// Another list than was asked for.
     Subject,
+    /// It is larger than is read.
     TooLarge,
+    /// Its `typ` is another one.
     Type,
+    /// Its algorithm is not known.
     UnsupportedAlgorithm,
 }
 
@@ -130,10 +140,12 @@ impl<'t> StatusListToken<'t> {
         Ok(StatusListToken { header, segments })
     }
 
+    /// Its header.
     pub fn header(&self) -> &Header {
         &self.header
     }
 
+    /// Its parts, for the check of its signature.
     pub fn segments(&self) -> &Segments<'t> {
         &self.segments
     }

@@ -13,7 +13,9 @@ use crate::limits::{JWKS_KEYS, MAX_CLOCK_TOLERANCE};
 use crate::policy::claim::ClaimPath;
 use crate::policy::compile::callouts::PERIOD;
 use crate::policy::compile::compiler::{API_KEYS, Compiler, all_or_none};
-use crate::policy::provider::{Audiences, Keys, Provider, ProviderId, RemoteKeys, Types, media_type};
+use crate::policy::provider::{
+    Audiences, Keys, Provider, ProviderId, RemoteKeys, Types, media_type,
+};
 use crate::request::is_token;
 
 const DEFAULT_CLOCK_TOLERANCE: Duration = Duration::from_secs(30);
