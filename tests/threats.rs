@@ -53,7 +53,7 @@ fn threats(page: &str) -> (Vec<Threat>, Vec<String>) {
             match threat(block) {
                 Ok(threat) => {
                     if !names.insert(threat.name.clone()) {
-                        faults.push(format!("{title}: {}: stands twice", threat.name));
+                        faults.push(format!("{title}: {}: is there twice", threat.name));
                     }
                     threats.push(threat);
                 }
@@ -197,7 +197,7 @@ fn what_is_wrong_with_a_page_is_told() {
         (
             "\n\n## Soak",
             "\n\n**A.** Again.\nTest: `a.rs::b`\n\n## Soak",
-            "One: A.: stands twice",
+            "One: A.: is there twice",
         ),
         ("## Soak", "## Two\n\n## Soak", "Two: no threat"),
     ] {
@@ -304,7 +304,7 @@ fn every_way_to_ship_it_keeps_its_vm_and_its_calls() {
             }
         }
     }
-    // Whoever reaches the admin port owns the proxy.
+    // Access to the admin port is control of the proxy.
     let tour = documents("envoy/envoy.yaml");
     let admin = &tour[0]["admin"]["address"]["socket_address"]["address"];
     assert_eq!(admin, "127.0.0.1");

@@ -34,7 +34,7 @@ async fn exchange(request: &Request, stream: TcpStream) -> Result<Answer, h2::Er
     let is_all = pieces.body.is_empty() && pieces.trailers.is_empty();
     let (answer, body) = client.send_request(head, is_all)?;
     if !is_all {
-        // Whoever is refused before its body has gone out still gets its answer.
+        // A request that is refused before its body is sent still gets its answer.
         tokio::spawn(upload(body, pieces));
     }
     let (head, mut body) = answer.await?.into_parts();

@@ -268,7 +268,7 @@ impl Acceptor {
                     break;
                 }
                 let shared = Arc::clone(&shared);
-                // Whoever hangs up on us only ends its own connection.
+                // A caller that hangs up ends only its own connection.
                 thread::spawn(move || shared.serve(connection));
             }
         });

@@ -112,7 +112,7 @@ fn an_answer_narrows_the_scopes_by_the_providers_own_claims() {
     }
 }
 
-/// Whoever is named by the answer alone can be revoked, too.
+/// A subject that only the answer names can be revoked, too.
 #[test]
 fn what_the_answer_names_can_be_revoked() {
     let key = Key::new("ES256", "k");

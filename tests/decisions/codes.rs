@@ -90,7 +90,7 @@ fn every_code_is_reached() {
         let mut filter = Filter::new(only(amended(provider([&key]), asked.clone())));
         let ask = get("/").bearer("opaque");
         let Stage::Waits(waiting, _) = filter.begin(&ask) else {
-            panic!("it has nobody's word for it");
+            panic!("the token is not introspected");
         };
         let reply = Reply::Introspection(answer);
         if let Stage::Answered(answer) = filter.resume(waiting, &ask, reply) {

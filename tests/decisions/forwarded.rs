@@ -92,7 +92,7 @@ fn every_place_is_stripped_on_every_rule() {
     let answer = filter.ask(&ask);
     assert_eq!(answer.forwarded("authorization"), [""; 0]);
     assert_eq!(answer.forwarded("x-api-key"), [""; 0]);
-    // What no place would yield is nobody's business.
+    // Headers without a credential go on unchanged.
     let basic = get("/open")
         .with("authorization", "Basic eA==")
         .with("x-literal", "else");
@@ -127,8 +127,7 @@ fn a_credential_may_be_kept() {
     );
 }
 
-/// What some parser reads as a credential is one: a rule that asks for none refuses it all the same, and where no rule
-/// looks it does not go on.
+/// What another parser may read as a credential is one: an `optional` rule refuses it, and it is never forwarded.
 #[test]
 fn a_scheme_before_odd_white_space_is_its_credential() {
     let key = Key::new("ES256", "k");

@@ -175,7 +175,7 @@ fn the_audit_line() {
                 null
             ]),
         ),
-        // What an unverified token says of itself is nobody's word.
+        // The claims of an unverified token are not logged.
         (
             get("/open").bearer(tampered(&key.token(json!({ "sub": "mallory" })))),
             json!([
@@ -261,7 +261,7 @@ fn which_decisions_leave_a_line() {
     }
 }
 
-/// Whatever a client sends, a line stays one line, for whoever ends lines at whatever.
+/// Whatever a client sends, an audit line stays one line, for every reader's idea of a line end.
 #[test]
 fn nobody_writes_a_second_line() {
     let key = Key::new("ES256", "k");

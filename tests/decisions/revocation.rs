@@ -156,7 +156,7 @@ fn waits_for_list(filter: &mut Filter, ask: &Ask) -> Waiting {
     }
 }
 
-/// Who waited for a list in vain gets what the operator chose; whoever comes with no list at hand waits in either case.
+/// A request that waited for a list in vain gets what `on_stale` says; without any list each request waits first.
 #[test]
 fn a_list_that_cannot_be_had() {
     let key = Key::new("ES256", "k");

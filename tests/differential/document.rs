@@ -8,7 +8,7 @@ use super::classes::{PATH_GAP, PORT_GAP, TARGETS, TOKENS, TokenClass};
 const HEAD: &str = "\
 # Where Portcullis and Envoy disagree
 
-`cargo test --test differential` sends generated tokens to our filter and to Envoy's `jwt_authn`, and generated
+`cargo test --features envoy-tests --test differential` sends generated tokens to our filter and to Envoy's `jwt_authn`, and generated
 paths and hosts to our rules and to Envoy's router, in one Envoy. Each disagreement must belong to a class below,
 or the test fails. Three faults have no class and always fail:
 
@@ -18,7 +18,7 @@ or the test fails. Three faults have no class and always fail:
 - a path or a host with two readings that a rule judges, wherever Envoy routes it.
 
 `make differential` runs it for longer, with a new seed each time (`DIFFERENTIAL_CASES`, `DIFFERENTIAL_SEED`).
-`DIFFERENTIAL_WRITE=1 cargo test --test differential the_document` writes this file, and a test compares it.
+`DIFFERENTIAL_WRITE=1 cargo test --features envoy-tests --test differential the_document` writes this file, and a test compares it.
 ";
 
 const TARGET_HEAD: &str = "

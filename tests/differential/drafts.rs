@@ -1,4 +1,4 @@
-//! Tokens that are odd in one way, and whether whoever follows the RFCs lets them in.
+//! Tokens that are unusual in one way, and whether the RFCs let them in.
 
 use serde_json::json;
 
@@ -12,7 +12,7 @@ use crate::envoy::harness::policy::{AUDIENCE, ISSUER};
 /// Seconds that a valid token is good for, so that no case depends on when it is sent.
 const LIFETIME: i64 = 36_000;
 
-/// Whether whoever follows the RFCs and the contract lets the token in.
+/// Whether the RFCs and the documented rules let the token in.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Truth {
     Good,

@@ -42,7 +42,7 @@ pub fn rfc3339(unix: i64) -> String {
     format!("{year:04}-{month:02}-{day_of_month:02}T{hour:02}:{minute:02}:{second:02}Z")
 }
 
-/// `curl`, for what our own client does not speak: TLS and HTTP/2. `None`, and a word, where there is none.
+/// `curl`, for what our own client does not speak: TLS and HTTP/2. `None`, and the test is reported as skipped, where there is none.
 pub fn curl() -> Option<fn() -> Command> {
     let version = Command::new("curl").arg("--version").output();
     let speaks = |version: &Output| String::from_utf8_lossy(&version.stdout).contains("HTTP2");

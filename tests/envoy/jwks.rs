@@ -436,13 +436,27 @@ fn unknown_kids_cost_no_more_fetches_than_the_interval_allows() {
 fn a_remote_set_yields_no_secret() {
     let (secret, ec) = (Key::new("HS256", "secret"), Key::new("ES256", "k"));
     let idp = publishing(&[&secret, &ec]);
-    let provider = amended(
-        remote(ISSUER, "/jwks", json!({})),
+    let asymmetric = remote(ISSUER, "/jwks.json", json!({}));
+    let listed = amended(
+        asymmetric.clone(),
         json!({ "algorithms": ["HS256", "ES256"] }),
     );
-    let gateway = Setup::of(only(provider)).cluster("idp", idp.port()).start();
+    let refused = Setup::of(only(listed))
+        .cluster("idp", idp.port())
+        .try_start();
+    let log = refused
+        .err()
+        .expect("HS256 for remote keys is a load error")
+        .log;
+    assert!(log.contains("providers.corp.algorithms: "), "{log}");
+
+    let gateway = Setup::of(only(asymmetric))
+        .cluster("idp", idp.port())
+        .start();
     gateway.await_status(&fresh(&ec, ISSUER), 200);
-    gateway.table(|rows| rows.refuses("HS256", fresh(&secret, ISSUER), "UNKNOWN_KEY"));
+    gateway.table(|rows| {
+        rows.refuses("HS256", fresh(&secret, ISSUER), "UNSUPPORTED_ALGORITHM");
+    });
 }
 
 /// Waits until `min_refetch_interval: 1s` allows another fetch.

@@ -93,7 +93,7 @@ fn keys_come_and_go_without_a_push() {
     gateway.assert_counts_at_least("portcullis.callout.api_keys.ok", 1);
 }
 
-/// Whoever presented a key before is remembered only as long as the list that said so.
+/// A verdict on a key is remembered only as long as the list that it came from.
 #[test]
 fn a_key_stands_for_whom_the_newest_list_names() {
     let (first, second) = (fresh_api_key(), fresh_api_key());

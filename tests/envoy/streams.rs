@@ -40,7 +40,7 @@ fn requests_that_are_held_up_before_the_filter_are_judged_each_by_itself() {
     });
 }
 
-/// Whoever goes away before the filter was asked leaves nothing behind that the next one could meet.
+/// A client that leaves before the filter is called leaves no state behind for the next request.
 #[test]
 fn a_request_that_goes_away_before_the_filter_disturbs_nobody() {
     let key = Key::new("ES256", "k");

@@ -95,7 +95,7 @@ impl Connection {
         Answer::read(&mut self.stream, false)
     }
 
-    /// Whether the client left before all was sent. Whoever is answered early stops sending.
+    /// Whether the client left before all was sent. A client that gets its answer early stops sending.
     fn write(&mut self, message: &Message, leaves: &impl Fn() -> bool) -> io::Result<bool> {
         let Message { body, pieces, .. } = message;
         self.write_all(message.head().as_bytes(), leaves)?;

@@ -96,7 +96,7 @@ pub const STATUS_OF_AUTHORITY: Service = Service {
     code: "REVOCATION_UNAVAILABLE",
     recovers_in: seconds(2),
     remembered_for: Some(seconds(4)),
-    // Whoever sends random kids uses up the fetch of keys that the new list needs.
+    // Random kids use up the fetch of keys that the new list needs.
     also: &[(Trouble::AuthorityRotates, NEW_KEY_LAG)],
 };
 

@@ -52,7 +52,7 @@ impl Upstream {
         thread::spawn(move || {
             for connection in listener.incoming().map_while(Result::ok) {
                 let upstream = Arc::clone(&served);
-                // Whoever hangs up on us only ends its own connection.
+                // A caller that hangs up ends only its own connection.
                 thread::spawn(move || upstream.serve(&connection));
             }
         });

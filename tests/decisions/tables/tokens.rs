@@ -1067,7 +1067,7 @@ fn types(tables: &mut Tables) {
     );
 }
 
-/// Whoever cannot sign learns what the token says against itself, and costs no signature check.
+/// Cheap checks come first: a forged token costs no signature check where its claims refuse it anyway.
 fn what_costs_little_is_said_first(tables: &mut Tables) {
     let key = Key::new("ES256", "k");
     let forged = |header: Value, changes: Value| tampered(&key.token_with(header, changes));

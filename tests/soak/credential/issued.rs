@@ -128,7 +128,7 @@ impl Pools {
     /// An entry by subject, by client or by both for tokens of a client that are older than a second; the entry, and what it revokes.
     pub fn revocation(&self, random: &mut Random) -> (Value, Vec<Arc<Fact>>) {
         let client = *random.pick(&CLIENTS);
-        // Whoever has been issued in this second is not judged by a clock that the test does not know.
+        // A token that was issued in this second may be judged either way: the test does not know the clocks that exactly.
         let before = harness::now() - 2;
         let entry = match random.below(3) {
             0 => json!({ "client_id": client.id, "before": before }),
