@@ -1,19 +1,22 @@
-//! The three places where the SDK's interface is too narrow, and the only `unsafe` code.
+//! The four places where the SDK's interface is too narrow or too slow, and the only `unsafe` code.
 //!
-//! The symbols named here are the SDK's own exports, and the host's. `scripts/link_module.sh` gives
-//! the module's export of `proxy_on_request_headers` to [`portcullis_request_head`].
+//! The symbols named here are the SDK's own exports, and the host's. `scripts/link_module.sh` exports
+//! [`portcullis_request_head_`] under the name `proxy_on_request_headers`.
 
 #![allow(unsafe_code)]
 
 use std::cell::Cell;
 
-use proxy_wasm::types::Status;
+use proxy_wasm::types::{MapType, Status};
 
 /// What Envoy is to do with a stream (`FilterHeadersStatus` of Proxy-Wasm ABI 0.2.1).
 const CONTINUE: u32 = 0;
 
 /// Holds the request as a whole, its body and trailers too.
 const STOP_ALL_ITERATION_AND_WATERMARK: u32 = 4;
+
+/// `Status::Ok`.
+const OK: u32 = 0;
 
 /// No gRPC status of our own: Envoy maps the HTTP status for gRPC requests.
 const NO_GRPC_STATUS: i32 = -1;
@@ -26,6 +29,7 @@ unsafe extern "C" {
 
 #[link(wasm_import_module = "env")]
 unsafe extern "C" {
+    fn proxy_get_header_map_pairs(map: u32, data: *mut *mut u8, len: *mut usize) -> u32;
     fn proxy_send_local_response(
         status: u32,
         details: *const u8,
@@ -38,7 +42,7 @@ unsafe extern "C" {
     ) -> u32;
 }
 
-/// Stands before the SDK's callback of this purpose, whose `Action` has no status 4.
+/// Wraps the SDK's `proxy_on_request_headers`, whose `Action` cannot express status 4.
 ///
 /// Were a paused request `StopIteration` (1), then with Envoy's `allow_on_headers_stop_iteration`
 /// the body's callback would be asked next. A module that does not export one lets the request go
@@ -66,12 +70,11 @@ pub fn is_in_front() -> bool {
     IS_IN_FRONT.get()
 }
 
-/// Makes the root the context that the SDK takes for the caller of what is called next.
+/// Makes the root the SDK's active context, so that the answers to the next calls go to the root.
 ///
-/// The SDK hands the answer to a call to the context that was active when it was made, and drops
-/// it where that is a stream that is gone. Other requests may wait for the same answer, so calls
-/// are the root's. To be called from a stream's callback only: in a root's callback, the root is
-/// active already.
+/// The SDK gives the answer to a call to the context that was active when the call was made, and drops
+/// it if that is a stream that is gone. But other requests may wait for the same answer. To be called
+/// from a stream's callback only: in a root's callback, the root is active already.
 pub fn activate_root(root: u32) {
     // Enters the root's callback, which does nothing, and comes back with the root active.
     proxy_on_queue_ready(root, 0);
@@ -102,7 +105,7 @@ pub fn send_local_response(
         )
     };
     match status {
-        0 => Ok(()),
+        OK => Ok(()),
         _ => Err(Status::InternalFailure),
     }
 }
@@ -124,4 +127,55 @@ fn encode(pairs: &[(&str, &str)]) -> Vec<u8> {
         }
     }
     encoded
+}
+
+/// A header map as the host wrote it: one buffer, of which [`HeaderMap::pairs`] are slices.
+///
+/// The SDK copies each name and each value into an allocation of its own, which doubles the work of a
+/// request whose token is known.
+pub struct HeaderMap(Vec<u8>);
+
+/// Reads a header map, as `hostcalls::get_map_bytes` does.
+pub fn header_map(map: MapType) -> Result<HeaderMap, Status> {
+    let mut data = std::ptr::null_mut();
+    let mut len = 0;
+    // SAFETY: the host writes both during the call.
+    let status = unsafe { proxy_get_header_map_pairs(map as u32, &mut data, &mut len) };
+    if status != OK {
+        return Err(Status::InternalFailure);
+    }
+    if data.is_null() {
+        return Ok(HeaderMap(Vec::new()));
+    }
+    // SAFETY: the host got the memory from the SDK's `proxy_on_memory_allocate`, which asks the global
+    // allocator for exactly `len` bytes at the alignment of a byte, and wrote all of them.
+    Ok(HeaderMap(unsafe { Vec::from_raw_parts(data, len, len) }))
+}
+
+impl HeaderMap {
+    /// Name and value of each header, duplicates kept.
+    pub fn pairs(&self) -> Vec<(&[u8], &[u8])> {
+        self.decode().unwrap_or_default()
+    }
+
+    /// The reverse of [`encode`].
+    fn decode(&self) -> Option<Vec<(&[u8], &[u8])>> {
+        let (count, rest) = self.0.split_first_chunk::<4>()?;
+        let count = usize::try_from(u32::from_le_bytes(*count)).ok()?;
+        let (lengths, mut data) = rest.split_at_checked(count.checked_mul(8)?)?;
+        let mut take = |length: &[u8; 4]| {
+            let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
+            let (text, rest) = data.split_at_checked(length)?;
+            (_, data) = rest.split_first()?;
+            Some(text)
+        };
+        let (lengths, _) = lengths.as_chunks::<4>();
+        let (lengths, _) = lengths.as_chunks::<2>();
+        // As many as the lengths that were sent, whatever the count says.
+        let mut pairs = Vec::with_capacity(lengths.len());
+        for [name, value] in lengths {
+            pairs.push((take(name)?, take(value)?));
+        }
+        Some(pairs)
+    }
 }

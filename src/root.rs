@@ -5,11 +5,11 @@ use std::rc::Rc;
 use portcullis_core::policy;
 use portcullis_core::secret::FingerprintKey;
 use portcullis_core::verification::State;
-use portcullis_core::verification::signature::Verifier;
 use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{BufferType, ContextType};
 
+use crate::host_signatures::verifier;
 use crate::log;
 use crate::stream::Stream;
 use crate::worker::Worker;
@@ -88,14 +88,4 @@ impl RootContext for Root {
         let worker = self.worker.as_ref().map(Rc::clone);
         Some(Box::new(Stream::new(stream, worker)))
     }
-}
-
-/// Envoy's own cryptography for what it verifies correctly, Rust for the rest.
-pub fn verifier() -> Verifier {
-    Verifier::choose(Box::new(verify_by_host))
-}
-
-/// An argument of `verify_signature` and its answer, where the host gives one.
-pub fn verify_by_host(argument: &[u8]) -> Option<Vec<u8>> {
-    hostcalls::call_foreign_function("verify_signature", Some(argument)).ok()?
 }

@@ -14,7 +14,7 @@ use proxy_wasm::types::Status;
 
 /// A format that is not ours must not be read as ours: the version is in the key and in the
 /// value.
-const PREFIX: &str = "portcullis/2";
+const PREFIX: &str = "portcullis/3";
 
 /// A CAS number that the host never gives out: with it a value is written only where there is none.
 const ONLY_IF_ABSENT: Option<u32> = Some(u32::MAX);
@@ -41,11 +41,8 @@ impl SharedDocument {
         // A service may answer each credential with another document.
         let credential = authorization.as_ref().map(|a| Digest::sha256(a.expose()));
         let credential = credential.as_ref().map_or(&[][..], |d| d.as_bytes());
-        let digest: String = Digest::sha256(&[source.as_bytes(), b"\0", credential].concat())
-            .as_bytes()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let digest = Digest::sha256(&[source.as_bytes(), b"\0", credential].concat());
+        let digest = base16ct::lower::encode_string(digest.as_bytes());
         let prefix = format!("{PREFIX}/{kind}/{digest}");
         SharedDocument {
             lease: format!("{prefix}/lease"),

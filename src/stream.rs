@@ -4,17 +4,20 @@ use std::rc::Rc;
 
 use portcullis_core::evaluation::Step;
 use portcullis_core::request::Request;
-use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext};
-use proxy_wasm::types::{Action, Bytes, MapType};
+use proxy_wasm::types::{Action, MapType};
 
 use crate::host_abi;
-use crate::worker::{Worker, fail_closed};
+use crate::reply::fail_closed;
+use crate::worker::{UNREADABLE, Worker};
+
+/// Envoy sends no requests to a root that it did not configure.
+const NOT_CONFIGURED: &str = "no configuration was loaded";
 
 /// A stream's context, which lives from its headers to its end.
 pub struct Stream {
     id: u32,
-    /// `None` where the configuration was not loaded: Envoy sends no requests to such a root.
+    /// `None` where no configuration was loaded.
     worker: Option<Rc<Worker>>,
 }
 
@@ -29,13 +32,16 @@ impl Context for Stream {}
 
 impl HttpContext for Stream {
     fn on_http_request_headers(&mut self, _headers: usize, _end_of_stream: bool) -> Action {
-        let Some(worker) = self.worker.as_ref().filter(|_| host_abi::is_in_front()) else {
-            return fail_closed();
+        if !host_abi::is_in_front() {
+            return fail_closed("the module was linked without scripts/link_module.sh");
+        }
+        let Some(worker) = &self.worker else {
+            return fail_closed(NOT_CONFIGURED);
         };
-        let Ok(headers) = hostcalls::get_map_bytes(MapType::HttpRequestHeaders) else {
-            return fail_closed();
+        let Ok(headers) = host_abi::header_map(MapType::HttpRequestHeaders) else {
+            return fail_closed(UNREADABLE);
         };
-        let headers = borrowed(&headers);
+        let headers = headers.pairs();
         let request = Request::from_headers(&headers);
         #[cfg(feature = "test-hooks")]
         if let Some(action) = crate::test_hooks::intercept(&request) {
@@ -54,7 +60,7 @@ impl HttpContext for Stream {
     fn on_http_request_trailers(&mut self, _trailers: usize) -> Action {
         match &self.worker {
             Some(worker) => worker.trailers(self.id),
-            None => fail_closed(),
+            None => fail_closed(NOT_CONFIGURED),
         }
     }
 }
@@ -66,12 +72,4 @@ impl Drop for Stream {
             worker.forget(self.id);
         }
     }
-}
-
-/// Headers as the core reads them.
-pub fn borrowed(headers: &[(String, Bytes)]) -> Vec<(&[u8], &[u8])> {
-    let pairs = headers.iter();
-    pairs
-        .map(|(name, value)| (name.as_bytes(), value.as_slice()))
-        .collect()
 }

@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::host_abi;
-use crate::root;
+use crate::host_signatures::verify_by_host;
 use portcullis_core::keys::{Algorithm, Candidates, KeySet, Origin};
 use portcullis_core::request::Request;
 use portcullis_core::verification::signature::Verifier;
@@ -79,7 +79,7 @@ fn is_signature(request: &Request<'_>) -> Option<bool> {
 /// The verifier that requests meet, which notes when the host answers.
 fn verifier_that_tells() -> Verifier {
     Verifier::choose(Box::new(|argument| {
-        let answer = root::verify_by_host(argument)?;
+        let answer = verify_by_host(argument)?;
         HOST_ANSWERED.set(true);
         Some(answer)
     }))

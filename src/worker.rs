@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use portcullis_core::deadline::Deadline;
 use portcullis_core::decision::Decision;
-use portcullis_core::effects::{self, HeaderMutation, LocalReply, Outcome};
+use portcullis_core::effects::{self, HeaderMutation, Outcome};
 use portcullis_core::evaluation::{self, Step, Waiting};
 use portcullis_core::in_flight::{Admission, InFlight};
 use portcullis_core::policy::Policy;
@@ -21,7 +21,7 @@ use proxy_wasm::hostcalls;
 use proxy_wasm::types::{Action, MapType, Status};
 
 use crate::fetcher::{Availability, FetchFault, Fetcher};
-use crate::stream::borrowed;
+use crate::reply::{answer, fail_closed};
 use crate::telemetry::{CalloutOutcome, Telemetry};
 use crate::{call, clock, host_abi, log};
 
@@ -39,7 +39,7 @@ const WAKING_TICK: Duration = Duration::from_millis(1);
 /// refusals in one callback overflow the VM's stack of 1 MiB (measured on Envoy 1.40).
 const WOKEN_AT_ONCE: usize = 32;
 
-/// A call's own timeout comes first: what it ends in is the better reply.
+/// How long a request waits beyond the timeout of its call, so that the call's own error comes first.
 const PATIENCE: Duration = Duration::from_millis(100);
 
 /// A loaded configuration and all that a worker knows by it.
@@ -54,16 +54,11 @@ pub struct Worker {
     telemetry: Telemetry,
 }
 
-/// Answers what cannot be judged at all.
-pub fn fail_closed() -> Action {
-    let details = "portcullis_cannot_be_judged";
-    let outcome = match host_abi::send_local_response(503, details, &[], &[], None) {
-        Ok(()) => "was answered 503",
-        Err(_) => "could not be answered",
-    };
-    log::error(&format!("a request that cannot be judged {outcome}"));
-    Action::Pause
-}
+/// Why a request whose headers the host does not give is refused.
+pub const UNREADABLE: &str = "its headers cannot be read";
+
+/// Why a request that cannot be changed as decided is refused.
+const UNCHANGEABLE: &str = "its headers cannot be changed";
 
 impl Worker {
     /// A worker that has seen nothing yet.
@@ -155,11 +150,11 @@ impl Worker {
         // Should the client go away meanwhile, no access log shows what it claimed to be.
         let spoofed = effects::remove_identity(waiting.policy(), request);
         if spoofed.iter().try_for_each(mutate).is_err() {
-            return fail_closed();
+            return fail_closed(UNCHANGEABLE);
         }
         let mut requests = self.requests.borrow_mut();
         requests.pause(stream, waiting, awaited, deadline.later(PATIENCE));
-        // A new period starts the timer anew: who is ready must not wait for those who come.
+        // Setting the period restarts the timer; new requests must not delay ready ones.
         if !requests.is_anybody_ready() {
             self.set_tick_period(BUSY_TICK);
         }
@@ -181,7 +176,7 @@ impl Worker {
             // A request whose headers could not all be changed must not go on with the rest.
             Outcome::Continue(mutations) => match mutations.iter().try_for_each(mutate) {
                 Ok(()) => Action::Continue,
-                Err(_) => fail_closed(),
+                Err(_) => fail_closed(UNCHANGEABLE),
             },
             Outcome::Refuse { edits, reply } => {
                 // For the access log alone: the request goes nowhere.
@@ -194,19 +189,19 @@ impl Worker {
     /// Trailers are taken for headers by some upstreams, so nothing passes there that would not
     /// pass in a header.
     pub fn trailers(&self, stream: u32) -> Action {
-        // Whatever the host makes of a pause, trailers let nobody in who waits.
+        // Trailers must not release a waiting request.
         if self.requests.borrow().holds(stream) {
             return Action::Pause;
         }
         let map = MapType::HttpRequestTrailers;
-        let Ok(trailers) = hostcalls::get_map_bytes(map) else {
-            return fail_closed();
+        let Ok(trailers) = host_abi::header_map(map) else {
+            return fail_closed(UNREADABLE);
         };
-        let trailers = borrowed(&trailers);
+        let trailers = trailers.pairs();
         let mut removed = effects::removed_trailers(&self.policy, &trailers);
         match removed.try_for_each(|name| hostcalls::remove_map_value(map, text(name)?)) {
             Ok(()) => Action::Continue,
-            Err(_) => fail_closed(),
+            Err(_) => fail_closed(UNCHANGEABLE),
         }
     }
 
@@ -387,11 +382,11 @@ impl Worker {
     }
 
     fn resume(&self, stream: u32, waiting: Waiting, reply: Reply, now: UnixTime) {
-        let Ok(headers) = hostcalls::get_map_bytes(MapType::HttpRequestHeaders) else {
-            fail_closed();
+        let Ok(headers) = host_abi::header_map(MapType::HttpRequestHeaders) else {
+            fail_closed(UNREADABLE);
             return;
         };
-        let headers = borrowed(&headers);
+        let headers = headers.pairs();
         let request = Request::from_headers(&headers);
         let step = waiting.resume(&mut self.state.borrow_mut(), &request, reply, now);
         if self.advance(stream, step, &request, now) == Action::Continue
@@ -418,6 +413,8 @@ impl Drop for Worker {
     }
 }
 
+/// Fails for a name that is no text. The SDK panics if the host refuses a change, which it does only after
+/// the request has gone on.
 fn mutate(mutation: &HeaderMutation<'_>) -> Result<(), Status> {
     let map = MapType::HttpRequestHeaders;
     match mutation {
@@ -434,30 +431,11 @@ fn text(name: &[u8]) -> Result<&str, Status> {
     std::str::from_utf8(name).map_err(|_| Status::BadArgument)
 }
 
-fn answer(reply: &LocalReply) -> Action {
-    let headers = reply.headers.iter();
-    let headers: Vec<(&str, &str)> = headers
-        .map(|(name, value)| (*name, value.as_str()))
-        .collect();
-    let (body, details) = (reply.body.as_bytes(), &reply.details);
-    match host_abi::send_local_response(reply.status, details, &headers, body, reply.grpc_status) {
-        Ok(()) => Action::Pause,
-        Err(_) => fail_closed(),
-    }
-}
-
 /// SHA-256 of the certificate that the client of this connection showed.
 fn client_certificate() -> Option<[u8; 32]> {
     let path = vec!["connection", "sha256_peer_certificate_digest"];
     let hex = hostcalls::get_property(path).ok()??;
-    let (pairs, rest) = hex.as_chunks::<2>();
-    if !rest.is_empty() {
-        return None;
-    }
-    let digit = |b: u8| char::from(b).to_digit(16);
-    let bytes: Option<Vec<u8>> = pairs
-        .iter()
-        .map(|[high, low]| u8::try_from((digit(*high)? << 4) | digit(*low)?).ok())
-        .collect();
-    bytes?.try_into().ok()
+    let mut digest = [0; 32];
+    let decoded = base16ct::mixed::decode(hex, &mut digest).ok()?;
+    (decoded.len() == digest.len()).then_some(digest)
 }

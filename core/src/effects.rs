@@ -99,6 +99,8 @@ pub fn of<'a>(
     let (outcome, counter, word) = match (&decision.verdict, policy.mode) {
         (Verdict::Allow(permit), mode) => {
             let mut edits = remove_identity(policy, request);
+            // For the identity headers, the credential, and what else may come.
+            edits.reserve(policy.forward.headers.len().saturating_add(2));
             if let Some(caller) = permit.caller() {
                 add_identity(policy, caller, &mut edits);
             }
@@ -243,7 +245,7 @@ fn spell_path<'a>(request: &Request<'a>, edits: &mut Vec<HeaderMutation<'a>>) {
 fn add_identity<'a>(policy: &'a Policy, caller: &'a Verified, edits: &mut Vec<HeaderMutation<'a>>) {
     let principal = caller.principal();
     let names = policy.forward.headers.iter().map(|(name, _)| name);
-    for (name, value) in names.zip(&principal.forwarded) {
+    for (name, value) in names.zip(principal.forwarded.values()) {
         if let Some(value) = value {
             edits.push(HeaderMutation::Add(
                 name.as_bytes(),

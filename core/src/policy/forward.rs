@@ -13,13 +13,16 @@ pub struct Forward {
     pub payload_header: Option<Box<str>>,
     /// Whether upstreams get the credential itself.
     pub credential: ForwardCredential,
-    lengths: Lengths,
+    shapes: Shapes,
 }
 
-/// The lengths of names, one bit each: for most headers of a request this is enough to see that they
-/// are none of ours.
-#[derive(Clone, Copy, Debug)]
-struct Lengths(u64);
+/// The lengths and the first characters of names, one bit each: for most headers of a request this is
+/// enough to see that they are none of ours.
+#[derive(Clone, Copy, Debug, Default)]
+struct Shapes {
+    lengths: u64,
+    starts: u64,
+}
 
 /// What an identity header holds.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -50,18 +53,18 @@ impl Forward {
         credential: ForwardCredential,
     ) -> Self {
         let names = headers.iter().map(|(name, _)| name).chain(&payload_header);
-        let bits = names.fold(0, |bits, name| bits | Lengths::bit(name.as_bytes()));
+        let shapes = names.fold(Shapes::default(), |all, name| all.with(name.as_bytes()));
         Forward {
             headers,
             payload_header,
             credential,
-            lengths: Lengths(bits),
+            shapes,
         }
     }
 
     /// Whether an upstream may take a header of this name for one that we set.
     pub fn is_identity(&self, name: &[u8]) -> bool {
-        if Lengths::bit(name) & self.lengths.0 == 0 {
+        if !self.shapes.may_hold(name) {
             return false;
         }
         let ours = self.headers.iter().map(|(name, _)| name);
@@ -70,12 +73,29 @@ impl Forward {
     }
 }
 
-// === impl Lengths ===
+// === impl Shapes ===
 
-impl Lengths {
-    fn bit(name: &[u8]) -> u64 {
+impl Shapes {
+    fn with(self, name: &[u8]) -> Self {
+        let one = Shapes::of_name(name);
+        Shapes {
+            lengths: self.lengths | one.lengths,
+            starts: self.starts | one.starts,
+        }
+    }
+
+    fn may_hold(self, name: &[u8]) -> bool {
+        let one = Shapes::of_name(name);
+        self.lengths & one.lengths != 0 && self.starts & one.starts != 0
+    }
+
+    fn of_name(name: &[u8]) -> Self {
         const LAST: usize = 63;
-        1 << name.len().min(LAST)
+        let start = name.first().copied().map_or(b'-', folded);
+        Shapes {
+            lengths: 1 << name.len().min(LAST),
+            starts: 1 << (start & 63),
+        }
     }
 }
 

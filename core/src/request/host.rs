@@ -97,24 +97,30 @@ fn parse_name(name: &str) -> Result<Cow<'_, str>, HostFault> {
     // Commas come from Envoy, which joins doubled hosts with them; user information, white
     // space, NUL, escapes and whatever else no host name has (RFC 1123 §2.1; `_` is common)
     // are read by some parsers as the end of the host and by others as part of it.
-    let legal = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
-    if !name.bytes().all(legal) {
-        return Err(HostFault::Character);
+    let (mut has_empty_label, mut has_upper_case) = (false, false);
+    let mut previous = b'.';
+    let whole = name.strip_suffix('.').unwrap_or(name);
+    for b in whole.bytes() {
+        match b {
+            b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' => {}
+            b'A'..=b'Z' => has_upper_case = true,
+            b'.' => has_empty_label |= previous == b'.',
+            _ => return Err(HostFault::Character),
+        }
+        previous = b;
     }
     if name.is_empty() {
         return Err(HostFault::Empty);
     }
-    let name = name.strip_suffix('.').unwrap_or(name);
-    if name.len() > HOST_BYTES {
+    if whole.len() > HOST_BYTES {
         return Err(HostFault::Length);
     }
-    if name.split('.').any(str::is_empty) {
+    if has_empty_label || previous == b'.' {
         return Err(HostFault::Label);
     }
-    Ok(if name.bytes().any(|b| b.is_ascii_uppercase()) {
-        Cow::Owned(name.to_ascii_lowercase())
-    } else {
-        Cow::Borrowed(name)
+    Ok(match has_upper_case {
+        true => Cow::Owned(whole.to_ascii_lowercase()),
+        false => Cow::Borrowed(whole),
     })
 }
 

@@ -14,7 +14,7 @@ use crate::policy::claim::ClaimPath;
 use crate::policy::provider::{Audiences, Provider};
 use crate::scope::ScopeSet;
 use crate::time::UnixTime;
-use crate::verification::principal::{Principal, Validity};
+use crate::verification::principal::{ForwardedIdentity, Principal, Validity};
 use crate::verification::status_list::Reference;
 
 /// Why claims are refused.
@@ -104,7 +104,7 @@ pub fn validate_claims(
         token_id,
         status,
         confirmation,
-        forwarded: Vec::new(),
+        forwarded: ForwardedIdentity::default(),
     };
     principal
         .with_forwarded_headers(policy)

@@ -41,8 +41,17 @@ pub struct Principal {
     pub status: Option<Reference>,
     /// `cnf` of a certificate-bound token (RFC 8705 §3.1).
     pub confirmation: Option<[u8; 32]>,
-    /// The values of the policy's identity headers, in their order. Most share the text of a fact.
-    pub forwarded: Vec<Option<Rc<str>>>,
+    /// The values of the policy's identity headers.
+    pub forwarded: ForwardedIdentity,
+}
+
+/// The values of identity headers, in one allocation: a request of a known caller reads all of them, and
+/// each further place in memory is one that the CPU may have to fetch.
+#[derive(Clone, Debug, Default)]
+pub struct ForwardedIdentity {
+    text: Box<str>,
+    /// Where each value ends in the text; `None` where there is no value.
+    ends: Box<[Option<u32>]>,
 }
 
 /// From when and until when a credential is good.
@@ -88,9 +97,8 @@ impl Principal {
     /// Prepares the values of identity headers, once for all requests of this caller.
     pub(super) fn with_forwarded_headers(mut self, policy: &Policy) -> Result<Self, Unforwardable> {
         let headers = policy.forward.headers.iter();
-        self.forwarded = headers
-            .map(|(_, identity)| self.identity(*identity))
-            .collect::<Result<_, _>>()?;
+        let values = headers.map(|(_, identity)| self.identity(*identity));
+        self.forwarded = ForwardedIdentity::new(values.collect::<Result<Vec<_>, _>>()?)?;
         Ok(self)
     }
 
@@ -145,15 +153,53 @@ impl Principal {
             &Some(self.scopes.text()),
         ];
         let texts = texts.into_iter().flatten().chain(&self.clients);
-        let headers = self.forwarded.iter().flatten();
         // Each text also takes its pointers and the allocator's share.
         const EACH: usize = 32;
         let audiences = self.audiences.iter().map(|audience| audience.len());
         let claims = self.claims.iter().flatten().map(Value::bytes);
         let status = self.status.iter().map(|reference| reference.uri.len());
-        let texts = texts.chain(headers).map(|text| text.len());
+        let headers = self.forwarded.bytes();
+        let texts = texts.map(|text| text.len()).chain([headers]);
         let texts = texts.chain(audiences).chain(claims).chain(status);
         texts.map(|bytes| bytes.saturating_add(EACH)).sum()
+    }
+}
+
+// === impl ForwardedIdentity ===
+
+impl ForwardedIdentity {
+    fn new(values: Vec<Option<Rc<str>>>) -> Result<Self, Unforwardable> {
+        let mut text = String::new();
+        let mut ends = Vec::with_capacity(values.len());
+        for value in values {
+            ends.push(match value {
+                None => None,
+                Some(value) => {
+                    text.push_str(&value);
+                    // No token is so long.
+                    Some(u32::try_from(text.len()).map_err(|_| Unforwardable)?)
+                }
+            });
+        }
+        Ok(ForwardedIdentity {
+            text: text.into(),
+            ends: ends.into(),
+        })
+    }
+
+    /// The values in the order of the policy's headers.
+    pub fn values(&self) -> impl Iterator<Item = Option<&str>> {
+        let mut start = 0;
+        self.ends.iter().map(move |end| {
+            let end = usize::try_from((*end)?).ok()?;
+            let value = self.text.get(start..end);
+            start = end;
+            value
+        })
+    }
+
+    fn bytes(&self) -> usize {
+        self.text.len().saturating_add(size_of_val(&*self.ends))
     }
 }
 

@@ -10,7 +10,7 @@ use crate::secret::{Fingerprint, FingerprintKey};
 use crate::time::UnixTime;
 use crate::verification::context::Context;
 use crate::verification::freshness::is_fresh;
-use crate::verification::principal::{Principal, Validity};
+use crate::verification::principal::{ForwardedIdentity, Principal, Validity};
 use crate::verification::refusal::InvalidApiKey;
 use crate::verification::source::SourceId;
 use crate::verification::unverified::Unverified;
@@ -199,7 +199,7 @@ fn principal(
         token_id: None,
         status: None,
         confirmation: None,
-        forwarded: Vec::new(),
+        forwarded: ForwardedIdentity::default(),
     };
     principal
         .with_forwarded_headers(policy)
