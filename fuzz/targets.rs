@@ -752,7 +752,7 @@ fn follow(replica: &mut ListReplica, shared: &HashMap<SharedKey, Vec<u8>>) {
 
 // === shared data ===
 
-/// A ledger in shared data, whoever wrote it.
+/// A fetch lease in shared data, whoever wrote it.
 pub fn fetch_lease(data: &[u8]) -> bool {
     // As it is: only what was sealed opens.
     if let Some(body) = fetch_lease::open(data) {
@@ -761,17 +761,17 @@ pub fn fetch_lease(data: &[u8]) -> bool {
     // As if it had been sealed, for no fuzzer finds a checksum.
     let sealed = fetch_lease::seal(data);
     assert_eq!(fetch_lease::open(&sealed), Some(data));
-    let Some(ledger) = FetchLease::from_bytes(&sealed) else {
+    let Some(lease) = FetchLease::from_bytes(&sealed) else {
         return false;
     };
-    assert_eq!(ledger.to_bytes(), sealed);
+    assert_eq!(lease.to_bytes(), sealed);
     let schedule = Schedule {
         refresh_interval: Duration::from_secs(60),
         min_interval: Duration::from_secs(1),
         timeout: Duration::from_secs(2),
     };
     for demand in [false, true] {
-        match ledger.plan(&schedule, demand, NOW) {
+        match lease.plan(&schedule, demand, NOW) {
             Plan::Fetch(mine) => {
                 assert_eq!(mine.plan(&schedule, true, NOW), Plan::InFlight, "twice");
                 for done in [
@@ -787,9 +787,9 @@ pub fn fetch_lease(data: &[u8]) -> bool {
                     }
                     assert_eq!(FetchLease::from_bytes(&done.to_bytes()), Some(done));
                 }
-                assert!(mine.withdrawn(&ledger).is_settled(NOW));
+                assert!(mine.withdrawn(&lease).is_settled(NOW));
             }
-            Plan::InFlight => assert!(!ledger.is_settled(NOW)),
+            Plan::InFlight => assert!(!lease.is_settled(NOW)),
             Plan::NotBefore(due) => assert!(NOW < due),
         }
     }

@@ -9,6 +9,8 @@
 # PORTCULLIS_WASM_LD names another wasm-ld than the compiler's own (Debian's, say). What is not the filter is linked
 # as it is.
 set -eu
+# The module is bytes, not text.
+export LC_ALL=C
 
 ours=portcullis_request_head_
 theirs=proxy_on_request_headers
@@ -18,41 +20,52 @@ exported="$ours _initialize proxy_abi_version_0_2_1 proxy_on_configure proxy_on_
 # rustc puts the folder of its own linker on the PATH.
 linker=${PORTCULLIS_WASM_LD:-rust-lld}
 
+fail() {
+    echo "link_module.sh: $*" >&2
+    exit 1
+}
+
+for argument; do
+    case $argument in
+    @*) fail "the arguments are in a file, which this script does not read: $argument" ;;
+    esac
+done
 case " $* " in
-*" --export $ours "*) ;;
+*" --export $ours "* | *" --export=$ours "*) ;;
 *) exec "$linker" "$@" ;;
 esac
 
+# Goes once over the arguments: each is taken from the front, and put back at the end unless it is an unused export.
 output=
 previous=
-count=$#
-while [ "$count" -gt 0 ]; do
-    argument=$1
+for argument; do
     shift
-    count=$((count - 1))
-    if [ "$previous" = -o ]; then
-        output=$argument
-    fi
+    symbol=
+    case $previous in
+    --export) symbol=$argument ;;
+    -o) output=$argument ;;
+    esac
     previous=$argument
-    if [ "$argument" = --export ]; then
-        symbol=$1
-        shift
-        count=$((count - 1))
-        previous=$symbol
-        case " $exported " in
-        *" $symbol "*) set -- "$@" --export "$symbol" ;;
-        esac
-    else
+    case $argument in
+    --export) continue ;;
+    --export=*) symbol=${argument#--export=} ;;
+    esac
+    if [ -z "$symbol" ]; then
         set -- "$@" "$argument"
+        continue
     fi
+    case " $exported " in
+    *" $symbol "*) set -- "$@" --export "$symbol" ;;
+    esac
 done
+[ -n "$output" ] || fail "no -o among the arguments"
 "$linker" "$@"
 
 # 030 is the length of both names, which stands before them.
-LC_ALL=C sed "s/$(printf '\030')$ours/$(printf '\030')$theirs/" "$output" >"$output.renamed"
+length=$(printf '\030')
+trap 'rm -f "$output.renamed"' EXIT
+sed "s/$length$ours/$length$theirs/" "$output" >"$output.renamed"
+grep -q "$length$theirs" "$output.renamed" || fail "the module has no export for request headers"
+# Some versions of sed end the last line, which damages a module.
+[ "$(wc -c <"$output")" -eq "$(wc -c <"$output.renamed")" ] || fail "sed changed the module's length"
 cat "$output.renamed" >"$output"
-rm "$output.renamed"
-grep -q "$(printf '\030')$theirs" "$output" || {
-    echo "link_module.sh: the module has no export for request headers" >&2
-    exit 1
-}

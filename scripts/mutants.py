@@ -39,13 +39,16 @@ ORDER = [
     "core/src/verification/claims.rs",
     "core/src/verification/introspection.rs",
     "core/src/verification/token.rs",
-    "core/src/verification/api_key.rs",
+    "core/src/verification/check",
     "core/src/verification/status_list",
     "core/src/verification/jwks.rs",
     "core/src/verification/signature",
     "core/src/evaluation.rs",
 ]
 
+# The mutants are in the core, whose unit tests run with the tables of the filter's package.
+CORE = "portcullis-core"
+PACKAGES = [CORE, "portcullis"]
 TARGETS = ["--lib", "--test=config", "--test=decisions", "--test=introspection"]
 
 # Tests that take seconds and check sizes, or repeat what shorter ones check. They run only on mutants that the others
@@ -57,7 +60,7 @@ SLOW = [
     "tokens_whose_keys_nobody_has",
 ]
 # Seconds each, and about one file only.
-SLOW_REPLICA = "verification::revocation::replica"
+SLOW_REPLICA = "revocation::replica"
 
 OUTCOMES = {"CaughtMutant": "caught", "MissedMutant": "missed", "Timeout": "timeout", "Unviable": "unviable"}
 
@@ -90,13 +93,13 @@ def digest(paths):
 
 
 def is_test(path):
-    return path.startswith("tests/") or path.endswith("tests.rs")
+    return path.startswith(("testing/", "tests/")) or path.endswith("tests.rs")
 
 
 def mutants():
     """Their names by file."""
     listed = subprocess.run(
-        ["cargo", "mutants", "--list", "--json", "--package", "portcullis"],
+        ["cargo", "mutants", "--list", "--json", "--package", CORE],
         cwd=ROOT, check=True, capture_output=True, text=True,
     )
     by_file = collections.defaultdict(list)
@@ -106,7 +109,7 @@ def mutants():
 
 
 def without_place(name):
-    """`src/a.rs:3:5: replace …` without the line and the column, which move."""
+    """`core/src/a.rs:3:5: replace …` without the line and the column, which move."""
     return re.sub(r":\d+:\d+: ", ": ", name, count=1)
 
 
@@ -114,7 +117,7 @@ def accepted():
     """Rows of the table of survivors: how often a mutant of that name may survive."""
     rows = collections.Counter()
     for line in SURVIVORS.read_text().splitlines():
-        row = re.match(r"\| `(src/[^`]+)` \| `(.+)` \| (\d+) \| .+ \|$", line)
+        row = re.match(r"\| `(core/src/[^`]+)` \| `(.+)` \| (\d+) \| .+ \|$", line)
         if row:
             rows[f"{row[1]}: {row[2].replace(chr(92) + '|', '|')}"] += int(row[3])
     return rows
@@ -182,18 +185,21 @@ class Tree:
 
     def take_over(self, paths):
         """Updates the copy. Unchanged files keep their times, so cargo rebuilds only what it must."""
-        wanted = set(paths)
-        for folder in ("src", "tests"):
-            for old in (self.path / folder).rglob("*"):
-                if old.is_file() and str(old.relative_to(self.path)) not in wanted:
-                    old.unlink()
+        wanted = {self.path / path for path in paths}
+        self.path.mkdir(parents=True, exist_ok=True)
+        for top in self.path.iterdir():
+            if top.name != "target":
+                for old in [top, *top.rglob("*")]:
+                    if old.is_file() and old not in wanted:
+                        old.unlink()
         for path in paths:
             new, old = ROOT / path, self.path / path
             if not old.exists() or old.read_bytes() != new.read_bytes():
                 old.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(new, old)
-        # Without the crate's own debug information, linking takes half the time.
-        (self.path / ".cargo" / "config.toml").write_text("[profile.dev.package.portcullis]\ndebug = false\n")
+        # Without debug information of their own, linking takes half the time.
+        with (self.path / ".cargo" / "config.toml").open("a") as config:
+            config.writelines(f"\n[profile.dev.package.{package}]\ndebug = false\n" for package in PACKAGES)
         self.state = digest(paths)
         self.warm_up()
 
@@ -216,7 +222,7 @@ class Tree:
         state = f"{self.state} {' '.join(skipped)}"
         if seen.exists() and state in seen.read_text().splitlines():
             return
-        command = [*NICE, "cargo", "test", "--package", "portcullis", *TARGETS, "--quiet", "--", *skipped]
+        command = [*NICE, "cargo", "test", *packages("--package"), *TARGETS, "--quiet", "--", *skipped]
         ran = subprocess.run(command, cwd=self.path, env=self.environment(), capture_output=True, text=True, check=False)
         if ran.returncode:
             fail(f"the tests fail without any mutant:\n{ran.stdout}{ran.stderr}")
@@ -231,7 +237,8 @@ class Tree:
         begun = {"file": file, "source": digest([file])}
         (self.output / "shard.json").write_text(json.dumps(begun))
         command = [
-            *NICE, "cargo", "mutants", "--no-config", f"--file={file}", "--in-place", "--no-shuffle", "--baseline=skip", "--package", "portcullis",
+            *NICE, "cargo", "mutants", "--no-config", f"--file={file}", "--in-place", "--no-shuffle", "--baseline=skip",
+            "--package", CORE, *packages("--test-package"),
             "--timeout", str(number("MUTANTS_TIMEOUT", 300)), "--build-timeout", "900",
             "--output", str(self.output), "--colors=never", "--no-times",
             *(f"--cargo-arg={target}" for target in TARGETS),
@@ -245,6 +252,10 @@ class Tree:
         if len(outcomes) < len(names):
             fail(f"cargo-mutants left out {sorted(set(names) - set(outcomes))}:\n{ran.stdout}{ran.stderr}")
         return outcomes
+
+
+def packages(option):
+    return [f"{option}={package}" for package in PACKAGES]
 
 
 def pattern(name):

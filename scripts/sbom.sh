@@ -14,7 +14,7 @@ export SOURCE_DATE_EPOCH
 copy=$(mktemp -d)
 trap 'rm -rf "$copy"' EXIT
 trap 'exit 130' INT TERM
-cp -r Cargo.toml Cargo.lock src core authority bench "$copy/"
+cp -r Cargo.toml Cargo.lock authority bench core src testing "$copy/"
 mkdir -p target/sbom
 
 sbom() { # sbom PACKAGE MANIFEST TARGET

@@ -11,6 +11,9 @@ cd "$(dirname "$0")/.."
 
 target=wasm32-wasip1
 
+# Only the linker of .cargo/config.toml makes a module that answers requests.
+unset CARGO_TARGET_WASM32_WASIP1_LINKER
+
 # One commit and one compiler make one module, byte for byte, in any folder (`make reproduce`): panics name the
 # source files, so this machine's folders are replaced by names that are the same everywhere. RUSTFLAGS and the like are
 # ignored for the same reason. Still required: the same compiler (commit and host) and the same registry, whose name is
