@@ -153,6 +153,10 @@ fn any_claim_may_be_forwarded() {
         seen(json!({ "org": { "department": { "a": [1.50, "x"] } }, "roles": 7 })),
         text(r#"{"a":[1.5,"x"]}"#, "7")
     );
+    assert_eq!(
+        seen(json!({ "roles": [18_446_744_073_709_551_615_u64, -9_223_372_036_854_775_808_i64] })),
+        text("", "18446744073709551615,-9223372036854775808")
+    );
     let answer = filter.ask(&get("/").bearer(key.token(json!({}))));
     let payload: Value = serde_json::from_slice(&decode(&answer.forwarded("x-claims")[0])).unwrap();
     assert_eq!(payload, claims(json!({})));
@@ -217,6 +221,44 @@ fn what_could_break_out_of_a_header_refuses_the_request() {
         get("/").bearer(key.token(json!({ "note": "a\r\nb" }))),
         PASSES,
     ));
+    filter.table(&rows);
+}
+
+/// Beyond 64 bits an integer becomes a double: two tenants could become one.
+#[test]
+fn a_number_that_lost_digits_is_not_forwarded() {
+    let key = Key::new("ES256", "k");
+    let forward = json!({ "headers": { "x-roles": "claim:roles" } });
+    let mut filter = Filter::new(config(&key, forward));
+    let mut rows = Vec::new();
+    for (number, expected) in [
+        ("9007199254740993", PASSES),
+        ("9007199254740991.0", PASSES),
+        ("0.1", PASSES),
+        ("1e9", PASSES),
+        ("9007199254740992.0", "INVALID_TOKEN"),
+        ("-9007199254740992.0", "INVALID_TOKEN"),
+        ("18446744073709551616", "INVALID_TOKEN"),
+        ("-9223372036854775809", "INVALID_TOKEN"),
+        ("123456789012345678901234567890", "INVALID_TOKEN"),
+        ("1e300", "INVALID_TOKEN"),
+    ] {
+        for roles in [
+            number.to_owned(),
+            format!("[\"a\", {number}]"),
+            format!("{{\"id\": [{number}]}}"),
+        ] {
+            let rest = claims(json!({})).to_string();
+            let text = format!("{{\"roles\": {roles}, {}", &rest[1..]);
+            let token = key.seal(r#"{"alg":"ES256","kid":"k"}"#, text);
+            rows.push((number, get("/").bearer(token), expected));
+        }
+    }
+    // What is not forwarded may have any number.
+    let rest = claims(json!({})).to_string();
+    let text = format!("{{\"id\": 18446744073709551616, {}", &rest[1..]);
+    let token = key.seal(r#"{"alg":"ES256","kid":"k"}"#, text);
+    rows.push(("elsewhere", get("/").bearer(token), PASSES));
     filter.table(&rows);
 }
 

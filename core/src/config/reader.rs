@@ -63,8 +63,8 @@ enum Written<T> {
 /// Exactly one of the members of an enum, in the object that the field's struct is read from.
 pub struct ExactlyOne<T>(pub Option<T>);
 
-/// A list. An element whose faults are recorded is left out, and the others keep their index.
-pub struct ListOf<T>(Vec<Located<Option<T>>>);
+/// A list; `None` in the place of an element whose faults are recorded.
+pub struct ListOf<T>(Vec<Option<Located<T>>>);
 
 /// A list that is not empty.
 pub struct NonEmpty<T>(ListOf<T>);
@@ -154,19 +154,13 @@ impl<T> Default for ListOf<T> {
     }
 }
 
-/// The elements that could be read.
+/// Every element; `None` where the faults of one are recorded, so that no reader can pass over it.
 impl<T> IntoIterator for ListOf<T> {
-    type Item = Located<T>;
-    type IntoIter = std::iter::FilterMap<
-        std::vec::IntoIter<Located<Option<T>>>,
-        fn(Located<Option<T>>) -> Option<Located<T>>,
-    >;
+    type Item = Option<Located<T>>;
+    type IntoIter = std::vec::IntoIter<Self::Item>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.0.into_iter().filter_map(|Located { at, value }| {
-            let value = value?;
-            Some(Located { at, value })
-        })
+        self.0.into_iter()
     }
 }
 
@@ -178,8 +172,8 @@ impl<'v, T: FromValue<'v>> FromValue<'v> for ListOf<T> {
         };
         let items = items.iter().enumerate().map(|(i, item)| {
             let at = findings.index(at, i);
-            let value = T::from_value(item, at, findings);
-            Located { at, value }
+            let value = T::from_value(item, at, findings)?;
+            Some(Located { at, value })
         });
         Some(ListOf(items.collect()))
     }
@@ -188,7 +182,7 @@ impl<'v, T: FromValue<'v>> FromValue<'v> for ListOf<T> {
 // === impl NonEmpty ===
 
 impl<T> IntoIterator for NonEmpty<T> {
-    type Item = Located<T>;
+    type Item = Option<Located<T>>;
     type IntoIter = <ListOf<T> as IntoIterator>::IntoIter;
 
     fn into_iter(self) -> Self::IntoIter {

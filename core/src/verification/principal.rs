@@ -65,8 +65,9 @@ pub struct Validity {
     pub expires: Option<UnixTime>,
 }
 
-/// A fact cannot be the value of a header. A control character would begin another header, and outer white
-/// space is no part of a header's value (RFC 9110 §5.5): `"admin "` would become `admin`.
+/// A fact cannot be the value of a header. A control character could begin another header. White space at
+/// an end is not part of a header's value (RFC 9110 §5.5): `"admin "` would become `admin`. A double from
+/// 2^53 upwards may be an integer that lost digits: two ids would become one value.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Unforwardable;
 
@@ -227,6 +228,21 @@ fn header_text(value: &Value<'_>) -> Result<Rc<str>, Unforwardable> {
             let items: Vec<Rc<str>> = items.collect::<Result<_, _>>()?;
             items.join(",").into()
         }
+        other if may_have_lost_digits(other) => return Err(Unforwardable),
         other => other.to_string().into(),
     })
+}
+
+/// Whether a number in it may differ from what the issuer wrote. Integers of 64 bits are exact; longer ones
+/// are doubles, which hold every integer only below 2^53.
+fn may_have_lost_digits(value: &Value<'_>) -> bool {
+    const EXACT_BELOW: f64 = 9_007_199_254_740_992.0;
+    match value {
+        Value::Number(number) => {
+            number.is_f64() && number.as_f64().is_none_or(|n| n.abs() >= EXACT_BELOW)
+        }
+        Value::Array(items) => items.iter().any(may_have_lost_digits),
+        Value::Object(object) => object.iter().any(|(_, value)| may_have_lost_digits(value)),
+        Value::Null | Value::Bool(_) | Value::String(_) => false,
+    }
 }

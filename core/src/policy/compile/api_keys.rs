@@ -102,7 +102,8 @@ impl<'v> Compiler<'v> {
             pepper.map(|pepper| (HashKind::HmacSha256, pepper.digest(b""))),
         ];
         let mut first_hmac = None;
-        let keys = all_or_none(keys.into_iter().map(|Located { at, value: key }| {
+        let keys = all_or_none(keys.into_iter().map(|element| {
+            let Located { at, value: key } = element?;
             let hash = key.hash.and_then(|text| {
                 let hash = self.hash(text)?;
                 let first = *seen.by_hash.entry(hash).or_insert(at);

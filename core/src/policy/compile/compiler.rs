@@ -115,13 +115,14 @@ impl<'v> Compiler<'v> {
         Some(value)
     }
 
-    /// Compiles each element of a list.
+    /// Compiles each element of a list; `None` if one could not be read or compiled.
     pub(super) fn each<T, U>(
         &mut self,
-        list: impl IntoIterator<Item = Located<T>>,
+        list: impl IntoIterator<Item = Option<Located<T>>>,
         mut compile: impl FnMut(&mut Self, Located<T>) -> Option<U>,
     ) -> Option<Vec<U>> {
-        all_or_none(list.into_iter().map(|element| compile(self, element)))
+        let compiled = list.into_iter().map(|element| compile(self, element?));
+        all_or_none(compiled)
     }
 }
 
@@ -166,3 +167,6 @@ impl<T> Default for Interned<T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -326,7 +326,8 @@ impl<'v> Compiler<'v> {
                 path
             }
             ClaimConfig::Literal(names) => {
-                let path = ClaimPath::new(names.into_iter().map(|name| name.value.into()));
+                let names = self.each(names, |_, name| Some(name.value.into()))?;
+                let path = ClaimPath::new(names);
                 if path.is_none() {
                     let expected = "names of members";
                     self.findings.unfit(at, "an empty name", expected);

@@ -69,8 +69,8 @@ impl<'v> Compiler<'v> {
 
         let label = name.and_then(|name| self.text(name));
         let quirks = danger_allow_in_path.map_or(PathQuirks::NONE, |quirks| {
-            let quirks = quirks.value.into_iter();
-            Some(quirks.fold(PathQuirks::NONE, |all, quirk| all | quirk.value))
+            let mut quirks = quirks.value.into_iter();
+            quirks.try_fold(PathQuirks::NONE, |all, quirk| Some(all | quirk?.value))
         });
         let matches = matches.or_empty(&mut self.findings);
         let matches = matches.and_then(|matches| self.matches(matches.value, quirks));
@@ -215,21 +215,26 @@ impl<'v> Compiler<'v> {
             api_keys: names.api_keys,
         };
         credentials.map_or(all, |credentials| {
-            let mut providers = Vec::new();
-            let mut api_keys = false;
-            for Located { at, value: name } in credentials.value {
-                if name == API_KEYS && names.api_keys {
-                    api_keys = true;
-                } else if let Some(id) = names.ids.get(name) {
-                    insert_sorted(&mut providers, ProviderId(*id));
-                } else {
-                    self.findings.unfit(at, quoted(name), names.to_string());
-                }
-            }
-            Some(AcceptedIds {
-                providers,
-                api_keys,
-            })
+            let mut accepted = AcceptedIds {
+                providers: Vec::new(),
+                api_keys: false,
+            };
+            self.each(
+                credentials.value,
+                |compiler, Located { at, value: name }| {
+                    if name == API_KEYS && names.api_keys {
+                        accepted.api_keys = true;
+                    } else if let Some(id) = names.ids.get(name) {
+                        insert_sorted(&mut accepted.providers, ProviderId(*id));
+                    } else {
+                        let known = names.to_string();
+                        compiler.findings.unfit(at, quoted(name), known);
+                        return None;
+                    }
+                    Some(())
+                },
+            )?;
+            Some(accepted)
         })
     }
 

@@ -119,9 +119,16 @@ impl RevocationLists {
         token: &Principal,
         answered: &Principal,
     ) -> Result<(), Refusal> {
+        if provider.revocation_list.is_none() {
+            return Ok(());
+        }
         let source = CredentialSource::Provider(provider.id);
-        let store = self.0.get(&source).and_then(ListReplica::store);
-        let (Some(_), Some(store)) = (&provider.revocation_list, store) else {
+        let Some(replica) = self.0.get(&source) else {
+            let retry_after = Duration::ZERO;
+            return Err(Refusal::RevocationUnavailable { retry_after });
+        };
+        // Without a store, the check of the token passed by `on_stale`.
+        let Some(store) = replica.store() else {
             return Ok(());
         };
         let clients: Vec<Rc<str>> = [&token.clients[..], &answered.clients].concat();
@@ -139,3 +146,6 @@ impl RevocationLists {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
