@@ -1,9 +1,9 @@
 #![cfg(target_arch = "wasm32")]
 //! The filter: Envoy's callbacks become steps of `portcullis_core`, and its steps become host calls.
 //!
-//! Nothing here decides about a request. Each plugin configuration in a VM is a [`root::Root`]
-//! with a [`worker::Worker`], and each HTTP stream a [`stream::Stream`] that shares that worker.
-//! A [`fetcher::Fetcher`] keeps one document (a key set, a list) up to date.
+//! Nothing here decides about a request. Each plugin configuration in a VM is a `root::Root`
+//! with a `worker::Worker`, and each HTTP stream a `stream::Stream` that shares that worker.
+//! A `fetcher::Fetcher` keeps one document (a key set, a list) up to date.
 
 // One bad byte from a client must not trap the worker's VM: nothing here may panic on input.
 #![deny(
