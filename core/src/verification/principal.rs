@@ -47,7 +47,7 @@ pub struct Principal {
 
 /// The values of identity headers, in one allocation: a request of a known caller reads all of them, and
 /// each further place in memory is one that the CPU may have to fetch.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct ForwardedIdentity {
     text: Box<str>,
     /// Where each value ends in the text; `None` where there is no value.
