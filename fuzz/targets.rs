@@ -796,8 +796,8 @@ pub fn fetch_lease(data: &[u8]) -> bool {
     true
 }
 
-/// A revocation list in shared data, whoever wrote it: what stands in the slots in the order in
-/// which they are read, each behind its length in two bytes; none at all is an empty slot.
+/// A revocation list in shared data, whoever wrote it: the values in the order in which they are
+/// read, each after its length in two bytes. Length 0 is an absent value.
 pub fn replica(data: &[u8]) -> bool {
     let [of_tokens, of_api_keys] = [Kind::Tokens, Kind::ApiKeys].map(|kind| {
         let mut replica = ListReplica::new(kind, RETENTION);
@@ -810,7 +810,7 @@ pub fn replica(data: &[u8]) -> bool {
     of_tokens || of_api_keys
 }
 
-/// Says what it read last of the head.
+/// Returns the head as it was read last.
 fn follow_records(replica: &mut ListReplica, data: &[u8]) -> Option<Vec<u8>> {
     let mut rest = data;
     let mut head = None;

@@ -35,22 +35,23 @@ for version in $ENVOYS; do
     export ENVOY_BIN
     for flag in off on; do
         say "Envoy $version, allow_on_headers_stop_iteration $flag"
-        [ $flag = off ] && export PORTCULLIS_TEST_STOP_ITERATION=0 || export PORTCULLIS_TEST_STOP_ITERATION=1
+        PORTCULLIS_TEST_STOP_ITERATION=$([ $flag = on ] && echo 1 || echo 0)
+        export PORTCULLIS_TEST_STOP_ITERATION
         log=$logs/$version-$flag.log
         PORTCULLIS_TEST_SKIPS=$PWD/$logs/$version-$flag.skipped
         export PORTCULLIS_TEST_SKIPS
         : >"$PORTCULLIS_TEST_SKIPS"
-        if cargo test --features envoy-tests --test envoy -- "$@" >$log 2>&1; then
+        if cargo test --features envoy-tests --test envoy -- "$@" >"$log" 2>&1; then
             verdict=
         else
             verdict=" FAILED"
             failed="${failed:+$failed, }$version $flag"
-            sed -n '/^failures:$/,$p' $log >&2
+            sed -n '/^failures:$/,$p' "$log" >&2
         fi
         # Without a result the run itself broke down, which the log explains.
-        [ -n "$(count passed $log)" ] || tail -n 20 $log >&2
+        [ -n "$(count passed "$log")" ] || tail -n 20 "$log" >&2
         table="$table$(printf '  %-8s %-5s %7s %7s %8s%s' "$version" $flag \
-            "$(count passed $log)" "$(count failed $log)" "$(skipped "$PORTCULLIS_TEST_SKIPS")" "$verdict")
+            "$(count passed "$log")" "$(count failed "$log")" "$(skipped "$PORTCULLIS_TEST_SKIPS")" "$verdict")
 "
     done
 done
