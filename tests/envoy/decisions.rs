@@ -11,8 +11,11 @@ use crate::tables::{Ask, PASSES, Row, Table, Tables};
 /// Bytes of headers that Envoy takes by default, with room for those that it adds.
 const ENVOYS_LIMIT: usize = 60_000;
 
+/// The name of a topic, and what adds its tables.
+type Topic<'t> = (&'t str, fn(&mut Tables));
+
 /// Judges the topics of a file.
-pub fn hold(topics: &[(&str, fn(&mut Tables))]) {
+pub fn hold(topics: &[Topic<'_>]) {
     let mut tables: Vec<(&str, Table)> = Vec::new();
     for (name, topic) in topics {
         tables.extend(Tables::of(*topic).into_iter().map(|table| (*name, table)));
