@@ -48,7 +48,7 @@ const OPAQUE: &str =
     "Opaque token, its introspection answer known: scope checked, six identity headers";
 
 /// The first [`BASELINES`] of them are measured before the others in each round, and again after them.
-pub const CASES: [Case; 22] = [
+pub const CASES: [Case; 23] = [
     case(
         TOKEN_BASELINE,
         NO_FILTER,
@@ -117,6 +117,15 @@ pub const CASES: [Case; 22] = [
         KNOWN,
         "Portcullis",
         "portcullis",
+        |t| &t.one_token,
+        TOKEN_BASELINE,
+        Cache::TokenHit,
+    ),
+    case(
+        "filter state",
+        KNOWN,
+        "Portcullis, all seven of filter_state",
+        "portcullis-filter-state",
         |t| &t.one_token,
         TOKEN_BASELINE,
         Cache::TokenHit,

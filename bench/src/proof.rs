@@ -28,7 +28,7 @@ pub fn prove_all(envoy: &Envoy, issuer: &Issuer) -> Result<()> {
     for listener in ["native", "native-cached"] {
         prove_tokens(envoy, issuer, listener, native)?;
     }
-    for listener in ["portcullis", "portcullis-new"] {
+    for listener in ["portcullis", "portcullis-filter-state", "portcullis-new"] {
         prove_tokens(envoy, issuer, listener, ours)?;
     }
     for listener in [

@@ -21,7 +21,7 @@ const API_KEYS: &str = include_str!("../config/policies/api-keys.yaml");
 const INTROSPECTION: &str = include_str!("../config/policies/introspection.yaml");
 
 /// The names of the listeners.
-pub const LISTENERS: [&str; 15] = [
+pub const LISTENERS: [&str; 16] = [
     "none",
     "noop",
     "host-calls",
@@ -33,6 +33,7 @@ pub const LISTENERS: [&str; 15] = [
     "native",
     "native-cached",
     "portcullis",
+    "portcullis-filter-state",
     "portcullis-new",
     "portcullis-few-keys",
     "portcullis-many-keys",
@@ -51,6 +52,10 @@ pub struct Setup {
     pub authority_port: u16,
     pub ext_authz_port: u16,
 }
+
+/// All that a policy can put into filter state.
+const FILTER_STATE: &str =
+    "filter_state: [subject, client_id, tenant, scopes, rule, decision, code]";
 
 impl Setup {
     /// The whole configuration, in YAML.
@@ -82,6 +87,10 @@ impl Setup {
             "native-cached" => self.native("jwt_cache_config: {jwt_cache_size: 4096}"),
             "portcullis" | "portcullis-new" => {
                 portcullis(&fill(TOKENS, &[("JWKS", &self.jwks.to_string())]))
+            }
+            "portcullis-filter-state" => {
+                let tokens = fill(TOKENS, &[("JWKS", &self.jwks.to_string())]);
+                portcullis(&format!("{}\n{FILTER_STATE}\n", tokens.trim_end()))
             }
             "portcullis-few-keys" => portcullis(&few(API_KEYS)),
             "portcullis-many-keys" => portcullis(&many(API_KEYS)),
