@@ -22,11 +22,11 @@ pub struct Fetcher {
     shared: SharedDocument,
     /// Which document this worker holds.
     held: Option<u64>,
-    /// What this worker is at, for all.
+    /// What this worker does for all workers.
     work: Work,
     /// Whether there is more of a list to read than one look takes.
     following: bool,
-    /// Whether the last start of a call failed: said once, not at every tick.
+    /// Whether the last call could not be started: logged once, not on every tick.
     unreachable: bool,
 }
 
@@ -46,6 +46,13 @@ struct Attempt {
     poll: Option<Poll>,
 }
 
+/// One page of a list that is being fetched.
+struct Page {
+    poll: Poll,
+    lease: FetchLease,
+    began: UnixTime,
+}
+
 /// What a source can do for a request now.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Availability {
@@ -60,7 +67,9 @@ pub enum Availability {
 /// Why a fetch brought nothing.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum FetchFault {
+    /// The call failed.
     Call(CallFault),
+    /// The answer is no document, or not ours to use.
     Unusable,
 }
 
@@ -82,11 +91,12 @@ impl Fetcher {
         }
     }
 
+    /// Whose document it is.
     pub fn id(&self) -> SourceId {
         self.source.id
     }
 
-    /// How long a request waits at the most.
+    /// How long a request waits at most.
     pub fn timeout(&self) -> Duration {
         self.source.endpoint.timeout
     }
@@ -125,12 +135,12 @@ impl Fetcher {
 
     /// Looks at what other workers brought.
     fn look(&mut self, policy: &Policy, state: &mut State, now: UnixTime) -> Option<Availability> {
-        let SourceId::Revocation(issuer) = self.source.id else {
+        let SourceId::Revocation(source) = self.source.id else {
             let is_new = self.adopt_newer(policy, state, now);
             return is_new.then_some(Availability::Fresh);
         };
         let before = self.held;
-        let replica = state.list_mut(issuer)?;
+        let replica = state.list_mut(source)?;
         let is_complete = list_share::follow(replica, &self.shared, now);
         self.held = replica.version();
         self.following = !is_complete;
@@ -177,8 +187,8 @@ impl Fetcher {
         now: UnixTime,
     ) -> Availability {
         let poll = match self.source.id {
-            SourceId::Revocation(issuer) => {
-                state.list_mut(issuer).and_then(|r| list_share::poll(r))
+            SourceId::Revocation(source) => {
+                state.list_mut(source).and_then(|r| list_share::poll(r))
             }
             SourceId::Keys(_) | SourceId::ApiKeys => None,
         };
@@ -217,6 +227,7 @@ impl Fetcher {
         Ok(())
     }
 
+    /// Whether this call is the fetcher's.
     pub fn awaits(&self, token: u32) -> bool {
         matches!(&self.work, Work::Fetch(attempt) if attempt.token == token)
     }
@@ -242,13 +253,14 @@ impl Fetcher {
         let answer = call::receive(has_headers, self.source.id.bytes());
         let taken = match answer {
             Ok(text) => match (self.source.id, poll) {
-                (SourceId::Revocation(issuer), Some(poll)) => {
+                (SourceId::Revocation(source), Some(poll)) => {
                     let lease = lease.extended(&self.source.schedule, now);
-                    self.take_page(state, issuer, poll, &text, lease, began, now)
+                    let page = Page { poll, lease, began };
+                    self.take_page(state, source, page, &text, now)
                 }
                 _ => self.take_document(policy, state, &text, lease, now),
             },
-            // An answer whose time is up in the middle of its body just ends.
+            // Where the time is up in the middle of a body, Envoy reports a reset.
             Err(CallFault::BrokenOff) if deadline.has_passed(clock::instant()) => {
                 Err(FetchFault::Call(CallFault::Timeout))
             }
@@ -296,15 +308,12 @@ impl Fetcher {
     }
 
     /// Nothing of a list counts before its last page is there.
-    #[allow(clippy::too_many_arguments)]
     fn take_page(
         &mut self,
         state: &mut State,
-        issuer: CredentialSource,
-        poll: Poll,
+        source: CredentialSource,
+        Page { poll, lease, began }: Page,
         text: &[u8],
-        lease: FetchLease,
-        began: UnixTime,
         now: UnixTime,
     ) -> Result<Availability, FetchFault> {
         let progress = poll.take(text, now).map_err(|invalid| {
@@ -322,7 +331,7 @@ impl Fetcher {
                 Ok(Availability::InFlight)
             }
             Progress::Complete(update) => {
-                let replica = state.list_mut(issuer).ok_or(FetchFault::Unusable)?;
+                let replica = state.list_mut(source).ok_or(FetchFault::Unusable)?;
                 list_share::publish(replica, &self.shared, update, began, now).map_err(|why| {
                     self.warn(match why {
                         Unpublished::Superseded => "the poll was overtaken",
@@ -336,15 +345,15 @@ impl Fetcher {
     }
 
     fn go_on(&mut self, state: &mut State, lease: FetchLease, now: UnixTime) -> Availability {
-        let SourceId::Revocation(issuer) = self.source.id else {
+        let SourceId::Revocation(source) = self.source.id else {
             return Availability::InFlight;
         };
-        let Some(replica) = state.list_mut(issuer) else {
+        let Some(replica) = state.list_mut(source) else {
             return Availability::InFlight;
         };
         match list_share::go_on(replica, &self.shared, now) {
             Publishing::Underway => {
-                // Should another worker have taken over, its claim is what stops this one.
+                // If another worker took over, the head has changed, and `list_share::go_on` stops this one.
                 let lease = lease.extended(&self.source.schedule, now);
                 self.shared.settle(&lease, lease);
                 self.work = Work::Publish(lease);
@@ -353,7 +362,7 @@ impl Fetcher {
             Publishing::Done => {
                 self.work = Work::None;
                 self.held = replica.version();
-                // Should another attempt stand in the lease by now, it goes on with this list.
+                // If a newer attempt holds the lease, it continues from this list.
                 let _ = self.succeed(lease, now);
                 Availability::Fresh
             }
@@ -371,7 +380,7 @@ impl Fetcher {
     /// Ends this worker's attempt well: the name of the document that it brought, where no other
     /// attempt was begun in the meantime.
     fn succeed(&self, lease: FetchLease, now: UnixTime) -> Option<u64> {
-        // Without random numbers, the time is as good a name as long as nobody sets the clock.
+        // Without random numbers the time is the name: unique as long as nobody sets the clock.
         let time = now.as_micros().cast_unsigned();
         let document = getrandom::u64().unwrap_or(time).max(1);
         let jitter = getrandom::u32().unwrap_or_default();

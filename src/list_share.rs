@@ -5,15 +5,18 @@ use crate::shared_data::SharedDocument;
 use portcullis_core::revocation::{ListReplica, Poll, SharedKey, Unpublished, Update};
 use portcullis_core::time::UnixTime;
 
-/// Bytes that one callback reads or writes, about: some ten milliseconds of a worker's time, 16
-/// slots of a million entries. What is shorter takes one callback, however many slots it is in.
+/// About how many bytes one callback reads or writes: some ten milliseconds of a worker's time. A shorter
+/// list takes one callback.
 const BYTES_AT_ONCE: usize = 2 * 1024 * 1024;
 
 /// How publishing goes on.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Publishing {
+    /// The list is there for all workers.
     Done,
+    /// Another worker took over, or the host refused.
     Lost,
+    /// There is more to write.
     Underway,
 }
 
@@ -50,8 +53,8 @@ pub fn publish(
     let (head, cas) = shared.part(SharedKey::Head);
     let writer = getrandom::u64().map_err(|_| Unpublished::Superseded)?;
     let claim = replica.publish(update, head.as_deref(), writer, as_of, now)?;
-    // Without a number the host replaces whatever is there by now: the source made the key when
-    // it was configured, so there is one.
+    // Without a CAS number the host would replace whatever is there. The key was made when the source was
+    // configured, so there is one.
     if cas.is_some() && shared.write_part(SharedKey::Head, &claim, cas).is_ok() {
         return Ok(());
     }
@@ -61,7 +64,7 @@ pub fn publish(
 
 /// Goes on with what was begun.
 pub fn go_on(replica: &mut ListReplica, shared: &SharedDocument, now: UnixTime) -> Publishing {
-    // Who took longer than its lease may have been replaced, and two must never write at once.
+    // A worker that took longer than its lease may have been replaced, and two must never write at once.
     let (head, _) = shared.part(SharedKey::Head);
     if !replica.holds_claim(head.as_deref()) {
         replica.abandon();
