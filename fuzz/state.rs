@@ -47,11 +47,11 @@ use portcullis_core::verification::signature::Verifier;
 use portcullis_core::verification::source::SourceId;
 use portcullis_core::verification::{Provenance, State};
 
-use crate::targets::{NOW, check_effects, edited, provider};
+use crate::targets::{NOW, SHARED_KEYS, check_effects, edited, provider};
 
 use self::cast::{
-    API_KEY_ENTRIES, API_KEY_LISTS, Answer, CERTIFICATES, Credential, CredentialSource, Entry,
-    KEY_SETS, RULES, STATUS_LISTS, Says, TOKEN_ENTRIES, TOKENS,
+    API_KEY_ENTRIES, API_KEY_LISTS, Answer, CERTIFICATES, Credential, Entry, Issuer, KEY_SETS,
+    RULES, STATUS_LISTS, Says, TOKEN_ENTRIES, TOKENS,
 };
 use self::model::{Asked, Fetched, List, Micros, Model, OWNERS, Owner, SECOND, Told, clock};
 
@@ -110,7 +110,7 @@ struct World {
     waiting: Vec<Pending>,
     /// What the clients of new requests show.
     certificate: Option<usize>,
-    keys: BTreeMap<CredentialSource, Shared>,
+    keys: BTreeMap<Issuer, Shared>,
     api_keys: Shared,
     lists: BTreeMap<Owner, SharedList>,
     last_passed: bool,
@@ -138,7 +138,7 @@ struct Shared {
 struct SharedList {
     entries: Vec<Entry>,
     epoch: usize,
-    slots: HashMap<SharedKey, Vec<u8>>,
+    values: HashMap<SharedKey, Vec<u8>>,
     published: Option<List>,
     writer: u64,
     /// What this worker has begun.
@@ -169,7 +169,7 @@ impl World {
             model: Model::default(),
             waiting: Vec::new(),
             certificate: None,
-            keys: [CredentialSource::Corp, CredentialSource::Plain]
+            keys: [Issuer::Corp, Issuer::Plain]
                 .map(|issuer| (issuer, Shared::default()))
                 .into(),
             api_keys: Shared::default(),
@@ -228,7 +228,7 @@ impl World {
                 self.fail(which);
             }
             b'k' | b'K' => {
-                let issuer = [CredentialSource::Corp, CredentialSource::Plain][operand(2)];
+                let issuer = [Issuer::Corp, Issuer::Plain][operand(2)];
                 let set = operand(KEY_SETS.len());
                 self.fetch_keys(issuer, set, *letter == b'k');
             }
@@ -237,15 +237,15 @@ impl World {
                 self.fetch_api_keys(list, *letter == b'p');
             }
             b'l' => match operand(3) {
-                0 => self.look_at_keys(CredentialSource::Corp),
-                1 => self.look_at_keys(CredentialSource::Plain),
+                0 => self.look_at_keys(Issuer::Corp),
+                1 => self.look_at_keys(Issuer::Plain),
                 _ => self.look_at_api_keys(),
             },
             b'e' => {
                 let (owner, entry) = (OWNERS[operand(OWNERS.len())], operand(ANY));
                 let entry = match owner {
                     Owner::ApiKeys => API_KEY_ENTRIES[entry % API_KEY_ENTRIES.len()],
-                    Owner::CredentialSource(_) => TOKEN_ENTRIES[entry % TOKEN_ENTRIES.len()],
+                    Owner::Issuer(_) => TOKEN_ENTRIES[entry % TOKEN_ENTRIES.len()],
                 };
                 self.list(owner).entries.push(entry);
             }
@@ -331,7 +331,7 @@ fn fresh(policy: &Policy, now: UnixTime) -> State {
 fn issuer_of(policy: &Policy, owner: Owner) -> policy::CredentialSource {
     match owner {
         Owner::ApiKeys => policy::CredentialSource::ApiKeys,
-        Owner::CredentialSource(issuer) => {
+        Owner::Issuer(issuer) => {
             policy::CredentialSource::Provider(provider(policy, issuer.name()))
         }
     }
@@ -476,8 +476,8 @@ impl World {
                 if call.standing == Standing::Known {
                     let issuer = self.introspects(question);
                     let token = asked.credential.token();
-                    let is_verified = issuer != CredentialSource::Opaque
-                        && token.is_some_and(|t| t.issuer == issuer);
+                    let is_verified =
+                        issuer != Issuer::Opaque && token.is_some_and(|t| t.issuer == issuer);
                     let was_active = self.model.was_active(issuer, asked.credential);
                     assert!(is_verified || was_active, "a stranger passes for known");
                 }
@@ -511,9 +511,7 @@ impl World {
         for n in 0..64 {
             let credential = Credential::nth(n);
             let (rule, counter) = match credential {
-                Credential::Token(n) if TOKENS[n].issuer == CredentialSource::Short => {
-                    ("/short", 0)
-                }
+                Credential::Token(n) if TOKENS[n].issuer == Issuer::Short => ("/short", 0),
                 Credential::Opaque(_) => ("/opaque", 1),
                 _ => continue,
             };
@@ -642,14 +640,12 @@ impl World {
         self.wake(awaited, &reply, |told| told.answer = Some(Rc::clone(&said)));
     }
 
-    fn introspects(&self, question: &Question) -> CredentialSource {
+    fn introspects(&self, question: &Question) -> Issuer {
         let Question::Introspection { provider, .. } = question else {
             panic!("{question:?}");
         };
         let name = &self.policy.providers[provider.0].name;
-        let issuer = CredentialSource::CONFIGURED
-            .into_iter()
-            .find(|i| i.name() == &**name);
+        let issuer = Issuer::CONFIGURED.into_iter().find(|i| i.name() == &**name);
         issuer.expect("a provider")
     }
 
@@ -715,7 +711,7 @@ impl World {
 // === documents ===
 
 impl World {
-    fn fetch_keys(&mut self, issuer: CredentialSource, set: usize, is_own: bool) {
+    fn fetch_keys(&mut self, issuer: Issuer, set: usize, is_own: bool) {
         let source = self.keys_of(issuer);
         if KEY_SETS[set].is_none() {
             let read = source.parse_document(&self.policy, cast::key_set_text(set).as_bytes());
@@ -733,7 +729,7 @@ impl World {
     }
 
     /// Takes what was fetched last, unless it has it.
-    fn look_at_keys(&mut self, issuer: CredentialSource) {
+    fn look_at_keys(&mut self, issuer: Issuer) {
         let shared = self.keys.get_mut(&issuer).expect("remote keys");
         let Some(fetched) = shared.published.filter(|_| !shared.is_held) else {
             return;
@@ -781,7 +777,7 @@ impl World {
         self.wake_for(source, Fetch::Arrived);
     }
 
-    fn keys_of(&self, issuer: CredentialSource) -> SourceId {
+    fn keys_of(&self, issuer: Issuer) -> SourceId {
         SourceId::Keys(provider(&self.policy, issuer.name()))
     }
 }
@@ -798,7 +794,7 @@ impl World {
         self.state.list_mut(issuer).expect("a list")
     }
 
-    /// Reads so many slots of what others published, or all of it.
+    /// Reads so many values of what others published, or all of it.
     fn follow(&mut self, owner: Owner, steps: Option<usize>) {
         let now = self.now();
         let issuer = issuer_of(&self.policy, owner);
@@ -811,11 +807,11 @@ impl World {
         let was_at_it = replica.wants().is_some();
         let before = replica.version();
         replica.refresh();
-        let is_done = read(replica, &list.slots, steps, now);
+        let is_done = read(replica, &list.values, steps, now);
         if is_done && was_at_it {
             // It may have read of a list that was not the last one any more.
             replica.refresh();
-            read(replica, &list.slots, None, now);
+            read(replica, &list.values, None, now);
         }
         let replica = &*replica;
         if replica.wants().is_some() {
@@ -875,7 +871,7 @@ impl World {
         let list = self.lists.get_mut(&owner).expect("a list");
         let replica = self.other.list_mut(issuer).expect("a list");
         replica.refresh();
-        read(replica, &list.slots, None, clock(now));
+        read(replica, &list.values, None, clock(now));
         let mut polling = Polling {
             poll: replica.poll([9; 16]),
             brought: self.model.polled(list.published.as_ref()),
@@ -905,15 +901,15 @@ impl World {
 /// Whether all is read.
 fn read(
     replica: &mut ListReplica,
-    slots: &HashMap<SharedKey, Vec<u8>>,
+    values: &HashMap<SharedKey, Vec<u8>>,
     steps: Option<usize>,
     now: UnixTime,
 ) -> bool {
-    for _ in 0..steps.unwrap_or(4 * SharedKey::COUNT) {
-        let Some(slot) = replica.wants() else {
+    for _ in 0..steps.unwrap_or(4 * SHARED_KEYS) {
+        let Some(key) = replica.wants() else {
             return true;
         };
-        replica.feed(slots.get(&slot).map(Vec::as_slice), now);
+        replica.feed(values.get(&key).map(Vec::as_slice), now);
     }
     assert!(
         steps.is_some() || replica.wants().is_none(),
@@ -965,14 +961,14 @@ impl SharedList {
         now: Micros,
     ) -> bool {
         let writer = self.writer + 1;
-        let head = self.slots.get(&SharedKey::Head).map(Vec::as_slice);
+        let head = self.values.get(&SharedKey::Head).map(Vec::as_slice);
         let (as_of, now) = (clock(brought.as_of), clock(now));
-        let Ok(claim) = replica.publish(update, head, writer, as_of, now) else {
+        let Ok(mark) = replica.publish(update, head, writer, as_of, now) else {
             return false;
         };
-        self.slots.insert(SharedKey::Head, claim);
+        self.values.insert(SharedKey::Head, mark);
         while let Some(write) = replica.next_write(now) {
-            self.slots.insert(write.slot, write.bytes);
+            self.values.insert(write.key, write.bytes);
         }
         self.published = Some(brought.clone());
         self.writer = writer;

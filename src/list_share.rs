@@ -66,7 +66,7 @@ pub fn publish(
 pub fn go_on(replica: &mut ListReplica, shared: &SharedDocument, now: UnixTime) -> Publishing {
     // A worker that took longer than its lease may have been replaced, and two must never write at once.
     let (head, _) = shared.part(SharedKey::Head);
-    if !replica.holds_claim(head.as_deref()) {
+    if !replica.is_writer(head.as_deref()) {
         replica.abandon();
         return Publishing::Lost;
     }
@@ -76,7 +76,7 @@ pub fn go_on(replica: &mut ListReplica, shared: &SharedDocument, now: UnixTime) 
             return Publishing::Done;
         };
         bytes = bytes.saturating_add(write.bytes.len());
-        if shared.write_part(write.slot, &write.bytes, None).is_err() {
+        if shared.write_part(write.key, &write.bytes, None).is_err() {
             replica.abandon();
             return Publishing::Lost;
         }

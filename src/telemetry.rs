@@ -5,7 +5,7 @@
 
 use std::cell::{Cell, RefCell};
 
-use portcullis_core::audit_rate::{Admission, AuditRate};
+use portcullis_core::audit_rate::{AuditRate, LineAdmission};
 use portcullis_core::cache::Uses;
 use portcullis_core::decision::Code;
 use portcullis_core::effects::{AuditRecord, Counter};
@@ -145,8 +145,8 @@ impl Telemetry {
     fn admit_line(&self, now: UnixTime) -> bool {
         self.report_suppressed(now);
         match self.audit_rate.borrow_mut().admit() {
-            Admission::Line => true,
-            Admission::Suppressed => {
+            LineAdmission::Line => true,
+            LineAdmission::Suppressed => {
                 self.suppressed.add(1);
                 false
             }

@@ -13,7 +13,7 @@ pub struct AuditRate {
 
 /// Whether a denial may be logged now.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Admission {
+pub enum LineAdmission {
     /// Write the line.
     Line,
     /// This second has no room left; the line is counted.
@@ -23,13 +23,13 @@ pub enum Admission {
 impl AuditRate {
     /// Asks for room for one line. Call [`AuditRate::take_suppressed`] before, so that the count of
     /// an earlier second is reported first.
-    pub fn admit(&mut self) -> Admission {
+    pub fn admit(&mut self) -> LineAdmission {
         if self.lines >= AUDIT_LINES_PER_SECOND {
             self.suppressed = self.suppressed.saturating_add(1);
-            return Admission::Suppressed;
+            return LineAdmission::Suppressed;
         }
         self.lines = self.lines.saturating_add(1);
-        Admission::Line
+        LineAdmission::Line
     }
 
     /// Starts a new second where one has begun. Returns how many lines the last one suppressed,
@@ -56,16 +56,16 @@ mod tests {
         let second = UnixTime::from_secs(1000);
         assert_eq!(rate.take_suppressed(second), None);
         for _ in 0..AUDIT_LINES_PER_SECOND {
-            assert_eq!(rate.admit(), Admission::Line);
+            assert_eq!(rate.admit(), LineAdmission::Line);
         }
         for _ in 0..3 {
-            assert_eq!(rate.admit(), Admission::Suppressed);
+            assert_eq!(rate.admit(), LineAdmission::Suppressed);
         }
         assert_eq!(rate.take_suppressed(second), None);
-        assert_eq!(rate.admit(), Admission::Suppressed);
+        assert_eq!(rate.admit(), LineAdmission::Suppressed);
         let next = UnixTime::from_secs(1001);
         assert_eq!(rate.take_suppressed(next), Some(4));
-        assert_eq!(rate.admit(), Admission::Line);
+        assert_eq!(rate.admit(), LineAdmission::Line);
         assert_eq!(rate.take_suppressed(UnixTime::from_secs(1002)), None);
     }
 
@@ -77,6 +77,6 @@ mod tests {
             rate.admit();
         }
         assert_eq!(rate.take_suppressed(UnixTime::from_secs(10)), Some(1));
-        assert_eq!(rate.admit(), Admission::Line);
+        assert_eq!(rate.admit(), LineAdmission::Line);
     }
 }

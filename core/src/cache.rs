@@ -18,7 +18,7 @@ pub struct Cache<V> {
     /// What all values together may take, beside the entries themselves.
     max_bytes: usize,
     bytes: usize,
-    entries: Vec<Entry<V>>,
+    entries: Vec<CacheEntry<V>>,
     index: HashMap<Fingerprint, usize, BuildHasherDefault<AlreadyHashed>>,
     hand: usize,
     uses: Uses,
@@ -34,7 +34,7 @@ pub struct Uses {
 }
 
 #[derive(Debug)]
-struct Entry<V> {
+struct CacheEntry<V> {
     key: Fingerprint,
     value: V,
     bytes: usize,
@@ -104,7 +104,7 @@ impl<V> Cache<V> {
         }
         self.bytes = self.bytes.saturating_add(bytes);
         self.index.insert(key, self.entries.len());
-        self.entries.push(Entry {
+        self.entries.push(CacheEntry {
             key,
             value,
             bytes,

@@ -10,6 +10,7 @@ use crate::policy::Policy;
 use crate::policy::location::{CredentialLocation, Prefix};
 use crate::policy::requirement::{Access, Rule};
 use crate::request::Request;
+use crate::request::path::escape;
 
 /// What a request carries at one location.
 #[derive(Clone, Debug)]
@@ -255,21 +256,12 @@ fn form_decode(text: &[u8]) -> Cow<'_, [u8]> {
     let mut decoded = Vec::with_capacity(text.len());
     let mut rest = text;
     while let [byte, tail @ ..] = rest {
-        let (byte, tail) = match (byte, tail) {
-            (b'+', _) => (b' ', tail),
-            (b'%', [high, low, after @ ..]) => match hex_pair(*high, *low) {
-                Some(byte) => (byte, after),
-                None => (b'%', tail),
-            },
-            _ => (*byte, tail),
+        let (byte, tail) = match byte {
+            b'+' => (b' ', tail),
+            _ => escape(byte, tail).unwrap_or((*byte, tail)),
         };
         decoded.push(byte);
         rest = tail;
     }
     Cow::Owned(decoded)
-}
-
-fn hex_pair(high: u8, low: u8) -> Option<u8> {
-    let digit = |b: u8| char::from(b).to_digit(16);
-    u8::try_from((digit(high)? << 4) | digit(low)?).ok()
 }

@@ -136,7 +136,7 @@ impl From<Refusal> for Denial {
             Refusal::Revoked => Code::TokenRevoked,
             Refusal::Inactive => Code::TokenInactive,
             Refusal::IntrospectionUnavailable => Code::IntrospectionUnavailable,
-            Refusal::CredentialSource => Code::InvalidIssuer,
+            Refusal::Issuer => Code::InvalidIssuer,
             Refusal::KeysUnavailable { .. } => Code::KeysUnavailable,
             Refusal::MalformedToken => Code::MalformedToken,
             Refusal::TooLarge => Code::RequestTooLarge,

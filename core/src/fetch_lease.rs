@@ -160,11 +160,6 @@ impl FetchLease {
         (self.document != 0).then_some(self.document)
     }
 
-    /// Whether no worker fetches any more.
-    pub fn is_settled(&self, now: UnixTime) -> bool {
-        now >= self.leased_until
-    }
-
     /// The lease as it is shared, with a version and a checksum.
     pub fn to_bytes(self) -> Vec<u8> {
         let fields = [

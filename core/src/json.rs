@@ -64,7 +64,7 @@ fn parse_with(text: &[u8], duplicates: Duplicates) -> Result<Value<'_>, InvalidJ
     let valid = std::str::from_utf8(text);
     let text = valid.map_err(|e| InvalidJson::not_utf8(text, e.valid_up_to()))?;
     let mut reader = serde_json::Deserializer::from_str(text);
-    let value = Tree { duplicates }.deserialize(&mut reader)?;
+    let value = ValueSeed { duplicates }.deserialize(&mut reader)?;
     reader.end()?;
     Ok(value)
 }
@@ -305,11 +305,11 @@ impl fmt::Display for InvalidJson {
     }
 }
 
-// === impl Tree ===
+// === impl ValueSeed ===
 
 /// Builds the tree of a value, whatever it is.
 #[derive(Clone, Copy)]
-struct Tree {
+struct ValueSeed {
     duplicates: Duplicates,
 }
 
@@ -319,7 +319,7 @@ enum Duplicates {
     Refused,
 }
 
-impl<'de> DeserializeSeed<'de> for Tree {
+impl<'de> DeserializeSeed<'de> for ValueSeed {
     type Value = Value<'de>;
 
     fn deserialize<D: Deserializer<'de>>(self, text: D) -> Result<Value<'de>, D::Error> {
@@ -327,7 +327,7 @@ impl<'de> DeserializeSeed<'de> for Tree {
     }
 }
 
-impl<'de> Visitor<'de> for Tree {
+impl<'de> Visitor<'de> for ValueSeed {
     type Value = Value<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -375,7 +375,7 @@ impl<'de> Visitor<'de> for Tree {
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value<'de>, A::Error> {
         let mut members = Vec::new();
-        while let Some(name) = entries.next_key_seed(Name)? {
+        while let Some(name) = entries.next_key_seed(NameSeed)? {
             members.push((name, entries.next_value_seed(self)?));
         }
         if self.duplicates == Duplicates::Refused && has_duplicate(&members) {
@@ -387,9 +387,9 @@ impl<'de> Visitor<'de> for Tree {
 }
 
 /// Reads the name of a member.
-struct Name;
+struct NameSeed;
 
-impl<'de> DeserializeSeed<'de> for Name {
+impl<'de> DeserializeSeed<'de> for NameSeed {
     type Value = Cow<'de, str>;
 
     fn deserialize<D: Deserializer<'de>>(self, text: D) -> Result<Cow<'de, str>, D::Error> {
@@ -397,7 +397,7 @@ impl<'de> DeserializeSeed<'de> for Name {
     }
 }
 
-impl<'de> Visitor<'de> for Name {
+impl<'de> Visitor<'de> for NameSeed {
     type Value = Cow<'de, str>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

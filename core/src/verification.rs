@@ -9,8 +9,8 @@ mod check;
 pub mod claims;
 mod context;
 mod freshness;
+pub mod held_keys;
 pub mod introspection;
-pub mod jwks;
 pub mod principal;
 pub mod refusal;
 pub mod signature;
@@ -69,7 +69,7 @@ fn verify_token(
     let (verified, proof) = prove_token(context, state, accepted, credential)?;
     let principal = verified.principal();
     let Some(provider) = principal.provider.clone() else {
-        return Err(Refusal::CredentialSource.into());
+        return Err(Refusal::Issuer.into());
     };
     check_confirmation(principal, context.replies)?;
     state

@@ -17,7 +17,7 @@ pub type Seconds = i64;
 // === providers and rules, as `policies/state.json` has them ===
 
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub enum CredentialSource {
+pub enum Issuer {
     /// Remote keys, a revocation list, status lists, and `introspection: always`.
     Corp,
     /// Remote keys and no more.
@@ -32,23 +32,23 @@ pub enum CredentialSource {
     Stranger,
 }
 
-impl CredentialSource {
-    pub const CONFIGURED: [CredentialSource; 5] = [
-        CredentialSource::Corp,
-        CredentialSource::Plain,
-        CredentialSource::Short,
-        CredentialSource::Trusting,
-        CredentialSource::Opaque,
+impl Issuer {
+    pub const CONFIGURED: [Issuer; 5] = [
+        Issuer::Corp,
+        Issuer::Plain,
+        Issuer::Short,
+        Issuer::Trusting,
+        Issuer::Opaque,
     ];
 
     pub fn name(self) -> &'static str {
         match self {
-            CredentialSource::Corp => "corp",
-            CredentialSource::Plain => "plain",
-            CredentialSource::Short => "short",
-            CredentialSource::Trusting => "trusting",
-            CredentialSource::Opaque => "opaque",
-            CredentialSource::Stranger => "stranger",
+            Issuer::Corp => "corp",
+            Issuer::Plain => "plain",
+            Issuer::Short => "short",
+            Issuer::Trusting => "trusting",
+            Issuer::Opaque => "opaque",
+            Issuer::Stranger => "stranger",
         }
     }
 
@@ -69,14 +69,14 @@ pub enum Access {
 pub struct Rule {
     pub path: &'static str,
     pub access: Access,
-    pub issuers: &'static [CredentialSource],
+    pub issuers: &'static [Issuer],
     pub api_keys: bool,
 }
 
 const fn rule(
     path: &'static str,
     access: Access,
-    issuers: &'static [CredentialSource],
+    issuers: &'static [Issuer],
     api_keys: bool,
 ) -> Rule {
     Rule {
@@ -88,53 +88,24 @@ const fn rule(
 }
 
 pub const RULES: [Rule; 9] = [
-    rule("/corp", Access::Required, &[CredentialSource::Corp], false),
-    rule(
-        "/plain",
-        Access::Required,
-        &[CredentialSource::Plain],
-        false,
-    ),
-    rule(
-        "/short",
-        Access::Required,
-        &[CredentialSource::Short],
-        false,
-    ),
-    rule(
-        "/trusting",
-        Access::Required,
-        &[CredentialSource::Trusting],
-        false,
-    ),
-    rule(
-        "/opaque",
-        Access::Required,
-        &[CredentialSource::Opaque],
-        false,
-    ),
+    rule("/corp", Access::Required, &[Issuer::Corp], false),
+    rule("/plain", Access::Required, &[Issuer::Plain], false),
+    rule("/short", Access::Required, &[Issuer::Short], false),
+    rule("/trusting", Access::Required, &[Issuer::Trusting], false),
+    rule("/opaque", Access::Required, &[Issuer::Opaque], false),
     rule("/keys", Access::Required, &[], true),
     rule("/mixed", Access::Required, MIXED, true),
-    rule(
-        "/optional",
-        Access::Optional,
-        &[CredentialSource::Plain],
-        true,
-    ),
+    rule("/optional", Access::Optional, &[Issuer::Plain], true),
     rule("/open", Access::Anonymous, &[], false),
 ];
 
-const MIXED: &[CredentialSource] = &[
-    CredentialSource::Plain,
-    CredentialSource::Short,
-    CredentialSource::Opaque,
-];
+const MIXED: &[Issuer] = &[Issuer::Plain, Issuer::Short, Issuer::Opaque];
 
 // === what is said of a caller ===
 
 /// What a token or an answer says.
 #[derive(Clone, Copy, Debug)]
-pub struct RevocationSubject {
+pub struct TokenFacts {
     pub sub: Option<&'static str>,
     pub jti: Option<&'static str>,
     pub client_id: Option<&'static str>,
@@ -149,7 +120,7 @@ pub struct RevocationSubject {
     pub cnf: Option<usize>,
 }
 
-const NOBODY: RevocationSubject = RevocationSubject {
+const NOBODY: TokenFacts = TokenFacts {
     sub: None,
     jti: None,
     client_id: None,
@@ -163,7 +134,7 @@ const NOBODY: RevocationSubject = RevocationSubject {
     cnf: None,
 };
 
-const ALICE: RevocationSubject = RevocationSubject {
+const ALICE: TokenFacts = TokenFacts {
     sub: Some("alice"),
     jti: Some("j0"),
     client_id: Some("web"),
@@ -172,7 +143,7 @@ const ALICE: RevocationSubject = RevocationSubject {
     ..NOBODY
 };
 
-const BOB: RevocationSubject = RevocationSubject {
+const BOB: TokenFacts = TokenFacts {
     sub: Some("bob"),
     jti: Some("j1"),
     client_id: Some("batch"),
@@ -180,7 +151,7 @@ const BOB: RevocationSubject = RevocationSubject {
     ..NOBODY
 };
 
-impl RevocationSubject {
+impl TokenFacts {
     const fn sub(mut self, sub: &'static str) -> Self {
         self.sub = Some(sub);
         self
@@ -282,7 +253,7 @@ pub enum Key {
     /// Nobody publishes it.
     Forger,
     /// HMAC-SHA-256 with the secret that the configuration shares with this issuer.
-    Shared(CredentialSource),
+    Shared(Issuer),
     /// HMAC-SHA-256 with what anybody can know: the public half of the first key.
     Confused,
 }
@@ -344,17 +315,17 @@ impl Key {
 
 #[derive(Clone, Copy, Debug)]
 pub struct Token {
-    pub issuer: CredentialSource,
+    pub issuer: Issuer,
     pub key: Key,
     pub kid: Option<&'static str>,
     pub audience: &'static str,
-    pub facts: RevocationSubject,
+    pub facts: TokenFacts,
     /// The status list and the place on it.
     pub status: Option<(usize, u64)>,
 }
 
 const CORP: Token = Token {
-    issuer: CredentialSource::Corp,
+    issuer: Issuer::Corp,
     key: Key::One,
     kid: Some("1"),
     audience: "api",
@@ -362,13 +333,11 @@ const CORP: Token = Token {
     status: None,
 };
 
-const PLAIN: Token = CORP.of(CredentialSource::Plain);
-const SHORT: Token = CORP
-    .of(CredentialSource::Short)
-    .by(Key::Shared(CredentialSource::Short), None);
+const PLAIN: Token = CORP.of(Issuer::Plain);
+const SHORT: Token = CORP.of(Issuer::Short).by(Key::Shared(Issuer::Short), None);
 const TRUSTING: Token = CORP
-    .of(CredentialSource::Trusting)
-    .by(Key::Shared(CredentialSource::Trusting), None);
+    .of(Issuer::Trusting)
+    .by(Key::Shared(Issuer::Trusting), None);
 
 pub const TOKENS: [Token; 36] = [
     CORP,
@@ -397,7 +366,7 @@ pub const TOKENS: [Token; 36] = [
     SHORT.says(ALICE.iat(Some(1800)).exp(3500)),
     SHORT.says(BOB.nbf(40)),
     SHORT.says(ALICE.exp(-10)),
-    SHORT.by(Key::Shared(CredentialSource::Trusting), None),
+    SHORT.by(Key::Shared(Issuer::Trusting), None),
     SHORT.says(NOBODY.jti("j3")),
     SHORT.says(ALICE.sub("dave")),
     SHORT.says(ALICE.sub("eve")),
@@ -405,12 +374,12 @@ pub const TOKENS: [Token; 36] = [
     TRUSTING,
     TRUSTING.says(ALICE.cnf(0)),
     TRUSTING.says(BOB),
-    CORP.of(CredentialSource::Opaque),
-    CORP.of(CredentialSource::Stranger),
+    CORP.of(Issuer::Opaque),
+    CORP.of(Issuer::Stranger),
 ];
 
 impl Token {
-    const fn of(mut self, issuer: CredentialSource) -> Self {
+    const fn of(mut self, issuer: Issuer) -> Self {
         self.issuer = issuer;
         self
     }
@@ -426,7 +395,7 @@ impl Token {
         self
     }
 
-    const fn says(mut self, facts: RevocationSubject) -> Self {
+    const fn says(mut self, facts: TokenFacts) -> Self {
         self.facts = facts;
         self
     }
@@ -459,7 +428,7 @@ pub enum Credential {
     Opaque(usize),
     ApiKey(usize),
     Nothing,
-    /// A token of [`CredentialSource::Plain`] and the first API key.
+    /// A token of [`Issuer::Plain`] and the first API key.
     Both,
 }
 
@@ -658,7 +627,7 @@ fn api_key_list(list: Option<&[ApiKey]>) -> String {
     };
     let keys = list.iter().map(|key| {
         let digest = Digest::sha256(api_key_secret(key.secret).as_bytes());
-        let hex: String = digest.as_bytes().iter().map(|b| format!("{b:02x}")).collect();
+        let hex = base16ct::lower::encode_string(digest.as_bytes());
         let scopes: Vec<String> = key.scopes.iter().map(|s| format!("\"{s}\"")).collect();
         let mut json = format!(
             "{{\"id\":\"{}\",\"client\":\"{}\",\"hash\":\"sha256:{hex}\",\"scopes\":[{}],\"revoked\":{}",
@@ -849,7 +818,7 @@ impl StatusList {
 #[derive(Clone, Debug)]
 pub struct Answer {
     pub says: Says,
-    pub facts: RevocationSubject,
+    pub facts: TokenFacts,
     pub text: String,
 }
 
@@ -869,9 +838,9 @@ impl Answer {
     /// Chosen by how it is said, of whom, with which scopes and at which times. `token` is what
     /// the token says that was asked about, where it says anything.
     pub fn new(
-        issuer: CredentialSource,
+        issuer: Issuer,
         choice: [usize; 4],
-        token: Option<&RevocationSubject>,
+        token: Option<&TokenFacts>,
         now: Seconds,
     ) -> Self {
         let [how, who, scopes, times] = choice;
@@ -905,7 +874,7 @@ impl Answer {
     }
 }
 
-fn whom(who: usize, token: &RevocationSubject) -> RevocationSubject {
+fn whom(who: usize, token: &TokenFacts) -> TokenFacts {
     match who {
         0 => *token,
         1 => NOBODY,
@@ -919,7 +888,7 @@ fn whom(who: usize, token: &RevocationSubject) -> RevocationSubject {
     }
 }
 
-fn say(how: usize, issuer: CredentialSource, facts: &str) -> (Says, String) {
+fn say(how: usize, issuer: Issuer, facts: &str) -> (Says, String) {
     let iss = format!("\"iss\":\"{}\",", issuer.url());
     let active = |says, rest: &str| (says, format!("{{{facts}{rest}\"active\":true}}"));
     let api = "\"aud\":\"api\",";

@@ -13,9 +13,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use crate::targets::NOW;
 
 use super::cast::{
-    API_KEY_LISTS, Access, Answer, ApiKey, Credential, CredentialSource, Entry, INLINE_API_KEYS,
-    KEY_SETS, Key, KeySet, RULES, RevocationSubject, STATUS_LISTS, Says, Seconds, StatusList,
-    Token,
+    API_KEY_LISTS, Access, Answer, ApiKey, Credential, Entry, INLINE_API_KEYS, Issuer, KEY_SETS,
+    Key, KeySet, RULES, STATUS_LISTS, Says, Seconds, StatusList, Token, TokenFacts,
 };
 
 /// Microseconds since the moment at which every program begins.
@@ -39,14 +38,14 @@ const CLOCK_SLACK: Micros = SECOND;
 /// Whose tokens, or API keys, a revocation list is of.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Owner {
-    CredentialSource(CredentialSource),
+    Issuer(Issuer),
     ApiKeys,
 }
 
 pub const OWNERS: [Owner; 4] = [
-    Owner::CredentialSource(CredentialSource::Corp),
-    Owner::CredentialSource(CredentialSource::Short),
-    Owner::CredentialSource(CredentialSource::Opaque),
+    Owner::Issuer(Issuer::Corp),
+    Owner::Issuer(Issuer::Short),
+    Owner::Issuer(Issuer::Opaque),
     Owner::ApiKeys,
 ];
 
@@ -104,7 +103,7 @@ pub struct Judgment {
 
 #[derive(Clone, Debug)]
 pub struct Identity {
-    issuer: Option<CredentialSource>,
+    issuer: Option<Issuer>,
     subject: Option<&'static str>,
     client: Option<&'static str>,
     tenant: Option<&'static str>,
@@ -151,12 +150,12 @@ pub struct Model {
     /// How much time had passed then, as far as a clock can tell.
     passed: Micros,
     set_back: usize,
-    pub keys: BTreeMap<CredentialSource, Fetched>,
+    pub keys: BTreeMap<Issuer, Fetched>,
     pub api_keys: Option<Fetched>,
     pub lists: BTreeMap<Owner, List>,
     /// What may count already, since the filter is at reading it.
     pub arriving: BTreeMap<Owner, Vec<Entry>>,
-    answers: HashMap<(CredentialSource, Credential), Rc<Said>>,
+    answers: HashMap<(Issuer, Credential), Rc<Said>>,
     statuses: HashMap<usize, Statuses>,
 }
 
@@ -244,12 +243,7 @@ impl Model {
     }
 
     /// An endpoint answers. What is nothing to rely on is not remembered.
-    pub fn hear(
-        &mut self,
-        issuer: CredentialSource,
-        credential: Credential,
-        answer: Answer,
-    ) -> Rc<Said> {
+    pub fn hear(&mut self, issuer: Issuer, credential: Credential, answer: Answer) -> Rc<Said> {
         let mut codes = Vec::new();
         match answer.says {
             Says::Active => self.check_times(&answer.facts, &mut codes),
@@ -272,7 +266,7 @@ impl Model {
     }
 
     /// Whether an endpoint called a token active, and has not taken that back.
-    pub fn was_active(&self, issuer: CredentialSource, credential: Credential) -> bool {
+    pub fn was_active(&self, issuer: Issuer, credential: Credential) -> bool {
         let said = self.answers.get(&(issuer, credential));
         said.is_some_and(|said| said.codes.is_empty())
     }
@@ -340,23 +334,13 @@ impl Model {
         judgment
     }
 
-    fn judge_bearer(
-        &self,
-        issuers: &[CredentialSource],
-        asked: &Asked,
-        told: &Told,
-        to: &mut Judgment,
-    ) {
-        let introspects = |i: &&CredentialSource| {
-            matches!(
-                i,
-                CredentialSource::Corp | CredentialSource::Trusting | CredentialSource::Opaque
-            )
-        };
+    fn judge_bearer(&self, issuers: &[Issuer], asked: &Asked, told: &Told, to: &mut Judgment) {
+        let introspects =
+            |i: &&Issuer| matches!(i, Issuer::Corp | Issuer::Trusting | Issuer::Opaque);
         let asked_issuer = issuers.iter().find(introspects).copied();
         match (asked.credential.token(), asked_issuer) {
             (Some(token), _) if !issuers.contains(&token.issuer) => to.refuse("INVALID_ISSUER"),
-            (Some(token), _) if token.issuer != CredentialSource::Opaque => {
+            (Some(token), _) if token.issuer != Issuer::Opaque => {
                 self.judge_token(token, asked, told, to);
             }
             (_, Some(issuer)) => self.judge_by_answer(issuer, asked, told, to),
@@ -372,29 +356,29 @@ impl Model {
         }
         let mut codes = Vec::new();
         self.check_times(facts, &mut codes);
-        if token.issuer == CredentialSource::Short {
+        if token.issuer == Issuer::Short {
             self.check_lifetime(facts, &mut codes);
         }
         to.refusals.extend(codes);
         to.bind(facts.cnf, asked);
-        self.check_list(Owner::CredentialSource(token.issuer), facts, None, to);
+        self.check_list(Owner::Issuer(token.issuer), facts, None, to);
         to.may_ask_status = to.refusals.is_empty();
-        if token.issuer == CredentialSource::Corp {
+        if token.issuer == Issuer::Corp {
             self.check_status(token, told, to);
         }
         to.may_ask_issuer = to.refusals.is_empty();
         let text = asked.credential.bearer().unwrap_or_default();
         let payload = text.split('.').nth(1).unwrap_or_default();
         to.identity = Some(Identity::of(token.issuer, facts, payload.to_owned()));
-        if let CredentialSource::Corp | CredentialSource::Trusting = token.issuer {
+        if let Issuer::Corp | Issuer::Trusting = token.issuer {
             self.confirm(token, asked, told, to);
         }
     }
 
     fn check_signature(&self, token: &Token, to: &mut Judgment) {
         let staleness = match token.issuer {
-            CredentialSource::Corp => CORP_STALENESS,
-            CredentialSource::Plain => PLAIN_STALENESS,
+            Issuer::Corp => CORP_STALENESS,
+            Issuer::Plain => PLAIN_STALENESS,
             issuer => {
                 if token.key != Key::Shared(issuer) {
                     to.refuse("INVALID_SIGNATURE");
@@ -425,12 +409,12 @@ impl Model {
 
     /// Whether the key that signed a list stands for its issuer now, under that name.
     fn is_published(&self, list: &StatusList) -> bool {
-        let held = self.keys.get(&CredentialSource::Corp);
+        let held = self.keys.get(&Issuer::Corp);
         let held = held.filter(|held| self.is_fresh(held.since, CORP_STALENESS));
         held.is_some_and(|held| published(held).contains(&(Some(list.kid), list.key)))
     }
 
-    fn check_times(&self, facts: &RevocationSubject, codes: &mut Vec<Code>) {
+    fn check_times(&self, facts: &TokenFacts, codes: &mut Vec<Code>) {
         let is_over = |exp: Seconds| self.now >= exp * SECOND + CLOCK_TOLERANCE;
         if facts.exp.is_some_and(is_over) {
             codes.push("TOKEN_EXPIRED");
@@ -441,7 +425,7 @@ impl Model {
         }
     }
 
-    fn check_lifetime(&self, facts: &RevocationSubject, codes: &mut Vec<Code>) {
+    fn check_lifetime(&self, facts: &TokenFacts, codes: &mut Vec<Code>) {
         let is_short = facts.exp.zip(facts.iat).is_some_and(|(exp, iat)| {
             (exp - iat) * SECOND <= MAX_LIFETIME && exp * SECOND - self.now <= MAX_LIFETIME
         });
@@ -455,16 +439,16 @@ impl Model {
     fn check_list(
         &self,
         owner: Owner,
-        facts: &RevocationSubject,
-        others: Option<&RevocationSubject>,
+        facts: &TokenFacts,
+        others: Option<&TokenFacts>,
         to: &mut Judgment,
     ) {
         let (stale, revoked) = match owner {
-            Owner::CredentialSource(CredentialSource::Corp | CredentialSource::Opaque) => {
+            Owner::Issuer(Issuer::Corp | Issuer::Opaque) => {
                 (Some("REVOCATION_UNAVAILABLE"), "TOKEN_REVOKED")
             }
-            Owner::CredentialSource(CredentialSource::Short) => (None, "TOKEN_REVOKED"),
-            Owner::CredentialSource(_) => return,
+            Owner::Issuer(Issuer::Short) => (None, "TOKEN_REVOKED"),
+            Owner::Issuer(_) => return,
             Owner::ApiKeys => (Some("REVOCATION_UNAVAILABLE"), "API_KEY_REVOKED"),
         };
         let is_named = facts.sub.or(facts.jti).or(facts.clients().next()).is_some();
@@ -551,7 +535,7 @@ impl Model {
     /// What the endpoint said to this request, or not long ago to another.
     fn said<'s>(
         &'s self,
-        issuer: CredentialSource,
+        issuer: Issuer,
         asked: &Asked,
         told: &'s Told,
         to: &mut Judgment,
@@ -580,13 +564,7 @@ impl Model {
     }
 
     /// A token of which only its issuer knows anything.
-    fn judge_by_answer(
-        &self,
-        issuer: CredentialSource,
-        asked: &Asked,
-        told: &Told,
-        to: &mut Judgment,
-    ) {
+    fn judge_by_answer(&self, issuer: Issuer, asked: &Asked, told: &Told, to: &mut Judgment) {
         to.may_ask_issuer = true;
         let Some(said) = self.said(issuer, asked, told, to) else {
             return;
@@ -598,7 +576,7 @@ impl Model {
         }
         let facts = &said.answer.facts;
         to.bind(facts.cnf, asked);
-        self.check_list(Owner::CredentialSource(issuer), facts, None, to);
+        self.check_list(Owner::Issuer(issuer), facts, None, to);
         let payload = URL_SAFE_NO_PAD.encode(&said.answer.text);
         to.identity = Some(Identity::of(issuer, facts, payload));
     }
@@ -613,7 +591,7 @@ impl Model {
             Says::Active | Says::Refused(_) => return,
             Says::Unavailable | Says::Nothing => {
                 return to.refuse_if(
-                    token.issuer != CredentialSource::Trusting,
+                    token.issuer != Issuer::Trusting,
                     "INTROSPECTION_UNAVAILABLE",
                 );
             }
@@ -625,12 +603,7 @@ impl Model {
             facts.cnf.is_some() && answered.cnf.is_some_and(|c| facts.cnf != Some(c));
         to.refuse_if(is_another || is_elsewhere, "INVALID_TOKEN");
         to.bind(answered.cnf, asked);
-        self.check_list(
-            Owner::CredentialSource(token.issuer),
-            facts,
-            Some(answered),
-            to,
-        );
+        self.check_list(Owner::Issuer(token.issuer), facts, Some(answered), to);
         if answered.has_scopes()
             && let Some(identity) = &mut to.identity
         {
@@ -709,7 +682,7 @@ impl List {
 // === impl Entry ===
 
 impl Entry {
-    fn revokes(&self, facts: &RevocationSubject, iat: Option<Seconds>) -> bool {
+    fn revokes(&self, facts: &TokenFacts, iat: Option<Seconds>) -> bool {
         if let Some(jti) = self.jti {
             return facts.jti == Some(jti);
         }
@@ -725,9 +698,7 @@ impl Entry {
     /// Whether no token that it could match was left when the list was last swept.
     fn may_be_forgotten(&self, owner: Owner, swept: Micros) -> bool {
         let lifetime = match owner {
-            Owner::CredentialSource(CredentialSource::Short) => {
-                self.before.map(|t| t * SECOND + MAX_LIFETIME)
-            }
+            Owner::Issuer(Issuer::Short) => self.before.map(|t| t * SECOND + MAX_LIFETIME),
             _ => None,
         };
         let ends = self.exp.map(|exp| exp * SECOND).or(lifetime);
@@ -763,7 +734,7 @@ impl Judgment {
 // === impl Identity ===
 
 impl Identity {
-    fn of(issuer: CredentialSource, facts: &RevocationSubject, payload: String) -> Self {
+    fn of(issuer: Issuer, facts: &TokenFacts, payload: String) -> Self {
         Identity {
             issuer: Some(issuer),
             subject: facts.sub,
@@ -779,7 +750,7 @@ impl Identity {
     pub fn headers(&self) -> BTreeMap<String, String> {
         let scopes = Some(self.scopes.join(" ")).filter(|scopes| !scopes.is_empty());
         let text = |text: Option<&str>| text.map(str::to_owned);
-        let provider = self.issuer.map_or("api_keys", CredentialSource::name);
+        let provider = self.issuer.map_or("api_keys", Issuer::name);
         let headers = [
             ("x-auth-subject", text(self.subject)),
             ("x-auth-client-id", text(self.client)),

@@ -275,7 +275,7 @@ fn good_ones_fit_the_schema() {
 /// for these, where several members are wrong together, or the environment is.
 const ONLY_ON_LOAD: &[&str] = &[
     "api_key_rules",
-    "default_place_taken",
+    "default_location_taken",
     "forward_defaults_taken",
     "introspection_secret_unset",
     "pepper_absent",

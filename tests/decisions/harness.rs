@@ -110,10 +110,10 @@ impl Filter {
         };
         self.writer += 1;
         let head = self.list_head.as_deref();
-        let claim = list.publish(update, head, self.writer, self.now, self.now);
-        self.list_head = Some(claim.expect("nobody else publishes"));
+        let mark = list.publish(update, head, self.writer, self.now, self.now);
+        self.list_head = Some(mark.expect("nobody else publishes"));
         while let Some(write) = list.next_write(self.now) {
-            if write.slot == SharedKey::Head {
+            if write.key == SharedKey::Head {
                 self.list_head = Some(write.bytes);
             }
         }

@@ -292,10 +292,10 @@ impl Keys {
         };
         self.writer += 1;
         let head = self.head.as_deref();
-        let claim = list.publish(update, head, self.writer, now, now);
-        self.head = Some(claim.unwrap());
+        let mark = list.publish(update, head, self.writer, now, now);
+        self.head = Some(mark.unwrap());
         while let Some(write) = list.next_write(now) {
-            if write.slot == SharedKey::Head {
+            if write.key == SharedKey::Head {
                 self.head = Some(write.bytes);
             }
         }

@@ -37,10 +37,7 @@ fn filter(key: &Key) -> Filter {
 }
 
 fn bytes(digits: &str) -> Vec<u8> {
-    let pairs = digits.as_bytes().chunks(2);
-    pairs
-        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap())
-        .collect()
+    base16ct::lower::decode_vec(digits).unwrap()
 }
 
 /// `a - b`, both as long and in big-endian.

@@ -61,7 +61,7 @@ impl<'a> CanonicalPath<'a> {
             kept: 0,
             out: String::new(),
         };
-        let mut segment = Segment::default();
+        let mut segment = SegmentScan::default();
         let mut quirks = PathQuirks::NONE;
         let mut rest = tail;
         while let [byte, tail @ ..] = rest {
@@ -164,8 +164,8 @@ fn is_unreserved(value: u8) -> bool {
     value.is_ascii_alphanumeric() || b"-._~".contains(&value)
 }
 
-/// The value of the escape that `percent` and the bytes after it spell, and what follows it.
-fn escape<'a>(percent: &u8, rest: &'a [u8]) -> Option<(u8, &'a [u8])> {
+/// The value of the escape that `percent` and the bytes after it form, and what follows it.
+pub(crate) fn escape<'a>(percent: &u8, rest: &'a [u8]) -> Option<(u8, &'a [u8])> {
     let (b'%', [high, low, rest @ ..]) = (percent, rest) else {
         return None;
     };
@@ -244,19 +244,19 @@ impl<'a> Rewrite<'a> {
     }
 }
 
-// === impl Segment ===
+// === impl SegmentScan ===
 
 /// What stands between two separators, escaped ones among them, up to its parameters: the
 /// name that the most lenient server is left with.
 #[derive(Default)]
-struct Segment {
+struct SegmentScan {
     dots: usize,
     /// Other characters than dots.
     named: bool,
     parameters: bool,
 }
 
-impl Segment {
+impl SegmentScan {
     fn dot(&mut self) {
         if !self.parameters {
             self.dots = self.dots.saturating_add(1);
@@ -277,7 +277,7 @@ impl Segment {
         if !self.named && self.dots == 0 {
             *quirks = *quirks | PathQuirks::DOUBLE_SLASH;
         }
-        *self = Segment::default();
+        *self = SegmentScan::default();
         Ok(())
     }
 

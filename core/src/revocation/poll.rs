@@ -130,11 +130,6 @@ impl Poll {
 // === impl Update ===
 
 impl Update {
-    /// Whether it is the whole list.
-    pub fn is_reset(&self) -> bool {
-        matches!(self.change, Change::Reset(_))
-    }
-
     /// How many entries it brings.
     pub fn len(&self) -> usize {
         match &self.change {

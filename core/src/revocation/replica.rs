@@ -40,7 +40,7 @@ pub struct ListReplica {
 #[derive(Debug)]
 pub struct Write {
     /// The key.
-    pub slot: SharedKey,
+    pub key: SharedKey,
     /// The value.
     pub bytes: Vec<u8>,
 }
@@ -69,20 +69,20 @@ struct Held {
 enum Task {
     Idle,
     Follow {
-        step: Step,
+        step: FollowStep,
         /// How often it may still start from the head.
         attempts: u8,
     },
-    /// Waits for the claim to succeed.
-    Claim {
+    /// Waits until its writer mark is in the head.
+    Acquire {
         publication: Publication,
-        claim: Box<[u8]>,
+        mark: Box<[u8]>,
     },
     Write(Publication),
 }
 
 #[derive(Debug)]
-enum Step {
+enum FollowStep {
     Head,
     /// Reads chunk after chunk into a list that nobody asks yet.
     Chunks {
@@ -111,7 +111,7 @@ struct Publication {
     new: Vec<Entry>,
     /// Where the journal of the list held goes on.
     from: u64,
-    slots: VecDeque<SharedKey>,
+    keys: VecDeque<SharedKey>,
     /// What a reset leaves behind.
     garbage: Vec<SharedKey>,
 }

@@ -6,7 +6,7 @@
 //! which may overwrite the oldest one, one chunk is written anew. So a whole round rewrites every chunk,
 //! no chunk is older than the ring, and chunks and ring are the whole list at any time. An update costs
 //! its own entries, and for each of them at most
-//! `REVOCATION_ENTRIES / (SHARDS * SLOT_ENTRIES)`, eight, of a chunk.
+//! `REVOCATION_ENTRIES / (SHARDS * SEGMENT_ENTRIES)`, eight, of a chunk.
 //!
 //! The head says how far the journal goes. It is written last: what it does not mention yet does not
 //! count. A list that starts anew goes into the other of two buffers, and the head points there when all
@@ -88,13 +88,13 @@ pub(super) struct JournalSegment {
 }
 
 /// Entries of one journal segment: 32 KiB.
-pub(super) const SLOT_ENTRIES: u64 = 2048;
+pub(super) const SEGMENT_ENTRIES: u64 = 2048;
 
 /// The ring has as many segments as there are chunks, which keeps both in step.
 pub(super) const RING: u64 = SHARDS as u64;
 
 // The first byte of each value: one kind must not be read as another.
-const CLAIM: u8 = 0;
+const WRITER_MARK: u8 = 0;
 const HEAD: u8 = 1;
 const CHUNK: u8 = 2;
 const SEGMENT: u8 = 3;
@@ -102,9 +102,6 @@ const SEGMENT: u8 = 3;
 // === impl SharedKey ===
 
 impl SharedKey {
-    /// How many there are for each list.
-    pub const COUNT: usize = 1 + 4 * SHARDS;
-
     /// Where the segment of the journal with this number stands.
     pub(super) fn of_segment(buffer: Buffer, segment: u64) -> SharedKey {
         SharedKey::Journal {
@@ -140,14 +137,14 @@ impl Buffer {
 
 /// The segment in which this place lies.
 pub(super) fn segment_of(place: u64) -> u64 {
-    place / SLOT_ENTRIES
+    place / SEGMENT_ENTRIES
 }
 
 pub(super) fn start_of(segment: u64) -> u64 {
-    segment.saturating_mul(SLOT_ENTRIES)
+    segment.saturating_mul(SEGMENT_ENTRIES)
 }
 
-/// The chunk that is written anew when this segment begins, and the ring's slot that it goes into.
+/// The chunk that is written anew when this segment begins, and the index of the segment in the ring.
 pub(super) fn shard_of_segment(segment: u64) -> usize {
     (segment % RING) as usize
 }
@@ -184,12 +181,12 @@ impl Head {
         self.chunks |= bit.unwrap_or(0);
     }
 
-    /// All slots that hold something of the list, but the head.
-    pub fn slots(&self) -> Vec<SharedKey> {
+    /// The keys of all chunks and segments of the list, without the head.
+    pub fn keys(&self) -> Vec<SharedKey> {
         let buffer = self.buffer;
         let chunks = (0..SHARDS).filter(|shard| self.has_chunk(*shard));
         let chunks = chunks.map(|shard| SharedKey::Chunk { buffer, shard });
-        let segments = self.end.div_ceil(SLOT_ENTRIES).min(RING);
+        let segments = self.end.div_ceil(SEGMENT_ENTRIES).min(RING);
         let segments = (0..segments).map(|segment| SharedKey::of_segment(buffer, segment));
         chunks.chain(segments).collect()
     }
@@ -276,9 +273,9 @@ impl Head {
     }
 }
 
-/// The value of the head's key while the first list is written: no head yet.
-pub(super) fn claim(writer: u64) -> Vec<u8> {
-    seal(&[&[CLAIM][..], &writer.to_le_bytes()].concat())
+/// The mark of a writer, in the place of the head while the first list is written.
+pub(super) fn writer_mark(writer: u64) -> Vec<u8> {
+    seal(&[&[WRITER_MARK][..], &writer.to_le_bytes()].concat())
 }
 
 // === impl Chunk ===

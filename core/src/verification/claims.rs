@@ -57,7 +57,7 @@ pub fn validate_claims(
     policy: &Policy,
     provider: &Rc<Provider>,
     claims: &Object<'_>,
-    statement: ClaimsSource,
+    source: ClaimsSource,
     now: UnixTime,
 ) -> Result<Principal, InvalidClaims> {
     let audiences = audiences(claims)?;
@@ -69,15 +69,15 @@ pub fn validate_claims(
     let validity = Validity {
         issued_at: numeric_date(claims, "iat")?,
         not_before: numeric_date(claims, "nbf")?,
-        expires: match statement {
+        expires: match source {
             ClaimsSource::Token => numeric_date(claims, "exp")?,
             ClaimsSource::Answer => expiry_of_answer(claims)?,
         },
     };
-    check_validity(provider, &validity, statement, now)?;
+    check_validity(provider, &validity, source, now)?;
     let subject = text(claims, "sub")?;
     let token_id = text(claims, "jti")?;
-    let status = status(provider, claims, statement)?;
+    let status = status(provider, claims, source)?;
     let confirmation = confirmation(claims)?;
     let claim_text = |path: &ClaimPath| lookup(claims, path).and_then(Value::as_str);
     let clients: Vec<Rc<str>> = provider
@@ -121,13 +121,13 @@ pub fn names_scopes(provider: &Provider, claims: &Object<'_>) -> bool {
 pub fn check_validity(
     provider: &Provider,
     validity: &Validity,
-    statement: ClaimsSource,
+    source: ClaimsSource,
     now: UnixTime,
 ) -> Result<(), InvalidClaims> {
     let tolerance = provider.clock_tolerance;
     match validity.expires {
         Some(expires) if now >= expires.plus(tolerance) => return Err(InvalidClaims::Expired),
-        None if provider.require_exp && statement == ClaimsSource::Token => {
+        None if provider.require_exp && source == ClaimsSource::Token => {
             return Err(InvalidClaims::NoExpiry);
         }
         _ => {}
@@ -206,15 +206,13 @@ fn text(claims: &Object<'_>, name: &str) -> Result<Option<Rc<str>>, InvalidClaim
 fn status(
     provider: &Provider,
     claims: &Object<'_>,
-    statement: ClaimsSource,
+    source: ClaimsSource,
 ) -> Result<Option<Reference>, InvalidClaims> {
     let Some(lists) = &provider.status_lists else {
         return Ok(None);
     };
     match Reference::of(claims, lists) {
-        Ok(None) if lists.required && statement == ClaimsSource::Token => {
-            Err(InvalidClaims::Status)
-        }
+        Ok(None) if lists.required && source == ClaimsSource::Token => Err(InvalidClaims::Status),
         Ok(reference) => Ok(reference),
         Err(_) => Err(InvalidClaims::Status),
     }

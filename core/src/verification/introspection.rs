@@ -101,7 +101,7 @@ fn parse_answer(
     if let Some(issuer) = answer.get("iss")
         && issuer.as_str() != Some(&provider.issuer)
     {
-        return Err(Refusal::CredentialSource.into());
+        return Err(Refusal::Issuer.into());
     }
     check_use(&answer)?;
     let principal = claims::validate_claims(policy, provider, &answer, ClaimsSource::Answer, now)

@@ -17,14 +17,14 @@ pub enum Refusal {
     Claims(InvalidClaims),
     /// The token says one thing, and its provider's answer about it another.
     Contradiction,
-    /// The token's issuer is not accepted here, or it names none.
-    CredentialSource,
     /// The token needs an extension that we do not have (RFC 7515 §4.1.11).
     Extension,
     /// The provider says that the token is not active.
     Inactive,
     /// The provider could not be asked about the token.
     IntrospectionUnavailable,
+    /// The token's issuer is not accepted here, or the token names none.
+    Issuer,
     /// The keys to verify the token with are not there.
     KeysUnavailable {
         /// When it is worth trying again.

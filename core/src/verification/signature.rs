@@ -6,7 +6,7 @@ mod software;
 
 use std::fmt;
 
-use self::host::Host;
+use self::host::HostVerifier;
 
 use crate::keys::{Algorithm, AlgorithmSet, Key};
 
@@ -15,7 +15,7 @@ pub type HostFunction = Box<dyn Fn(&[u8]) -> Option<Vec<u8>>>;
 
 /// Verifies every algorithm, with the host where it can.
 pub struct Verifier {
-    host: Option<Host>,
+    host: Option<HostVerifier>,
 }
 
 /// The signature is not that of the key over the message. No reason is given: failures must be
@@ -32,8 +32,8 @@ impl Verifier {
     }
 
     /// The host for what it verifies rightly, 4 to 14 times faster; Rust for the rest.
-    pub fn choose(foreign: HostFunction) -> Self {
-        let host = Host::choose(foreign);
+    pub fn choose(verify_signature: HostFunction) -> Self {
+        let host = HostVerifier::choose(verify_signature);
         Verifier {
             host: Some(host).filter(|host| !host.algorithms().is_empty()),
         }
@@ -68,7 +68,7 @@ impl Verifier {
     pub fn host_algorithms(&self) -> AlgorithmSet {
         self.host
             .as_ref()
-            .map_or(AlgorithmSet::EMPTY, Host::algorithms)
+            .map_or(AlgorithmSet::EMPTY, HostVerifier::algorithms)
     }
 }
 

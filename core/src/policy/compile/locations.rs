@@ -38,7 +38,7 @@ impl Compiler<'_> {
             && cookies.value.is_empty()
         {
             let expected = "at least one of headers, query, cookies";
-            self.findings.unfit(at, "no place", expected);
+            self.findings.unfit(at, "no location", expected);
         }
         let headers = headers.and_then(|headers| self.each(headers.value, Self::token_header));
         let query = query.and_then(|query| self.each(query.value, Self::parameter));
@@ -147,8 +147,8 @@ impl Compiler<'_> {
         let id = self.location(location, at);
         if id.0 < self.token_locations {
             let first = self.mention(id);
-            let found = format!("the place of {first}");
-            self.findings.unfit(at, found, "a place of its own");
+            let found = format!("the location of {first}");
+            self.findings.unfit(at, found, "a location of its own");
             return None;
         }
         Some(id)

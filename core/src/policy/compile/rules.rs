@@ -155,10 +155,10 @@ impl<'v> Compiler<'v> {
                 };
                 let name = |id| names.and_then(|n| n.provider(id)).unwrap_or_default();
                 let (first, second) = (name(first), name(*id));
-                let place = self.mention(*location);
-                let found = format!("{first} and {second}, which both introspect {place}");
+                let location = self.mention(*location);
+                let found = format!("{first} and {second}, which both introspect {location}");
                 self.findings
-                    .unfit(at, found, "one such provider per place");
+                    .unfit(at, found, "one such provider per location");
                 return;
             }
         }

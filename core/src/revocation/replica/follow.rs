@@ -3,9 +3,9 @@
 use std::mem;
 
 use crate::limits::REVOCATION_ENTRIES;
-use crate::revocation::replica::{Held, ListReplica, Step, Task};
+use crate::revocation::replica::{FollowStep, Held, ListReplica, Task};
 use crate::revocation::shared_layout::{
-    Chunk, Head, JournalSegment, SLOT_ENTRIES, SharedKey, oldest, segment_of, shard_of_segment,
+    Chunk, Head, JournalSegment, SEGMENT_ENTRIES, SharedKey, oldest, segment_of, shard_of_segment,
     start_of,
 };
 use crate::revocation::store::{SHARDS, Store};
@@ -27,24 +27,24 @@ impl ListReplica {
     pub fn refresh(&mut self) {
         if let Task::Idle = self.task {
             self.task = Task::Follow {
-                step: Step::Head,
+                step: FollowStep::Head,
                 attempts: ATTEMPTS,
             };
         }
     }
 
-    /// The slot to read next; none once there is nothing left to follow.
+    /// The key to read next; none once there is nothing left to follow.
     pub fn wants(&self) -> Option<SharedKey> {
         let Task::Follow { step, .. } = &self.task else {
             return None;
         };
         Some(match step {
-            Step::Head | Step::HeadAgain { .. } => SharedKey::Head,
-            Step::Chunks { new, shard, .. } => SharedKey::Chunk {
+            FollowStep::Head | FollowStep::HeadAgain { .. } => SharedKey::Head,
+            FollowStep::Chunks { new, shard, .. } => SharedKey::Chunk {
                 buffer: new.head.buffer,
                 shard: *shard,
             },
-            Step::Journal { target, new } => {
+            FollowStep::Journal { target, new } => {
                 let list = new.as_deref().or(self.held.as_ref());
                 let at = list.map_or(0, |list| list.at);
                 SharedKey::of_segment(target.buffer, segment_of(at))
@@ -52,23 +52,23 @@ impl ListReplica {
         })
     }
 
-    /// Takes what stood in the slot that it wanted. Bytes that fail their check count as absent.
+    /// Takes the value of the key that it wanted. Bytes that fail their check count as absent.
     pub fn feed(&mut self, bytes: Option<&[u8]>, now: UnixTime) {
         let Task::Follow { step, attempts } = mem::replace(&mut self.task, Task::Idle) else {
             return;
         };
         let next = match step {
-            Step::Head => self.take_head(bytes),
-            Step::Chunks { new, shard, covers } => take_chunk(new, shard, covers, bytes, now),
-            Step::HeadAgain { new, covers } => self.take_head_again(new, covers, bytes),
-            Step::Journal { target, new } => self.take_segment(target, new, bytes, now),
+            FollowStep::Head => self.take_head(bytes),
+            FollowStep::Chunks { new, shard, covers } => take_chunk(new, shard, covers, bytes, now),
+            FollowStep::HeadAgain { new, covers } => self.take_head_again(new, covers, bytes),
+            FollowStep::Journal { target, new } => self.take_segment(target, new, bytes, now),
         };
         self.task = match next {
             Ok(Some(step)) => Task::Follow { step, attempts },
             Ok(None) | Err(Lost::Absent) => Task::Idle,
             Err(Lost::Torn) => match attempts.checked_sub(1) {
                 Some(attempts) => Task::Follow {
-                    step: Step::Head,
+                    step: FollowStep::Head,
                     attempts,
                 },
                 None => Task::Idle,
@@ -77,7 +77,7 @@ impl ListReplica {
         self.bound_age(now);
     }
 
-    fn take_head(&mut self, bytes: Option<&[u8]>) -> Result<Option<Step>, Lost> {
+    fn take_head(&mut self, bytes: Option<&[u8]>) -> Result<Option<FollowStep>, Lost> {
         let target = self.see(bytes)?;
         let goes_on = self.held.as_ref().is_some_and(|held| {
             let reach = oldest(target.end)..=target.end;
@@ -104,7 +104,7 @@ impl ListReplica {
         mut new: Box<Held>,
         covers: u64,
         bytes: Option<&[u8]>,
-    ) -> Result<Option<Step>, Lost> {
+    ) -> Result<Option<FollowStep>, Lost> {
         let target = self.see(bytes)?;
         // From the start of a segment: what the chunks have already does no harm.
         new.at = start_of(segment_of(covers.min(target.end)));
@@ -115,10 +115,10 @@ impl ListReplica {
     }
 
     /// To the next segment of the journal, or to the end.
-    fn go_on(&mut self, target: Head, new: Option<Box<Held>>) -> Option<Step> {
+    fn go_on(&mut self, target: Head, new: Option<Box<Held>>) -> Option<FollowStep> {
         let list = new.as_deref().or(self.held.as_ref())?;
         if list.at < target.end {
-            return Some(Step::Journal { target, new });
+            return Some(FollowStep::Journal { target, new });
         }
         if let Some(new) = new {
             self.held = Some(*new);
@@ -135,7 +135,7 @@ impl ListReplica {
         mut new: Option<Box<Held>>,
         bytes: Option<&[u8]>,
         now: UnixTime,
-    ) -> Result<Option<Step>, Lost> {
+    ) -> Result<Option<FollowStep>, Lost> {
         let list = new.as_deref_mut().or(self.held.as_mut());
         match list.ok_or(Lost::Absent)?.read_segment(&target, bytes, now) {
             Ok(()) => Ok(self.go_on(target, new)),
@@ -147,7 +147,7 @@ impl ListReplica {
 }
 
 /// From the chunks of this head on.
-fn load(head: Head) -> Step {
+fn load(head: Head) -> FollowStep {
     let new = Box::new(Held {
         store: Store::new(head.key.clone()),
         head,
@@ -158,14 +158,14 @@ fn load(head: Head) -> Step {
 }
 
 /// The first chunk that was written, from this shard on.
-fn next_chunk(new: Box<Held>, from: usize, mut covers: u64) -> Step {
+fn next_chunk(new: Box<Held>, from: usize, mut covers: u64) -> FollowStep {
     for shard in from..SHARDS {
         if new.head.has_chunk(shard) {
-            return Step::Chunks { new, shard, covers };
+            return FollowStep::Chunks { new, shard, covers };
         }
         covers = 0;
     }
-    Step::HeadAgain { new, covers }
+    FollowStep::HeadAgain { new, covers }
 }
 
 fn take_chunk(
@@ -174,7 +174,7 @@ fn take_chunk(
     covers: u64,
     bytes: Option<&[u8]>,
     now: UnixTime,
-) -> Result<Option<Step>, Lost> {
+) -> Result<Option<FollowStep>, Lost> {
     let chunk = bytes.and_then(Chunk::from_bytes).ok_or(Lost::Torn)?;
     if chunk.generation != new.head.generation || chunk.shard != shard {
         return Err(Lost::Torn);
@@ -204,7 +204,7 @@ impl Held {
             .ok_or(Lost::Torn)?;
         let number = segment_of(self.at);
         let start = start_of(number);
-        let end = start.saturating_add(SLOT_ENTRIES).min(target.end);
+        let end = start.saturating_add(SEGMENT_ENTRIES).min(target.end);
         let index = |place: u64| usize::try_from(place.saturating_sub(start)).ok();
         let (from, to) = index(self.at).zip(index(end)).ok_or(Lost::Torn)?;
         if segment.generation != target.generation || segment.start != start {

@@ -7,7 +7,7 @@ use crate::limits::REVOCATION_ENTRIES;
 use crate::revocation::poll::{Change, Update};
 use crate::revocation::replica::{Held, ListReplica, Publication, Task, Unpublished, Write};
 use crate::revocation::shared_layout::{
-    self, Buffer, Chunk, Head, JournalSegment, RING, SLOT_ENTRIES, SharedKey, last_segment,
+    self, Buffer, Chunk, Head, JournalSegment, RING, SEGMENT_ENTRIES, SharedKey, last_segment,
     segment_of, shard_of_segment, start_of,
 };
 use crate::revocation::store::{Entry, SHARDS, Store};
@@ -16,7 +16,7 @@ use crate::time::UnixTime;
 impl ListReplica {
     /// Begins to publish what a poll brought; it counts for this worker too when all is written.
     ///
-    /// What comes back must replace `head`, which is what stands in that slot now, and nothing
+    /// What comes back must replace `head`, which is what stands in that key now, and nothing
     /// else: where compare-and-swap fails, [`ListReplica::abandon`] and poll again. Then no two
     /// workers ever write at once, even where one outlived its lease. `writer` is random;
     /// `as_of` is when the poll's first request was sent.
@@ -70,34 +70,34 @@ impl ListReplica {
                 beginning(head, store, old.as_ref())
             }
         };
-        let claim = match seen {
+        let mark = match seen {
             Some(seen) => Head { writer, ..seen }.to_bytes(),
-            None => shared_layout::claim(writer),
+            None => shared_layout::writer_mark(writer),
         };
-        self.task = Task::Claim {
+        self.task = Task::Acquire {
             publication,
-            claim: claim.clone().into(),
+            mark: mark.clone().into(),
         };
-        Ok(claim)
+        Ok(mark)
     }
 
-    /// Whether `head`, which is what stands in that slot now, is what this replica put there. To
+    /// Whether `head`, which is what stands in that key now, is what this replica put there. To
     /// be asked before each batch of writes: where it is not, another worker has taken over, and
     /// what is left is to [`ListReplica::abandon`].
-    pub fn holds_claim(&self, head: Option<&[u8]>) -> bool {
+    pub fn is_writer(&self, head: Option<&[u8]>) -> bool {
         let own = match &self.task {
-            Task::Claim { claim, .. } => Some(claim),
+            Task::Acquire { mark, .. } => Some(mark),
             Task::Write(_) => self.seen.as_ref(),
             Task::Idle | Task::Follow { .. } => None,
         };
         own.is_some() && own.map(AsRef::as_ref) == head
     }
 
-    /// What to write next. To be called only after the claim succeeded; the last one ends it.
+    /// What to write next. To be called only after the mark succeeded; the last one ends it.
     pub fn next_write(&mut self, now: UnixTime) -> Option<Write> {
         let mut publication = match mem::replace(&mut self.task, Task::Idle) {
-            Task::Claim { publication, claim } => {
-                self.seen = Some(claim);
+            Task::Acquire { publication, mark } => {
+                self.seen = Some(mark);
                 self.apply(&publication, now);
                 publication
             }
@@ -107,18 +107,18 @@ impl ListReplica {
                 return None;
             }
         };
-        let write = match publication.slots.pop_front() {
-            Some(slot) => {
-                let bytes = self.bytes_of(slot, &publication);
-                if slot == SharedKey::Head {
+        let write = match publication.keys.pop_front() {
+            Some(key) => {
+                let bytes = self.bytes_of(key, &publication);
+                if key == SharedKey::Head {
                     self.complete(&mut publication, &bytes);
                     self.bound_age(now);
                 }
-                Write { slot, bytes }
+                Write { key, bytes }
             }
             // Nobody reads the old list any more.
             None => Write {
-                slot: publication.garbage.pop()?,
+                key: publication.garbage.pop()?,
                 bytes: Vec::new(),
             },
         };
@@ -126,13 +126,13 @@ impl ListReplica {
         Some(write)
     }
 
-    /// The claim, or a later write, failed: somebody else is at it, or the host refused.
+    /// The mark, or a later write, failed: somebody else is at it, or the host refused.
     pub fn abandon(&mut self) {
         let task = mem::replace(&mut self.task, Task::Idle);
         // The list may have got what the others will never see, and has to be read anew. It
         // serves until then. Once the head is written, the others see it all.
         if let Task::Write(publication) = task
-            && !publication.slots.is_empty()
+            && !publication.keys.is_empty()
             && let Some(held) = &mut self.held
         {
             held.at = u64::MAX;
@@ -144,8 +144,8 @@ impl ListReplica {
         let Some(held) = self.held.as_mut().filter(|_| publication.store.is_none()) else {
             return;
         };
-        for slot in &publication.slots {
-            if let SharedKey::Chunk { shard, .. } = slot {
+        for key in &publication.keys {
+            if let SharedKey::Chunk { shard, .. } = key {
                 held.store.sweep(*shard, &publication.head.retention, now);
             }
         }
@@ -154,9 +154,9 @@ impl ListReplica {
         }
     }
 
-    fn bytes_of(&self, slot: SharedKey, publication: &Publication) -> Vec<u8> {
+    fn bytes_of(&self, key: SharedKey, publication: &Publication) -> Vec<u8> {
         let head = &publication.head;
-        match slot {
+        match key {
             SharedKey::Head => head.to_bytes(),
             SharedKey::Chunk { shard, .. } => {
                 let entries = publication.store.as_ref().or(self.store());
@@ -170,7 +170,7 @@ impl ListReplica {
         }
     }
 
-    /// What the ring's slot with this index is to hold.
+    /// What the ring's key with this index is to hold.
     fn segment(&self, index: usize, publication: &Publication) -> (u64, Vec<Entry>) {
         let tail = self.held.as_ref().map_or(&[][..], |held| &held.tail);
         let base = start_of(segment_of(publication.from));
@@ -183,7 +183,7 @@ impl ListReplica {
         let start = start_of(segment);
         let skip = usize::try_from(start.saturating_sub(base)).unwrap_or(usize::MAX);
         let entries = tail.iter().chain(&publication.new).skip(skip);
-        let entries = entries.take(SLOT_ENTRIES as usize).copied().collect();
+        let entries = entries.take(SEGMENT_ENTRIES as usize).copied().collect();
         (start, entries)
     }
 
@@ -234,25 +234,25 @@ impl Held {
         let buffer = head.buffer;
         head.end = self.at.saturating_add(new.len() as u64);
         let last = last_segment(head.end);
-        let mut slots = VecDeque::new();
+        let mut keys = VecDeque::new();
         // Of more segments than the ring holds, the last ones; their chunks are all of them.
         let ring = last.saturating_sub(RING - 1);
         for segment in last_segment(self.at).saturating_add(1).max(ring)..=last {
             let shard = shard_of_segment(segment);
             head.add_chunk(shard);
-            slots.push_back(SharedKey::Chunk { buffer, shard });
+            keys.push_back(SharedKey::Chunk { buffer, shard });
         }
         if !new.is_empty() {
             let segments = segment_of(self.at).max(ring)..=last;
-            slots.extend(segments.map(|segment| SharedKey::of_segment(buffer, segment)));
+            keys.extend(segments.map(|segment| SharedKey::of_segment(buffer, segment)));
         }
-        slots.push_back(SharedKey::Head);
+        keys.push_back(SharedKey::Head);
         Publication {
             head,
             store: None,
             new,
             from: self.at,
-            slots,
+            keys,
             garbage: Vec::new(),
         }
     }
@@ -261,20 +261,20 @@ impl Held {
 /// A list starts anew, beside the old one.
 fn beginning(mut head: Head, store: Store, old: Option<&Head>) -> Publication {
     let buffer = head.buffer;
-    let mut slots = VecDeque::new();
+    let mut keys = VecDeque::new();
     for shard in 0..SHARDS {
         if store.shard(shard).next().is_some() {
             head.add_chunk(shard);
-            slots.push_back(SharedKey::Chunk { buffer, shard });
+            keys.push_back(SharedKey::Chunk { buffer, shard });
         }
     }
-    slots.push_back(SharedKey::Head);
+    keys.push_back(SharedKey::Head);
     Publication {
         head,
         store: Some(store),
         new: Vec::new(),
         from: 0,
-        slots,
-        garbage: old.map(Head::slots).unwrap_or_default(),
+        keys,
+        garbage: old.map(Head::keys).unwrap_or_default(),
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::*;
 use crate::limits::REVOCATION_ENTRIES;
 use crate::revocation::poll::{Change, Progress, Update};
-use crate::revocation::shared_layout::{Buffer, RING, SLOT_ENTRIES};
+use crate::revocation::shared_layout::{Buffer, RING, SEGMENT_ENTRIES};
 use crate::revocation::store::SHARDS;
 use crate::revocation::{RevocationSubject, Unpublished};
 
@@ -16,6 +16,13 @@ const RETENTION: Retention = Retention {
     max_lifetime: None,
 };
 
+/// The head, and two buffers with a chunk and a segment for each shard.
+const KEYS_PER_LIST: usize = 1 + 4 * SHARDS;
+
+fn is_reset(update: &Update) -> bool {
+    matches!(update.change, Change::Reset(_))
+}
+
 fn at(seconds: i64) -> UnixTime {
     UnixTime::from_secs(1_700_000_000 + seconds)
 }
@@ -24,28 +31,28 @@ fn replica() -> ListReplica {
     ListReplica::new(Kind::Tokens, RETENTION)
 }
 
-/// The slots as the host keeps them.
+/// The keys as the host keeps them.
 #[derive(Default)]
 struct Shared {
-    slots: HashMap<SharedKey, (Vec<u8>, u32)>,
+    values: HashMap<SharedKey, (Vec<u8>, u32)>,
     cas: u32,
     written: usize,
 }
 
 impl Shared {
-    fn read(&self, slot: SharedKey) -> Option<&[u8]> {
-        let (bytes, _) = self.slots.get(&slot)?;
+    fn read(&self, key: SharedKey) -> Option<&[u8]> {
+        let (bytes, _) = self.values.get(&key)?;
         Some(bytes.as_slice()).filter(|bytes| !bytes.is_empty())
     }
 
-    fn write(&mut self, slot: SharedKey, bytes: Vec<u8>) {
+    fn write(&mut self, key: SharedKey, bytes: Vec<u8>) {
         self.cas += 1;
         self.written += bytes.len();
-        self.slots.insert(slot, (bytes, self.cas));
+        self.values.insert(key, (bytes, self.cas));
     }
 
     fn number(&self) -> u32 {
-        self.slots.get(&SharedKey::Head).map_or(0, |(_, cas)| *cas)
+        self.values.get(&SharedKey::Head).map_or(0, |(_, cas)| *cas)
     }
 
     fn head(&self) -> Option<&[u8]> {
@@ -53,28 +60,28 @@ impl Shared {
     }
 }
 
-/// Reads at most so many slots; whether there is nothing left to read.
-fn follow_some(replica: &mut ListReplica, shared: &Shared, slots: usize, now: UnixTime) -> bool {
+/// Reads at most so many keys; whether there is nothing left to read.
+fn follow_some(replica: &mut ListReplica, shared: &Shared, keys: usize, now: UnixTime) -> bool {
     replica.refresh();
-    for _ in 0..slots {
-        let Some(slot) = replica.wants() else {
+    for _ in 0..keys {
+        let Some(key) = replica.wants() else {
             return true;
         };
-        replica.feed(shared.read(slot), now);
+        replica.feed(shared.read(key), now);
     }
     replica.wants().is_none()
 }
 
-/// Reads all there is, and says in how many slots.
+/// Reads all there is, and says in how many keys.
 fn follow(replica: &mut ListReplica, shared: &Shared) -> usize {
     replica.refresh();
     for read in 0.. {
         // Four attempts at a head, all chunks, the head again and all of the journal.
         assert!(read <= 4 * (2 + SHARDS + RING as usize), "it never ends");
-        let Some(slot) = replica.wants() else {
+        let Some(key) = replica.wants() else {
             return read;
         };
-        replica.feed(shared.read(slot), at(0));
+        replica.feed(shared.read(key), at(0));
     }
     unreachable!("the range has no end")
 }
@@ -86,24 +93,24 @@ fn writer() -> u64 {
     LAST.fetch_add(1, Ordering::Relaxed)
 }
 
-fn claim(
+fn acquire(
     replica: &mut ListReplica,
     shared: &mut Shared,
     update: Update,
     now: UnixTime,
 ) -> Result<(), Unpublished> {
-    let claim = replica.publish(update, shared.head(), writer(), now, now)?;
-    shared.write(SharedKey::Head, claim);
+    let mark = replica.publish(update, shared.head(), writer(), now, now)?;
+    shared.write(SharedKey::Head, mark);
     Ok(())
 }
 
 fn write_all(replica: &mut ListReplica, shared: &mut Shared) -> usize {
     for count in 0.. {
-        assert!(replica.holds_claim(shared.head()));
+        assert!(replica.is_writer(shared.head()));
         let Some(write) = replica.next_write(at(0)) else {
             return count;
         };
-        shared.write(write.slot, write.bytes);
+        shared.write(write.key, write.bytes);
     }
     unreachable!("the range has no end")
 }
@@ -113,7 +120,7 @@ fn publish(
     shared: &mut Shared,
     update: Update,
 ) -> Result<usize, Unpublished> {
-    claim(replica, shared, update, at(0))?;
+    acquire(replica, shared, update, at(0))?;
     Ok(write_all(replica, shared))
 }
 
@@ -194,7 +201,7 @@ fn nothing_is_there_before_the_first_list() {
     assert_eq!(poll.since(), None);
     // Nor is there anything to write.
     assert!(a.next_write(at(0)).is_none());
-    assert!(!a.holds_claim(None));
+    assert!(!a.is_writer(None));
 }
 
 #[test]
@@ -216,9 +223,9 @@ fn a_list_gets_from_one_to_all() {
     // Any of them may go on.
     let update = new(&b, 1000..1100, "2");
     let writes = publish(&mut b, &mut shared, update).expect("what is new");
-    assert!(writes <= 4, "{writes} slots for a hundred entries");
+    assert!(writes <= 4, "{writes} keys for a hundred entries");
     let reads = follow(&mut a, &shared);
-    assert!(reads <= 3, "{reads} slots for a hundred entries");
+    assert!(reads <= 3, "{reads} keys for a hundred entries");
     for replica in [&a, &b] {
         assert_has(replica, 0..1100);
         assert_in_step(replica);
@@ -239,8 +246,8 @@ fn what_brings_nothing_new_still_says_as_of_when() {
         let update = new(&a, names, cursor);
         // Another time than the first list has, and a time that has come.
         let later = at(-60);
-        let claim = a.publish(update, shared.head(), writer(), later, later);
-        shared.write(SharedKey::Head, claim.expect("a claim"));
+        let mark = a.publish(update, shared.head(), writer(), later, later);
+        shared.write(SharedKey::Head, mark.expect("a mark"));
         assert_eq!(write_all(&mut a, &mut shared), 1, "the head alone");
         follow(&mut b, &shared);
         for replica in [&a, &b] {
@@ -269,9 +276,9 @@ fn a_reset_lifts_what_it_does_not_repeat_and_frees_the_old_list() {
             assert_in_step(replica);
         }
         let head = a.seen_head().expect("a head");
-        let slots: HashSet<SharedKey> = head.slots().into_iter().chain([SharedKey::Head]).collect();
-        for (slot, (bytes, _)) in &shared.slots {
-            assert_eq!(bytes.is_empty(), !slots.contains(slot), "{slot}");
+        let keys: HashSet<SharedKey> = head.keys().into_iter().chain([SharedKey::Head]).collect();
+        for (key, (bytes, _)) in &shared.values {
+            assert_eq!(bytes.is_empty(), !keys.contains(key), "{key}");
         }
     }
     // A list may be empty, too.
@@ -288,11 +295,11 @@ fn the_old_list_serves_until_all_of_the_new_one_is_there() {
     let (mut a, mut b) = (replica(), replica());
     publish(&mut a, &mut shared, whole(0..1000, "1")).expect("the first list");
     follow(&mut b, &shared);
-    claim(&mut a, &mut shared, whole(500..2000, "2"), at(0)).expect("a claim");
+    acquire(&mut a, &mut shared, whole(500..2000, "2"), at(0)).expect("a mark");
     while let Some(write) = a.next_write(at(0)) {
-        let is_head = write.slot == SharedKey::Head;
-        assert!(is_head || !shared.slots.contains_key(&write.slot));
-        shared.write(write.slot, write.bytes);
+        let is_head = write.key == SharedKey::Head;
+        assert!(is_head || !shared.values.contains_key(&write.key));
+        shared.write(write.key, write.bytes);
         if is_head {
             break;
         }
@@ -317,15 +324,15 @@ fn a_journal_goes_round_its_ring() {
     for replica in [&mut near, &mut far] {
         follow(replica, &shared);
     }
-    let round = RING * SLOT_ENTRIES;
+    let round = RING * SEGMENT_ENTRIES;
     let (mut end, mut step) = (1000, 0);
     while end < 1000 + round + round / 4 {
         step += 1;
         // Updates of any size: less than a segment, exactly to its end, and several at once.
         let size = match step % 4 {
-            0 => SLOT_ENTRIES - (end - 1000) % SLOT_ENTRIES,
+            0 => SEGMENT_ENTRIES - (end - 1000) % SEGMENT_ENTRIES,
             1 => 100,
-            2 => 3 * SLOT_ENTRIES,
+            2 => 3 * SEGMENT_ENTRIES,
             _ => 12_345,
         };
         let update = new(&a, end..end + size, &step.to_string());
@@ -333,7 +340,7 @@ fn a_journal_goes_round_its_ring() {
         end += size;
         if step % 8 == 0 {
             let reads = follow(&mut near, &shared);
-            assert!(reads < 2 + SHARDS / 4, "{reads} slots: it read the chunks");
+            assert!(reads < 2 + SHARDS / 4, "{reads} keys: it read the chunks");
             assert_eq!(near.store().map(Store::len), a.store().map(Store::len));
         }
     }
@@ -343,7 +350,7 @@ fn a_journal_goes_round_its_ring() {
         assert_in_step(replica);
     }
     assert_has(&a, 0..end);
-    assert!(shared.slots.len() <= SharedKey::COUNT);
+    assert!(shared.values.len() <= KEYS_PER_LIST);
 }
 
 /// One update that is longer than the ring.
@@ -353,7 +360,7 @@ fn an_update_may_be_longer_than_the_ring() {
     let [mut a, mut behind, mut new_one] = [(); 3].map(|()| replica());
     publish(&mut a, &mut shared, whole(0..10, "0")).expect("the first list");
     follow(&mut behind, &shared);
-    let end = 10 + RING * SLOT_ENTRIES + 5000;
+    let end = 10 + RING * SEGMENT_ENTRIES + 5000;
     let update = new(&a, 10..end, "1");
     publish(&mut a, &mut shared, update).expect("what is new");
     let update = new(&a, end..end + 10, "2");
@@ -366,7 +373,7 @@ fn an_update_may_be_longer_than_the_ring() {
 }
 
 #[test]
-fn keys_of_all_slots_differ_and_are_counted() {
+fn all_keys_differ_and_are_counted() {
     let buffers = [Buffer::A, Buffer::B];
     let chunks =
         buffers.map(|buffer| (0..SHARDS).map(move |shard| SharedKey::Chunk { buffer, shard }));
@@ -376,8 +383,8 @@ fn keys_of_all_slots_differ_and_are_counted() {
     let all = all
         .chain(segments.into_iter().flatten())
         .chain([SharedKey::Head]);
-    let keys: HashSet<String> = all.map(|slot| slot.to_string()).collect();
-    assert_eq!(keys.len(), SharedKey::COUNT);
+    let keys: HashSet<String> = all.map(|key| key.to_string()).collect();
+    assert_eq!(keys.len(), KEYS_PER_LIST);
 }
 
 // === what it costs ===
@@ -391,9 +398,9 @@ fn an_update_costs_what_it_brings_however_long_the_list_is() {
     let mut end = 200_000;
     publish(&mut a, &mut shared, whole(0..end, "0")).expect("the first list");
     let before = shared.written;
-    // 25 bytes an entry, in a slot of its own for each of 128 tables.
+    // 25 bytes an entry, in a key of its own for each of 128 tables.
     let chunk = 25 * (end as usize + UPDATES * ENTRIES as usize) / SHARDS;
-    let segment = 16 * SLOT_ENTRIES as usize;
+    let segment = 16 * SEGMENT_ENTRIES as usize;
     let mut most = 0;
     for step in 0..UPDATES {
         let before = shared.written;
@@ -464,7 +471,7 @@ fn who_loses_the_race_for_the_head_writes_nothing() {
     let stale = new(&b, 10..20, "1");
     let lost = b.publish(stale, b.seen.clone().as_deref(), writer(), at(0), at(0));
     assert!(lost.is_ok(), "it knows no better");
-    assert!(!b.holds_claim(shared.head()));
+    assert!(!b.is_writer(shared.head()));
     b.abandon();
     assert!(b.next_write(at(0)).is_none());
     // Not in step with anything: the next poll asks for all, or follows first.
@@ -501,7 +508,7 @@ fn an_update_for_another_list_is_superseded() {
     b.refresh();
     refused(&mut b, whole(0..1, "1"), head(&shared));
     let update = new(&a, 10..20, "1");
-    claim(&mut a, &mut shared, update, at(0)).expect("a claim");
+    acquire(&mut a, &mut shared, update, at(0)).expect("a mark");
     refused(&mut a, whole(0..1, "1"), head(&shared));
     write_all(&mut a, &mut shared);
     assert_has(&a, 0..20);
@@ -522,24 +529,24 @@ fn who_is_taken_over_stops_and_reads_anew() {
                 true => whole(0..4200, "slow"),
                 false => new(&slow, 2100..4200, "slow"),
             };
-            claim(&mut slow, &mut shared, update, at(0)).expect("a claim");
+            acquire(&mut slow, &mut shared, update, at(0)).expect("a mark");
             let mut is_done = false;
             for _ in 0..writes {
                 let Some(write) = slow.next_write(at(0)) else {
                     is_done = true;
                     break;
                 };
-                shared.write(write.slot, write.bytes);
+                shared.write(write.key, write.bytes);
             }
-            assert_eq!(slow.holds_claim(shared.head()), !is_done);
+            assert_eq!(slow.is_writer(shared.head()), !is_done);
             // The other one may have what was not published, but it never misses anything.
             follow(&mut fast, &shared);
             assert_has_all(&fast, 0..2100);
             // The source has gone on meanwhile.
             let from = fast.store().expect("a list").len() as u64;
             let update = new(&fast, from..5000, "fast");
-            claim(&mut fast, &mut shared, update, at(0)).expect("a claim");
-            assert!(!slow.holds_claim(shared.head()), "after {writes} writes");
+            acquire(&mut fast, &mut shared, update, at(0)).expect("a mark");
+            assert!(!slow.is_writer(shared.head()), "after {writes} writes");
             slow.abandon();
             write_all(&mut fast, &mut shared);
             for replica in [&mut slow, &mut other] {
@@ -555,9 +562,9 @@ fn who_is_taken_over_stops_and_reads_anew() {
 #[test]
 fn what_a_lost_writer_left_is_taken_up() {
     let (mut shared, mut lost) = (Shared::default(), replica());
-    claim(&mut lost, &mut shared, whole(0..1000, "0"), at(0)).expect("a claim");
+    acquire(&mut lost, &mut shared, whole(0..1000, "0"), at(0)).expect("a mark");
     let first = lost.next_write(at(0)).expect("a chunk");
-    shared.write(first.slot, first.bytes);
+    shared.write(first.key, first.bytes);
     drop(lost);
     let (mut a, mut b) = (replica(), replica());
     follow(&mut a, &shared);
@@ -604,7 +611,7 @@ fn a_follower_that_is_lapped_starts_over() {
     let (mut a, mut b) = (replica(), replica());
     publish(&mut a, &mut shared, whole(0..10, "0")).expect("the first list");
     follow(&mut b, &shared);
-    let known = 10 + 3 * SLOT_ENTRIES;
+    let known = 10 + 3 * SEGMENT_ENTRIES;
     let update = new(&a, 10..known, "1");
     publish(&mut a, &mut shared, update).expect("what is new");
     assert!(!follow_some(&mut b, &shared, 2, at(0)), "segments are left");
@@ -612,10 +619,10 @@ fn a_follower_that_is_lapped_starts_over() {
         b.wants(),
         Some(SharedKey::Journal { index: 1, .. })
     ));
-    let end = known + RING * SLOT_ENTRIES;
+    let end = known + RING * SEGMENT_ENTRIES;
     let update = new(&a, known..end, "2");
     publish(&mut a, &mut shared, update).expect("what is new");
-    b.feed(shared.read(b.wants().expect("a slot")), at(0));
+    b.feed(shared.read(b.wants().expect("a key")), at(0));
     assert!(
         matches!(b.wants(), Some(SharedKey::Chunk { .. })),
         "{:?}",
@@ -653,16 +660,16 @@ fn a_follower_never_mixes_two_lists() {
 }
 
 #[test]
-fn a_damaged_slot_counts_as_absent() {
+fn a_damaged_value_counts_as_absent() {
     let mut shared = Shared::default();
     let mut a = replica();
     publish(&mut a, &mut shared, whole(0..3000, "0")).expect("the first list");
     let update = new(&a, 3000..8000, "1");
     publish(&mut a, &mut shared, update).expect("what is new");
-    let slots: Vec<SharedKey> = shared.slots.keys().copied().collect();
+    let keys: Vec<SharedKey> = shared.values.keys().copied().collect();
     let mut blind = 0;
-    for (turn, slot) in slots.into_iter().enumerate() {
-        let (good, number) = shared.slots.get(&slot).cloned().expect("a slot");
+    for (turn, key) in keys.into_iter().enumerate() {
+        let (good, number) = shared.values.get(&key).cloned().expect("a key");
         let bad = match turn % 5 {
             0 => Vec::new(),
             1 => b"junk".to_vec(),
@@ -675,7 +682,7 @@ fn a_damaged_slot_counts_as_absent() {
                 flipped
             }
         };
-        shared.slots.insert(slot, (bad, number));
+        shared.values.insert(key, (bad, number));
         let mut b = replica();
         follow(&mut b, &shared);
         // All or nothing. (Of the journal only the segments count that no chunk covers.)
@@ -688,7 +695,7 @@ fn a_damaged_slot_counts_as_absent() {
         // Whoever has the list keeps it.
         follow(&mut a, &shared);
         assert_has(&a, 0..8000);
-        shared.slots.insert(slot, (good, number));
+        shared.values.insert(key, (good, number));
     }
     assert!(blind > SHARDS, "damage was seen");
     let mut b = replica();
@@ -757,14 +764,14 @@ fn the_longest_retention_counts_for_all() {
     // That list forgets too soon for it.
     assert!(b.store().is_none());
     let update = poll(&b, "2");
-    assert!(update.is_reset());
+    assert!(is_reset(&update));
     assert_eq!(update.retention, union);
     publish(&mut b, &mut shared, update).expect("a list for both");
     for replica in [&mut a, &mut b] {
         follow(replica, &shared);
         assert_in_step(replica);
         let update = poll(replica, "3");
-        assert!(!update.is_reset());
+        assert!(!is_reset(&update));
         assert_eq!(update.retention, union);
     }
 }
@@ -779,22 +786,22 @@ fn a_list_forgets_what_has_ended_on_every_worker() {
     // Each entry ends a minute after it came: no round of the ring may keep more than its own.
     let (mut now, mut most) = (0, 0);
     let mut name = 0_u64;
-    while name < (RING + RING / 4) * SLOT_ENTRIES {
+    while name < (RING + RING / 4) * SEGMENT_ENTRIES {
         let mut update = new(&a, 0..0, &name.to_string());
-        let fresh = (name..name + SLOT_ENTRIES).map(|n| key.token(&n.to_string(), at(now + 60)));
+        let fresh = (name..name + SEGMENT_ENTRIES).map(|n| key.token(&n.to_string(), at(now + 60)));
         update.change = Change::More(fresh.collect());
-        name += SLOT_ENTRIES;
+        name += SEGMENT_ENTRIES;
         now += 60;
-        let claim = a.publish(update, shared.head(), writer(), at(now), at(now));
-        shared.write(SharedKey::Head, claim.expect("a claim"));
+        let mark = a.publish(update, shared.head(), writer(), at(now), at(now));
+        shared.write(SharedKey::Head, mark.expect("a mark"));
         while let Some(write) = a.next_write(at(now)) {
-            shared.write(write.slot, write.bytes);
+            shared.write(write.key, write.bytes);
         }
         while !follow_some(&mut b, &shared, 16, at(now)) {}
         most = most.max(a.store().map_or(0, Store::len));
         assert_eq!(a.store().map(Store::len), b.store().map(Store::len));
     }
-    let round = (RING * SLOT_ENTRIES) as usize;
+    let round = (RING * SEGMENT_ENTRIES) as usize;
     assert!(most <= round, "{most} entries of which few have not ended");
 }
 
@@ -891,7 +898,7 @@ impl Authority {
 }
 
 /// Workers that follow, poll, publish, stop half-way, take over and lose their VMs, while the
-/// authority goes on and slots are damaged.
+/// authority goes on and keys are damaged.
 #[test]
 fn whatever_happens_no_list_lacks_what_it_says_that_it_has() {
     const WORKERS: usize = 3;
@@ -912,11 +919,11 @@ fn whatever_happens_no_list_lacks_what_it_says_that_it_has() {
             let mut note = |what| *seen.entry(what).or_insert(0) += 1;
             match random.below(100) {
                 0..15 => authority.add(random.below(60)),
-                15..16 => authority.add(random.below(3 * SLOT_ENTRIES)),
+                15..16 => authority.add(random.below(3 * SEGMENT_ENTRIES)),
                 16..19 => authority.start_anew(),
                 19..45 => {
-                    let slots = random.below(200) as usize;
-                    follow_some(replica, &shared, slots, at(0));
+                    let keys = random.below(200) as usize;
+                    follow_some(replica, &shared, keys, at(0));
                 }
                 45..60 => {
                     if polls[worker].is_none() {
@@ -933,16 +940,16 @@ fn whatever_happens_no_list_lacks_what_it_says_that_it_has() {
                     let Ok(Progress::Complete(update)) = poll.take(page.as_bytes(), at(0)) else {
                         panic!("{page}");
                     };
-                    note(match claim(replica, &mut shared, update, at(0)) {
-                        Ok(()) => "claimed",
+                    note(match acquire(replica, &mut shared, update, at(0)) {
+                        Ok(()) => "acquired",
                         Err(Unpublished::Superseded) => "superseded",
                         Err(Unpublished::TooLong) => panic!("too long"),
                     });
                 }
-                // As the shell does it: first it makes sure that the claim still stands.
+                // As the shell does it: first it makes sure that its mark is still there.
                 75..95 => {
-                    if !replica.holds_claim(shared.head()) {
-                        let wrote = matches!(replica.task, Task::Write(_) | Task::Claim { .. });
+                    if !replica.is_writer(shared.head()) {
+                        let wrote = matches!(replica.task, Task::Write(_) | Task::Acquire { .. });
                         if wrote {
                             replica.abandon();
                             note("taken over");
@@ -954,7 +961,7 @@ fn whatever_happens_no_list_lacks_what_it_says_that_it_has() {
                             note("published");
                             break;
                         };
-                        shared.write(write.slot, write.bytes);
+                        shared.write(write.key, write.bytes);
                     }
                 }
                 95..97 => {
@@ -963,10 +970,10 @@ fn whatever_happens_no_list_lacks_what_it_says_that_it_has() {
                     note("lost its VM");
                 }
                 _ => {
-                    let mut slots: Vec<SharedKey> = shared.slots.keys().copied().collect();
-                    slots.sort_by_key(SharedKey::to_string);
-                    if let Some(slot) = slots.get(random.below(200) as usize)
-                        && let Some((bytes, _)) = shared.slots.get_mut(slot)
+                    let mut keys: Vec<SharedKey> = shared.values.keys().copied().collect();
+                    keys.sort_by_key(SharedKey::to_string);
+                    if let Some(key) = keys.get(random.below(200) as usize)
+                        && let Some((bytes, _)) = shared.values.get_mut(key)
                         && !bytes.is_empty()
                     {
                         let at = random.below(bytes.len() as u64) as usize;
@@ -984,7 +991,7 @@ fn whatever_happens_no_list_lacks_what_it_says_that_it_has() {
                 checked[worker] = list;
             }
         }
-        assert!(shared.slots.len() <= SharedKey::COUNT);
+        assert!(shared.values.len() <= KEYS_PER_LIST);
 
         // Whatever happened, one undisturbed poll each is enough. The first may find that it is
         // overtaken, by itself.
@@ -1019,7 +1026,7 @@ fn whatever_happens_no_list_lacks_what_it_says_that_it_has() {
     }
     println!("{seen:?}");
     for what in [
-        "claimed",
+        "acquired",
         "superseded",
         "published",
         "taken over",

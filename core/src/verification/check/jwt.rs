@@ -93,7 +93,7 @@ impl VerifiedTokens {
             return None;
         }
         if !presented.accepted.accepts(provider, presented.location) {
-            return Some(Err(Refusal::CredentialSource));
+            return Some(Err(Refusal::Issuer));
         }
         let validity = &known.principal.validity;
         if let Err(invalid) = claims::check_validity(provider, validity, ClaimsSource::Token, now) {
@@ -123,7 +123,7 @@ impl VerifiedTokens {
         let issuer = claims.get("iss").and_then(Value::as_str);
         let provider = issuer
             .and_then(|issuer| presented.issuer(issuer))
-            .ok_or(Refusal::CredentialSource)?;
+            .ok_or(Refusal::Issuer)?;
         if !provider.algorithms.contains(header.algorithm) {
             return Err(Refusal::UnsupportedAlgorithm.into());
         }

@@ -8,7 +8,7 @@ use crate::policy::provider::{Keys, Provider, ProviderId};
 use crate::time::UnixTime;
 use crate::verification::callout::Callout;
 use crate::verification::context::Context;
-use crate::verification::jwks::HeldKeys;
+use crate::verification::held_keys::HeldKeys;
 use crate::verification::refusal::Refusal;
 use crate::verification::signature::Verifier;
 use crate::verification::source::SourceId;

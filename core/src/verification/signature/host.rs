@@ -8,8 +8,8 @@ use super::{HostFunction, known_answers};
 use crate::keys::material::{Material, RsaKey};
 use crate::keys::{Algorithm, AlgorithmSet};
 
-pub(super) struct Host {
-    foreign: HostFunction,
+pub(super) struct HostVerifier {
+    verify_signature: HostFunction,
     algorithms: AlgorithmSet,
 }
 
@@ -33,24 +33,24 @@ const PUBLIC_KEY: u8 = 0x12;
 const SIGNATURE: u8 = 0x1a;
 const TEXT: u8 = 0x22;
 
-// === impl Host ===
+// === impl HostVerifier ===
 
-impl Host {
+impl HostVerifier {
     /// Trusted with those algorithms whose known answers it gives.
-    pub(super) fn choose(foreign: HostFunction) -> Self {
-        let untested = Self::untested(foreign);
+    pub(super) fn choose(verify_signature: HostFunction) -> Self {
+        let untested = Self::untested(verify_signature);
         let algorithms = known_answers::passed(|algorithm, key, message, signature| {
             untested.verify(algorithm, key.material(), message, signature)
         });
-        Host {
+        HostVerifier {
             algorithms,
             ..untested
         }
     }
 
-    pub(super) fn untested(foreign: HostFunction) -> Self {
-        Host {
-            foreign,
+    pub(super) fn untested(verify_signature: HostFunction) -> Self {
+        HostVerifier {
+            verify_signature,
             algorithms: OFFERED,
         }
     }
@@ -76,21 +76,15 @@ impl Host {
             (Algorithm::Rs512, Material::Rsa(key)) => ("sha512", rsa(key, signature)),
             (Algorithm::Es256, Material::P256(_)) => (
                 "sha256",
-                p256::ecdsa::Signature::from_slice(signature)
-                    .ok()
-                    .map(|signature| signature.to_der().as_bytes().to_vec()),
+                der::<p256::ecdsa::Signature, p256::ecdsa::DerSignature>(signature),
             ),
             (Algorithm::Es384, Material::P384(_)) => (
                 "sha384",
-                p384::ecdsa::Signature::from_slice(signature)
-                    .ok()
-                    .map(|signature| signature.to_der().as_bytes().to_vec()),
+                der::<p384::ecdsa::Signature, p384::ecdsa::DerSignature>(signature),
             ),
             (Algorithm::Es512, Material::P521(_)) => (
                 "sha512",
-                p521::ecdsa::Signature::from_slice(signature)
-                    .ok()
-                    .map(|signature| signature.to_der().as_bytes().to_vec()),
+                der::<p521::ecdsa::Signature, p521::ecdsa::DerSignature>(signature),
             ),
             _ => return None,
         };
@@ -98,13 +92,19 @@ impl Host {
             return Some(false);
         };
         let argument = argument(hash, material.spki()?, &signature, message);
-        let answer = (self.foreign)(&argument)?;
+        let answer = (self.verify_signature)(&argument)?;
         Some(answer == TRUE)
     }
 }
 
 fn rsa(key: &RsaKey, signature: &[u8]) -> Option<Vec<u8>> {
     key.is_representative(signature).then(|| signature.to_vec())
+}
+
+/// JOSE writes an ECDSA signature as r‖s (RFC 7518 §3.4), BoringSSL reads DER.
+fn der<'s, S: TryFrom<&'s [u8]>, D: From<S> + AsRef<[u8]>>(signature: &'s [u8]) -> Option<Vec<u8>> {
+    let signature = S::try_from(signature).ok()?;
+    Some(D::from(signature).as_ref().to_vec())
 }
 
 fn argument(hash: &str, spki: &[u8], signature: &[u8], message: &[u8]) -> Vec<u8> {

@@ -11,10 +11,10 @@ use crate::keys::{Algorithm, AlgorithmSet, Candidates, Key, KeySet, Origin};
 const MESSAGE: &[u8] = b"portcullis";
 const OTHER_MESSAGE: &[u8] = b"Portcullis";
 
-/// The algorithms for which `judge` accepts the good signature and refuses it both over
+/// The algorithms for which `verify` accepts the good signature and refuses it both over
 /// another message and with a bit changed. Something that says yes to all is no verifier.
 pub(super) fn passed(
-    judge: impl Fn(Algorithm, &Key, &[u8], &[u8]) -> Option<bool>,
+    verify: impl Fn(Algorithm, &Key, &[u8], &[u8]) -> Option<bool>,
 ) -> AlgorithmSet {
     let Ok((keys, _)) = KeySet::parse(KEYS.as_bytes(), Origin::Inline) else {
         return AlgorithmSet::EMPTY;
@@ -32,9 +32,9 @@ pub(super) fn passed(
             if let Some(last) = tampered.last_mut() {
                 *last ^= 1;
             }
-            judge(*algorithm, key, MESSAGE, &good) == Some(true)
-                && judge(*algorithm, key, OTHER_MESSAGE, &good) == Some(false)
-                && judge(*algorithm, key, MESSAGE, &tampered) == Some(false)
+            verify(*algorithm, key, MESSAGE, &good) == Some(true)
+                && verify(*algorithm, key, OTHER_MESSAGE, &good) == Some(false)
+                && verify(*algorithm, key, MESSAGE, &tampered) == Some(false)
         })
         .map(|(algorithm, _)| algorithm)
         .collect()

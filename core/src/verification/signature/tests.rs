@@ -168,7 +168,7 @@ fn an_honest_host_is_asked() {
 fn a_signature_of_p521_goes_to_the_host_in_der() {
     let seen = Rc::new(Cell::new(0));
     let counter = Rc::clone(&seen);
-    let host = Host::untested(Box::new(move |argument| {
+    let host = HostVerifier::untested(Box::new(move |argument| {
         let fields = fields(argument);
         let [
             (0x0a, b"sha512"),
@@ -197,7 +197,7 @@ fn a_host_that_fails_later_is_no_verdict() {
     let keys = KeySet::parse(KEY.as_bytes(), Origin::Inline).unwrap().0;
     let key = keys.iter().next().unwrap();
     let verifier = Verifier {
-        host: Some(Host::untested(Box::new(|_| None))),
+        host: Some(HostVerifier::untested(Box::new(|_| None))),
     };
     let verify = |signature: &[u8]| verifier.verify(Algorithm::Es256, key, MESSAGE, signature);
     assert_eq!(verify(SIGNATURE), Ok(()));
@@ -211,7 +211,7 @@ fn a_host_is_not_asked_about_what_cannot_be_a_signature() {
     let keys = KeySet::parse(KEY.as_bytes(), Origin::Inline).unwrap().0;
     let key = keys.iter().next().unwrap();
     let verifier = Verifier {
-        host: Some(Host::untested(Box::new(|_| panic!("asked")))),
+        host: Some(HostVerifier::untested(Box::new(|_| panic!("asked")))),
     };
     let n = b"\xff\xff\xff\xff\x00\x00\x00\x00\xff\xff\xff\xff\xff\xff\xff\xff\
               \xbc\xe6\xfa\xad\xa7\x17\x9e\x84\xf3\xb9\xca\xc2\xfc\x63\x25\x51";
