@@ -8,6 +8,7 @@
 //!
 //! No file uses a file that uses it; `tests/architecture.rs` checks that.
 
+#![deny(missing_docs)]
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::indexing_slicing))]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 

@@ -31,8 +31,11 @@ const FORM_BYTES: usize = 64 * 1024;
 
 /// What a service does with a request. The bytes are JSON, and answered with a 200.
 pub enum Reply {
+    /// Answers at once.
     Now(Bytes),
+    /// Answers after a delay.
     After(Duration, Bytes),
+    /// Does not answer.
     Never,
 }
 

@@ -21,6 +21,7 @@ pub struct Envoy {
     folder: PathBuf,
     admin_port: u16,
     ports: BTreeMap<String, u16>,
+    /// The version that it reports.
     pub version: String,
 }
 

@@ -20,6 +20,7 @@ pub struct Connection {
 /// What a client needs to know of an answer.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Verdict {
+    /// The status code.
     pub status: u16,
     /// As in `"code":"NO_RULE"`; empty where the body names none.
     pub code: String,

@@ -34,10 +34,15 @@ pub struct Issuer {
 /// How a token is signed (RFC 7518 §3.1, RFC 8037).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Algorithm {
+    /// Ed25519.
     EdDsa,
+    /// ECDSA on P-256 with SHA-256.
     Es256,
+    /// ECDSA on P-384 with SHA-384.
     Es384,
+    /// RSA PSS with SHA-256.
     Ps256,
+    /// RSA PKCS #1 v1.5 with SHA-256.
     Rs256,
 }
 

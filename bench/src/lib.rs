@@ -1,5 +1,7 @@
 //! What the measurements share: one Envoy, its configuration, requests and clients.
 
+#![deny(missing_docs)]
+
 pub mod authority;
 pub mod clock;
 pub mod envoy;

@@ -23,9 +23,11 @@ pub struct ClosedLoop {
 pub struct Pace {
     /// Of all connections together, in a second.
     pub rate: f64,
+    /// How long requests are sent.
     pub time: Duration,
     /// How much longer requests that were due may wait for a free connection.
     pub overtime: Duration,
+    /// How many connections are open.
     pub connections: usize,
 }
 

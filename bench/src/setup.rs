@@ -44,12 +44,15 @@ pub const LISTENERS: [&str; 16] = [
 pub struct Setup {
     /// The keys of the tokens.
     pub jwks: Value,
-    /// The files of the modules.
+    /// The file of the module that does nothing.
     pub noop_module: String,
+    /// The file of the module that only makes host calls.
     pub host_calls_module: String,
+    /// The file of the filter's module.
     pub portcullis_module: String,
-    /// Where the introspection endpoint listens, and where the authorization service does.
+    /// The port of the introspection endpoint.
     pub authority_port: u16,
+    /// The port of the authorization service.
     pub ext_authz_port: u16,
 }
 

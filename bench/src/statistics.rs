@@ -3,8 +3,11 @@
 /// The median, with an interval that holds the true one in 95 of 100 runs. It assumes nothing about the noise.
 #[derive(Clone, Copy, Debug)]
 pub struct Median {
+    /// The median of the samples.
     pub value: f64,
+    /// The lower end of the interval.
     pub low: f64,
+    /// The upper end of the interval.
     pub high: f64,
 }
 

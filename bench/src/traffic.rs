@@ -14,10 +14,13 @@ pub const NEVER_SEEN: usize = 5000;
 /// Fewer than a worker remembers.
 pub const IN_TURN: usize = 3000;
 
-/// API keys and rules of the policy with many, and of the one with few.
+/// API keys of the large policy.
 pub const MANY_KEYS: usize = 10_000;
+/// Rules of the large policy.
 pub const MANY_RULES: usize = 1000;
+/// API keys of the small policy.
 pub const FEW_KEYS: usize = 10;
+/// Rules of the small policy.
 pub const FEW_RULES: usize = 1;
 
 /// The host of every request that is measured.
@@ -42,17 +45,27 @@ enum Requests {
 
 /// Every kind of request, ready.
 pub struct Traffic {
+    /// One token in every request.
     pub one_token: Supply,
+    /// Many known tokens, one after the other.
     pub tokens_in_turn: Supply,
+    /// An RS256 token that was never sent before, in every request.
     pub new_rs256: Supply,
+    /// An ES256 token that was never sent before, in every request.
     pub new_es256: Supply,
+    /// The requests of `new_rs256`, for `jwt_authn`.
     pub native_rs256: Supply,
+    /// The requests of `new_es256`, for `jwt_authn`.
     pub native_es256: Supply,
+    /// API keys of the small policy.
     pub few_keys: Supply,
+    /// API keys of the large policy.
     pub many_keys: Supply,
     /// Opaque tokens, one of a hundred of them new.
     pub opaque: Supply,
+    /// Known opaque tokens, one after the other.
     pub known_opaque: Supply,
+    /// Opaque tokens that were never sent before.
     pub many_opaque: Supply,
 }
 

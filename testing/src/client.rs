@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::{PATIENCE, printable};
 
+/// A request, built piece by piece and sent without changes.
 #[derive(Clone)]
 pub struct Request {
     method: String,
@@ -18,20 +19,25 @@ pub struct Request {
     host: Option<Vec<u8>>,
     headers: Vec<(Vec<u8>, Vec<u8>)>,
     body: Vec<u8>,
-    /// Instead of a body of known length: what is sent one after the other, and behind it.
+    /// Replaces `body`: pieces that are sent one by one, and trailers.
     pieces: Option<Pieces>,
 }
 
+/// A body that is sent in pieces, and its trailers.
 #[derive(Clone, Default)]
 pub struct Pieces {
+    /// The pieces of the body.
     pub body: Vec<Vec<u8>>,
+    /// The trailers.
     pub trailers: Vec<(String, String)>,
 }
 
+/// A `GET` of a path.
 pub fn get(path: impl AsRef<[u8]>) -> Request {
     request("GET", path)
 }
 
+/// A request with any method, for the host `api.example.com`.
 pub fn request(method: &str, path: impl AsRef<[u8]>) -> Request {
     Request {
         method: method.to_owned(),
@@ -54,15 +60,18 @@ impl Request {
         self
     }
 
+    /// Adds `Authorization: Bearer`.
     pub fn bearer(self, token: impl AsRef<[u8]>) -> Self {
         self.header("authorization", [b"Bearer ", token.as_ref()].concat())
     }
 
+    /// Replaces the host.
     pub fn host(mut self, host: impl AsRef<[u8]>) -> Self {
         self.host = Some(host.as_ref().to_vec());
         self
     }
 
+    /// Sets a body of known length.
     pub fn body(mut self, body: impl AsRef<[u8]>) -> Self {
         self.body = body.as_ref().to_vec();
         self
@@ -75,14 +84,14 @@ impl Request {
         self
     }
 
-    /// Sent behind the pieces.
+    /// Adds a trailer, which is sent after the pieces.
     pub fn trailer(mut self, name: &str, value: &str) -> Self {
         let pieces = self.pieces.get_or_insert_default();
         pieces.trailers.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    /// What HTTP/2 has of it.
+    /// The request for an HTTP/2 client.
     pub fn parts(&self) -> (http::Request<()>, Pieces) {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let host = self.host.as_deref().unwrap_or_default();
@@ -101,6 +110,7 @@ impl Request {
         (head.body(()).expect("a request"), pieces)
     }
 
+    /// Sends the request on a new connection and reads the answer.
     pub fn send(&self, port: u16) -> io::Result<Answer> {
         let mut stream = self.begin(port)?;
         Answer::read(&mut stream, self.method == "HEAD")
@@ -168,10 +178,11 @@ impl fmt::Debug for Request {
     }
 }
 
-/// A connection that stays open, and so with the worker that accepted it.
+/// A connection that stays open, so all its requests go to one worker of Envoy.
 pub struct Connection(TcpStream);
 
 impl Connection {
+    /// Connects to a local port.
     pub fn open(port: u16) -> io::Result<Self> {
         let stream = TcpStream::connect(("127.0.0.1", port))?;
         stream.set_read_timeout(Some(PATIENCE))?;
@@ -179,20 +190,26 @@ impl Connection {
         Ok(Self(stream))
     }
 
+    /// Sends a request and reads its answer.
     pub fn send(&mut self, request: &Request) -> io::Result<Answer> {
         self.0.write_all(&request.bytes("keep-alive"))?;
         Answer::read(&mut self.0, request.method == "HEAD")
     }
 }
 
+/// An HTTP response.
 #[derive(Clone)]
 pub struct Answer {
+    /// The status code.
     pub status: u16,
+    /// The headers in their order.
     pub headers: Vec<(String, Vec<u8>)>,
+    /// The body.
     pub body: Vec<u8>,
 }
 
 impl Answer {
+    /// Reads a response. The response to a `HEAD` request has no body.
     pub fn read(stream: &mut TcpStream, to_head: bool) -> io::Result<Self> {
         let mut reader = BufReader::new(stream);
         let mut line = Vec::new();
@@ -263,6 +280,7 @@ impl Answer {
         }
     }
 
+    /// All values of a header.
     pub fn all(&self, name: &str) -> Vec<String> {
         let values = self.headers.iter().filter(|(other, _)| other == name);
         values
@@ -270,11 +288,12 @@ impl Answer {
             .collect()
     }
 
+    /// The body as JSON.
     pub fn json(&self) -> Result<Value, String> {
         serde_json::from_slice(&self.body).map_err(|error| format!("the body is no JSON: {error}"))
     }
 
-    /// What the echoing upstream received, or how else the request ended.
+    /// The request as the echoing upstream received it; otherwise how the request ended.
     pub fn seen(&self) -> Result<Seen, String> {
         if self.header("x-echo").is_none() {
             return Err(format!(
@@ -298,6 +317,7 @@ impl Answer {
         })
     }
 
+    /// Whether the bytes occur in the headers or the body.
     pub fn contains(&self, secret: &[u8]) -> bool {
         let values = self.headers.iter().map(|(_, value)| value.as_slice());
         values
@@ -320,13 +340,18 @@ impl fmt::Debug for Answer {
 /// A request as the upstream received it, in printable ASCII.
 #[derive(Debug)]
 pub struct Seen {
+    /// The path with its query.
     pub path: String,
+    /// The headers in their order.
     pub headers: Vec<(String, String)>,
+    /// The trailers in their order.
     pub trailers: Vec<(String, String)>,
+    /// The length of the body.
     pub body_bytes: u64,
 }
 
 impl Seen {
+    /// All values of a header.
     pub fn all(&self, name: &str) -> Vec<&str> {
         let values = self.headers.iter().filter(|(other, _)| other == name);
         values.map(|(_, value)| value.as_str()).collect()

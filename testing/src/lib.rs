@@ -3,6 +3,7 @@
 
 // A test measures with clocks, and fails by a panic.
 #![allow(clippy::disallowed_methods)]
+#![deny(missing_docs)]
 
 pub mod client;
 pub mod http2;

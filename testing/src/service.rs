@@ -11,19 +11,23 @@ use serde_json::{Value, json};
 
 use crate::{PATIENCE, poll, printable};
 
-/// What a service was asked.
+/// A request that a service received.
 #[derive(Clone, Debug)]
 pub struct Call {
+    /// The method.
     pub method: String,
     /// With the query.
     pub path: String,
     /// Names in lower case.
     pub headers: Vec<(String, Vec<u8>)>,
+    /// The body.
     pub body: Vec<u8>,
+    /// The trailers in their order.
     pub trailers: Vec<(String, Vec<u8>)>,
 }
 
 impl Call {
+    /// The first value of a header.
     pub fn header(&self, name: &str) -> Option<String> {
         let found = self.headers.iter().find(|(other, _)| other == name)?;
         Some(String::from_utf8_lossy(&found.1).into_owned())
@@ -89,9 +93,13 @@ impl Call {
 /// What a service does with a call.
 #[derive(Clone, Debug)]
 pub enum Reply {
+    /// Sends a response.
     Answer {
+        /// The status code.
         status: u16,
+        /// The headers, without those that frame the body.
         headers: Vec<(String, String)>,
+        /// The body.
         body: Vec<u8>,
     },
     /// Waits first.
@@ -105,10 +113,12 @@ pub enum Reply {
 }
 
 impl Reply {
+    /// A 200 with JSON.
     pub fn json(body: &Value) -> Self {
         Self::with(200, "application/json", body.to_string())
     }
 
+    /// A response with this status and body.
     pub fn with(status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
         let headers = vec![("content-type".to_owned(), content_type.to_owned())];
         Self::Answer {
@@ -118,6 +128,7 @@ impl Reply {
         }
     }
 
+    /// A redirection to another address.
     pub fn redirect(to: &str) -> Self {
         Self::Answer {
             status: 302,
@@ -126,6 +137,7 @@ impl Reply {
         }
     }
 
+    /// Adds a header to the response.
     pub fn header(mut self, name: &str, value: &str) -> Self {
         if let Self::Answer { headers, .. } = &mut self {
             headers.push((name.to_owned(), value.to_owned()));
@@ -133,6 +145,7 @@ impl Reply {
         self
     }
 
+    /// Sends the reply after a delay.
     pub fn after(self, delay: Duration) -> Self {
         Self::After(delay, Box::new(self))
     }
@@ -159,6 +172,7 @@ struct Acceptor {
 }
 
 impl Service {
+    /// Starts a service that answers by this script.
     pub fn start(script: impl Fn(&Call) -> Reply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = listener.local_addr().expect("a bound socket").port();
@@ -194,6 +208,7 @@ impl Service {
         })
     }
 
+    /// The port that it listens on.
     pub fn port(&self) -> u16 {
         self.port
     }
@@ -203,16 +218,17 @@ impl Service {
         *lock(&self.shared.script) = Arc::new(script);
     }
 
+    /// All calls so far.
     pub fn calls(&self) -> Vec<Call> {
         lock(&self.shared.calls).clone()
     }
 
-    /// For a test that asks for minutes on end.
+    /// Forgets all calls, so that a long test does not keep them in memory.
     pub fn forget_calls(&self) {
         lock(&self.shared.calls).clear();
     }
 
-    /// How often this path was asked for, with any query.
+    /// How often this path was requested, with any query.
     pub fn count(&self, route: &str) -> usize {
         lock(&self.shared.calls)
             .iter()
@@ -220,7 +236,7 @@ impl Service {
             .count()
     }
 
-    /// Waits until the path was asked for so often; panics where it never is.
+    /// Waits until the path was requested `count` times; panics if that never happens.
     pub fn await_count(&self, route: &str, count: usize) {
         let reached = poll(PATIENCE, || (self.count(route) >= count).then_some(()));
         assert!(
@@ -243,6 +259,7 @@ impl Service {
         }
     }
 
+    /// Accepts connections again, on the same port.
     pub fn resume(&mut self) {
         let listener = poll(PATIENCE, || {
             TcpListener::bind(("127.0.0.1", self.port)).ok()
