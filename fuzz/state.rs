@@ -428,9 +428,9 @@ impl World {
         let now = self.now();
         check_effects(&self.policy, request, decision, now);
         let effects = effects::of(&self.policy, request, decision, now);
-        let edits = match (&decision.verdict, &effects.outcome) {
-            (Verdict::Deny(denial), Outcome::Refuse { edits, .. }) => {
-                let left = edited(request, edits);
+        let mutations = match (&decision.verdict, &effects.outcome) {
+            (Verdict::Deny(denial), Outcome::Refuse { mutations, .. }) => {
+                let left = edited(request, mutations);
                 assert!(identity_of(&left).is_empty(), "logs would show it");
                 let code = denial.code.name();
                 let is_known = judgment.refusals.contains(code) || judgment.doubts.contains(code);
@@ -438,17 +438,17 @@ impl World {
                 self.last_passed = false;
                 return;
             }
-            (Verdict::Allow(permit), Outcome::Continue(edits)) => {
+            (Verdict::Allow(permit), Outcome::Continue(mutations)) => {
                 assert!(judgment.refusals.is_empty(), "passes: {}", at());
                 let is_known = judgment.identity.is_some();
                 assert_eq!(permit.caller().is_some(), is_known, "{}", at());
-                edits
+                mutations
             }
             (Verdict::Allow(_), Outcome::Refuse { .. }) => panic!("allowed, and refused"),
             (Verdict::Deny(_), Outcome::Continue(_)) => panic!("refused, and allowed"),
         };
         self.last_passed = true;
-        let onward = edited(request, edits);
+        let onward = edited(request, mutations);
         let found = identity_of(&onward);
         let expected = judgment
             .identity

@@ -401,10 +401,10 @@ fn check_path(raw: &[u8]) {
 fn check_effects(policy: &Policy, request: &Request<'_>, decision: &Decision, now: UnixTime) {
     let effects = effects::of(policy, request, decision, now);
     match &effects.outcome {
-        Outcome::Continue(edits) => check_edits(policy, request, edits),
-        Outcome::Refuse { edits, reply } => {
-            let removes = |edit: &HeaderMutation<'_>| matches!(edit, HeaderMutation::Remove(name) if policy.forward.is_identity(name));
-            assert!(edits.iter().all(removes));
+        Outcome::Continue(mutations) => check_mutations(policy, request, mutations),
+        Outcome::Refuse { mutations, reply } => {
+            let removes = |mutation: &HeaderMutation<'_>| matches!(mutation, HeaderMutation::Remove(name) if policy.forward.is_identity(name));
+            assert!(mutations.iter().all(removes));
             check_reply(reply);
         }
     }
@@ -418,10 +418,10 @@ fn check_effects(policy: &Policy, request: &Request<'_>, decision: &Decision, no
     assert!(json::parse_object(line.as_bytes()).is_ok(), "{line}");
 }
 
-fn check_edits(policy: &Policy, request: &Request<'_>, edits: &[HeaderMutation<'_>]) {
-    let headers = edited(request, edits);
-    let is_ours = |edit: &&HeaderMutation| matches!(edit, HeaderMutation::Add(name, _) if policy.forward.is_identity(name));
-    let ours = edits.iter().filter(is_ours).count();
+fn check_mutations(policy: &Policy, request: &Request<'_>, mutations: &[HeaderMutation<'_>]) {
+    let headers = edited(request, mutations);
+    let is_ours = |mutation: &&HeaderMutation| matches!(mutation, HeaderMutation::Add(name, _) if policy.forward.is_identity(name));
+    let ours = mutations.iter().filter(is_ours).count();
     let identity = headers
         .iter()
         .filter(|(n, _)| policy.forward.is_identity(n));
@@ -434,11 +434,14 @@ fn check_edits(policy: &Policy, request: &Request<'_>, edits: &[HeaderMutation<'
     assert_eq!(paths[0], paths[1], "it was matched by another path");
 }
 
-/// What a host makes of the edits.
-fn edited<'e>(request: &Request<'e>, edits: &'e [HeaderMutation<'_>]) -> Vec<(&'e [u8], &'e [u8])> {
+/// What a host makes of the mutations.
+fn edited<'e>(
+    request: &Request<'e>,
+    mutations: &'e [HeaderMutation<'_>],
+) -> Vec<(&'e [u8], &'e [u8])> {
     let mut headers = request.headers.to_vec();
-    for edit in edits {
-        match edit {
+    for mutation in mutations {
+        match mutation {
             HeaderMutation::Add(name, value) => headers.push((name, value)),
             HeaderMutation::Remove(name) => headers.retain(|(n, _)| n != name),
             HeaderMutation::Set(name, value) => {

@@ -178,9 +178,9 @@ impl Worker {
                 Ok(()) => Action::Continue,
                 Err(_) => fail_closed(UNCHANGEABLE),
             },
-            Outcome::Refuse { edits, reply } => {
+            Outcome::Refuse { mutations, reply } => {
                 // For the access log alone: the request goes nowhere.
-                let _ = edits.iter().try_for_each(mutate);
+                let _ = mutations.iter().try_for_each(mutate);
                 answer(reply)
             }
         }

@@ -1,8 +1,7 @@
 //! A map whose entries expire, bounded by their number and by their memory. Callers pass `now`.
 //!
-//! Which entry goes when it is full is decided by CLOCK: a hand passes over the entries, spares
-//! those that were used since it last came by, and takes the first that was not. A hit costs a
-//! look-up and one bit, so the common case pays nothing for the order.
+//! A full cache evicts by CLOCK: a hand moves over the entries, skips those that were used since its last
+//! round, and evicts the first that was not. A hit costs a lookup and one bit.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -15,7 +14,7 @@ use crate::time::UnixTime;
 #[derive(Debug)]
 pub struct Cache<V> {
     capacity: usize,
-    /// What all values together may take, beside the entries themselves.
+    /// The memory that all values together may take.
     max_bytes: usize,
     bytes: usize,
     entries: Vec<CacheEntry<V>>,
@@ -82,7 +81,7 @@ impl<V> Cache<V> {
         std::mem::take(&mut self.uses)
     }
 
-    /// `bytes`: memory that the value takes, about. One that takes more than all may is not held.
+    /// `bytes`: about how much memory the value takes. A value above the limit of the whole cache is not stored.
     pub fn insert(
         &mut self,
         key: Fingerprint,
@@ -95,7 +94,7 @@ impl<V> Cache<V> {
         if self.capacity == 0 || bytes > self.max_bytes || now >= expires {
             return;
         }
-        // Each round frees an entry, so this ends.
+        // Each round frees an entry, so the loop ends.
         while self.entries.len() >= self.capacity
             || self.bytes > self.max_bytes.saturating_sub(bytes)
         {
@@ -127,7 +126,7 @@ impl<V> Cache<V> {
         self.bytes = 0;
     }
 
-    /// The last entry takes the place of the one that goes.
+    /// Removes an entry and moves the last one to its index.
     fn remove(&mut self, at: usize) {
         if at >= self.entries.len() {
             return;
@@ -150,8 +149,7 @@ impl<V> Cache<V> {
         self.entries.is_empty()
     }
 
-    /// The entry to give up. After one round no entry is marked as used, so the second ends at
-    /// its first step: with the turn at the end, `capacity + 2` steps at the most.
+    /// The entry to evict. After one round no entry is marked as used, so this takes at most `capacity + 2` steps.
     fn victim(&mut self, now: UnixTime) -> usize {
         for _ in 0..self.entries.len().saturating_add(2) {
             let at = self.hand;
@@ -166,7 +164,7 @@ impl<V> Cache<V> {
     }
 }
 
-/// Fingerprints are keyed digests: an attacker cannot aim at a bucket, so their own bits serve.
+/// Fingerprints are keyed digests, so an attacker cannot choose a bucket. Their own bits are the hash.
 #[derive(Debug, Default)]
 pub struct AlreadyHashed(u64);
 

@@ -38,7 +38,7 @@ pub enum Outcome<'a> {
     /// The request is answered.
     Refuse {
         /// Removes a client's own identity headers, so that no log shows them.
-        edits: Vec<HeaderMutation<'a>>,
+        mutations: Vec<HeaderMutation<'a>>,
         /// The answer.
         reply: LocalReply,
     },
@@ -64,7 +64,7 @@ pub struct LocalReply {
     pub headers: Vec<(&'static str, String)>,
     /// Its body; in gRPC, the message.
     pub body: String,
-    /// Where the request is gRPC; Envoy's own mapping knows no 3 for a 400.
+    /// The status of a gRPC request. Envoy itself would not map a 400 to 3 (INVALID_ARGUMENT).
     pub grpc_status: Option<u32>,
     /// What access logs show as `%RESPONSE_CODE_DETAILS%`.
     pub details: String,
@@ -98,24 +98,24 @@ pub fn of<'a>(
     let rule = decision.rule.as_deref();
     let (outcome, counter, word) = match (&decision.verdict, policy.mode) {
         (Verdict::Allow(permit), mode) => {
-            let mut edits = remove_identity(policy, request);
+            let mut mutations = remove_identity(policy, request);
             // For the identity headers, the credential, and what else may come.
-            edits.reserve(policy.forward.headers.len().saturating_add(2));
+            mutations.reserve(policy.forward.headers.len().saturating_add(2));
             if let Some(caller) = permit.caller() {
-                add_identity(policy, caller, &mut edits);
+                add_identity(policy, caller, &mut mutations);
             }
             // Last: to remove a header, Envoy first makes an index of all of them, which it would
             // then have to keep with each that is added. No header is both, see
             // `policy::compile::forward`.
             if mode == Mode::Enforce {
-                strip_credentials(policy, request, &mut edits);
-                spell_path(request, &mut edits);
+                strip_credentials(policy, request, &mut mutations);
+                spell_path(request, &mut mutations);
             }
-            (Outcome::Continue(edits), Counter::Allowed, "allow")
+            (Outcome::Continue(mutations), Counter::Allowed, "allow")
         }
         (Verdict::Deny(denial), Mode::Enforce) => (
             Outcome::Refuse {
-                edits: remove_identity(policy, request),
+                mutations: remove_identity(policy, request),
                 reply: refuse(policy, request, rule, denial),
             },
             Counter::Denied(denial.code),
@@ -192,24 +192,24 @@ pub fn remove_identity<'a>(policy: &'a Policy, request: &Request<'a>) -> Vec<Hea
 fn strip_credentials<'a>(
     policy: &'a Policy,
     request: &Request<'a>,
-    edits: &mut Vec<HeaderMutation<'a>>,
+    mutations: &mut Vec<HeaderMutation<'a>>,
 ) {
     if policy.forward.credential == ForwardCredential::Keep {
         return;
     }
     let stripped = credential::strip(policy, request);
-    edits.extend(
+    mutations.extend(
         stripped
             .headers
             .into_iter()
             .map(|name| HeaderMutation::Remove(name.as_bytes())),
     );
     if let Some(path) = stripped.path {
-        edits.push(HeaderMutation::Set(b":path", path.into()));
+        mutations.push(HeaderMutation::Set(b":path", path.into()));
     }
     if let Some(cookies) = stripped.cookies {
-        edits.push(HeaderMutation::Remove(b"cookie"));
-        edits.extend(
+        mutations.push(HeaderMutation::Remove(b"cookie"));
+        mutations.extend(
             cookies
                 .into_iter()
                 .map(|cookie| HeaderMutation::Add(b"cookie", cookie.into())),
@@ -218,12 +218,13 @@ fn strip_credentials<'a>(
 }
 
 /// Envoy's router must read the path that the rules were matched with.
-fn spell_path<'a>(request: &Request<'a>, edits: &mut Vec<HeaderMutation<'a>>) {
+fn spell_path<'a>(request: &Request<'a>, mutations: &mut Vec<HeaderMutation<'a>>) {
     let Some(path) = with_upper_case_escapes(request.raw_path()) else {
         return;
     };
-    let is_path = |edit: &&mut HeaderMutation<'_>| matches!(edit, HeaderMutation::Set(b":path", _));
-    match edits.iter_mut().find(is_path) {
+    let is_path =
+        |mutation: &&mut HeaderMutation<'_>| matches!(mutation, HeaderMutation::Set(b":path", _));
+    match mutations.iter_mut().find(is_path) {
         // Of the same length: only case differs.
         Some(HeaderMutation::Set(_, stripped)) => {
             for (to, from) in stripped.to_mut().iter_mut().zip(path) {
@@ -232,7 +233,7 @@ fn spell_path<'a>(request: &Request<'a>, edits: &mut Vec<HeaderMutation<'a>>) {
         }
         _ => {
             let query = request.path.get(path.len()..).unwrap_or_default();
-            edits.push(HeaderMutation::Set(
+            mutations.push(HeaderMutation::Set(
                 b":path",
                 [&path, query].concat().into(),
             ));
@@ -242,19 +243,23 @@ fn spell_path<'a>(request: &Request<'a>, edits: &mut Vec<HeaderMutation<'a>>) {
 
 /// The client's own copies are gone by now, so to add is to set; and to add spares Envoy the search
 /// for what it would replace, for which it first makes an index of all headers.
-fn add_identity<'a>(policy: &'a Policy, caller: &'a Verified, edits: &mut Vec<HeaderMutation<'a>>) {
+fn add_identity<'a>(
+    policy: &'a Policy,
+    caller: &'a Verified,
+    mutations: &mut Vec<HeaderMutation<'a>>,
+) {
     let principal = caller.principal();
     let names = policy.forward.headers.iter().map(|(name, _)| name);
     for (name, value) in names.zip(principal.forwarded.values()) {
         if let Some(value) = value {
-            edits.push(HeaderMutation::Add(
+            mutations.push(HeaderMutation::Add(
                 name.as_bytes(),
                 value.as_bytes().into(),
             ));
         }
     }
     if let (Some(name), Some(payload)) = (&policy.forward.payload_header, caller.payload()) {
-        edits.push(HeaderMutation::Add(
+        mutations.push(HeaderMutation::Add(
             name.as_bytes(),
             payload.as_bytes().into(),
         ));
@@ -411,8 +416,7 @@ impl AuditRecord<'_> {
 
 // === impl AuditLine ===
 
-/// A JSON object in the making, whose members are cut where they are long: much of it is a
-/// client's choice.
+/// Builds a JSON object and cuts long members, because clients choose many of the values.
 struct AuditLine(String);
 
 impl AuditLine {

@@ -112,9 +112,9 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// Memory that it takes, about.
+    /// About how much memory it takes.
     pub fn bytes(&self) -> usize {
-        // A text of its own takes its pointers and the allocator's share, too.
+        // Each string also takes its pointers and the allocator's overhead.
         const EACH: usize = 32;
         let own = size_of::<Self>();
         let inner = match self {
@@ -185,7 +185,7 @@ impl fmt::Display for Value<'_> {
 // === impl Object ===
 
 impl<'a> Object<'a> {
-    /// `None` where a name stands twice.
+    /// `None` if two members have the same name.
     pub fn from_members(members: Vec<(Cow<'a, str>, Value<'a>)>) -> Option<Self> {
         (!has_duplicate(&members)).then_some(Object(members))
     }
@@ -202,7 +202,7 @@ impl<'a> Object<'a> {
         self.0.iter().map(|(name, value)| (name.as_ref(), value))
     }
 
-    /// The names that stand twice or more.
+    /// The names that occur more than once.
     pub fn duplicates(&self) -> BTreeSet<&str> {
         let mut seen = BTreeSet::new();
         let names = self.iter().map(|(name, _)| name);
@@ -257,7 +257,7 @@ impl fmt::Display for Quoted<'_> {
     }
 }
 
-/// As much of a text as takes at most so many bytes between the quotes of [`Quoted`].
+/// The longest prefix of a text that takes at most `bytes` bytes between the quotes of [`Quoted`].
 pub fn quotable_prefix(text: &str, bytes: usize) -> &str {
     let mut written = 0_usize;
     let end = text.char_indices().find_map(|(at, c)| {
@@ -307,7 +307,7 @@ impl fmt::Display for InvalidJson {
 
 // === impl ValueSeed ===
 
-/// Builds the tree of a value, whatever it is.
+/// Builds the tree of any value.
 #[derive(Clone, Copy)]
 struct ValueSeed {
     duplicates: Duplicates,
@@ -413,8 +413,8 @@ impl<'de> Visitor<'de> for NameSeed {
     }
 }
 
-/// Small objects by comparing pairs; larger ones by sorting, or an attacker's object of
-/// thousands of members would cost the square of it.
+/// Compares all pairs of a small object and sorts a larger one: an attacker's object of thousands of members
+/// must not cost quadratic time.
 fn has_duplicate(members: &[(Cow<'_, str>, Value<'_>)]) -> bool {
     const PAIRWISE: usize = 16;
     if members.len() <= PAIRWISE {

@@ -1,4 +1,4 @@
-//! Every ceiling over data that somebody else controls, each with its reason.
+//! Every limit on data from outside, each with its reason.
 
 /// Nesting of JSON. The reader recurses, so it must stop before the module's stack of 1 MiB ends.
 /// This is serde_json's own limit: it refuses the 128th level.
@@ -11,8 +11,8 @@ pub const AUDIT_FIELD_BYTES: usize = 1024;
 /// Denials that one worker logs in a second, each of some kilobytes at most.
 pub const AUDIT_LINES_PER_SECOND: u32 = 100;
 
-/// Bytes of a path that a regular expression is tried on: its cost grows with both, and 4 KiB take
-/// a millisecond of the dearest expression that is accepted.
+/// Bytes of a path that a regular expression is tried on. Its cost grows with both: the most expensive
+/// accepted expression takes 1 ms on 4 KiB.
 pub const REGEX_PATH_BYTES: usize = 4 * 1024;
 
 /// Keys read from one JWK Set. The largest providers publish fewer than ten.
@@ -28,7 +28,7 @@ pub const KEY_TRIALS: usize = 4;
 pub const COSTLY_KEY_TRIALS: usize = 2;
 
 /// RSA moduli: smaller ones are weak (RFC 7518 §3.3), larger ones cost the verifier
-/// milliseconds (CVE-2023-6237 and its kin).
+/// milliseconds (CVE-2023-6237 and similar ones).
 pub const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=4096;
 
 /// 9999-12-31T23:59:59Z, the last second that RFC 3339 can write.
@@ -40,14 +40,14 @@ pub const MAX_CLOCK_TOLERANCE: std::time::Duration = std::time::Duration::from_s
 /// A configuration: 50,000 API keys fit, and what is read from it fits a VM's memory of 1 GiB.
 pub const CONFIGURATION_BYTES: usize = 16 * 1024 * 1024;
 
-/// A list of API keys from its source: what the configuration could hold, but for the rest of it.
+/// A list of API keys from its source: as large as a configuration may be.
 pub const API_KEYS_BYTES: usize = CONFIGURATION_BYTES;
 
 /// The answer of an introspection endpoint: larger than any token that Envoy lets in.
 pub const INTROSPECTION_BYTES: usize = 128 * 1024;
 
-/// Introspections that one worker has under way. Random tokens cost their sender nothing and the
-/// endpoint a call each: beyond this many at once a worker refuses instead of asking.
+/// Introspection calls that one worker has in flight. Random tokens cost their sender nothing, and each
+/// costs the endpoint a call: above this limit a worker refuses instead of asking.
 pub const INTROSPECTIONS_IN_FLIGHT: usize = 256;
 
 /// Of these, the slots that are reserved for known tokens: they verified here, or were active a short
@@ -60,11 +60,11 @@ pub const LATELY: std::time::Duration = std::time::Duration::from_secs(600);
 /// The most recently active tokens that one worker knows, some 110 bytes each.
 pub const LATELY_ACTIVE_TOKENS: usize = 16 * 1024;
 
-/// Memory of a cache for each of its entries on the average. What an issuer says of a caller takes
-/// some hundred bytes; a cache of what takes more holds fewer.
+/// Average memory of a cache per entry. The facts about a caller take some hundred bytes; where they take
+/// more, the cache holds fewer.
 pub const CACHED_BYTES_PER_ENTRY: usize = 4 * 1024;
 
-/// One page of a revocation list: both are the format's own.
+/// Bytes of one page of a revocation list. The format sets this limit and the next.
 pub const REVOCATION_PAGE_BYTES: usize = 4 * 1024 * 1024;
 /// Entries of one page of a revocation list.
 pub const REVOCATION_PAGE_ENTRIES: usize = 50_000;
@@ -73,8 +73,8 @@ pub const REVOCATION_PAGE_ENTRIES: usize = 50_000;
 /// twice that while a whole list is replaced.
 pub const REVOCATION_ENTRIES: usize = 2_000_000;
 
-/// Pages of one poll, so that one that is told "more" for ever ends: a list at its limit fits
-/// even where names of a kilobyte leave room for 4,000 entries in a page.
+/// Pages of one poll, so that a service that always answers "more" cannot keep it running. A list of the
+/// largest size fits, even where names of a kilobyte leave room for only 4,000 entries in a page.
 pub const REVOCATION_PAGES: usize = 1000;
 
 /// A cursor goes into the path of the next request.
@@ -84,10 +84,10 @@ pub const REVOCATION_CURSOR_BYTES: usize = 1024;
 /// largest test vectors of the draft.
 pub const STATUS_LIST_BYTES: usize = 1024 * 1024;
 
-/// The token around it: base64url twice of what does not compress at all.
+/// The token around it: base64url applied twice, to a list that does not compress.
 pub const STATUS_LIST_TOKEN_BYTES: usize = 2 * 1024 * 1024;
 
-/// How long a status list is believed at the most, whatever it says of itself.
+/// How long a status list is used at most, even if its `ttl` is longer.
 pub const STATUS_LIST_TTL: std::time::Duration = std::time::Duration::from_secs(24 * 3600);
 
 /// Status lists that one worker keeps: 32 MB at the most.

@@ -212,15 +212,15 @@ impl Filter {
             Counter::Denied(code) | Counter::ShadowDenied(code) => Some(code.name()),
         };
         let (reply, upstream) = match effects.outcome {
-            Outcome::Refuse { edits, reply } => {
+            Outcome::Refuse { mutations, reply } => {
                 // What access logs show of a refused request.
-                let logged = edited(ask, &edits);
+                let logged = edited(ask, &mutations);
                 for (name, _) in &logged.0 {
                     assert!(!self.policy.forward.is_identity(name.as_bytes()), "{name}");
                 }
                 (Some(reply), None)
             }
-            Outcome::Continue(edits) => (None, Some(edited(ask, &edits))),
+            Outcome::Continue(mutations) => (None, Some(edited(ask, &mutations))),
         };
         if let Some(record) = &effects.audit {
             assert_eq!(record.is_denial(), code.is_some());
@@ -262,12 +262,12 @@ fn borrowed(ask: &Ask) -> Vec<(&[u8], &[u8])> {
         .collect()
 }
 
-/// What a host makes of the edits.
-fn edited(ask: &Ask, edits: &[HeaderMutation<'_>]) -> Ask {
+/// The request after the mutations, as a host applies them.
+fn edited(ask: &Ask, mutations: &[HeaderMutation<'_>]) -> Ask {
     let mut headers = ask.0.clone();
     let text = |name: &[u8]| String::from_utf8(name.to_vec()).unwrap();
-    for edit in edits {
-        match edit {
+    for mutation in mutations {
+        match mutation {
             HeaderMutation::Add(name, value) => headers.push((text(name), value.to_vec())),
             HeaderMutation::Remove(name) => headers.retain(|(n, _)| n.as_bytes() != *name),
             HeaderMutation::Set(name, value) => {

@@ -1,4 +1,4 @@
-//! What is wrong with a document, and where in it: every fault is found before the first is told.
+//! The faults of a document and their paths. All faults are collected before any is reported.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -48,7 +48,7 @@ pub struct Warning {
     pub message: Box<str>,
 }
 
-/// Where something stands in the document whose [`Findings`] made this.
+/// The position of a value in a document, valid for the [`Findings`] that made it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct At(usize);
 
@@ -56,7 +56,7 @@ pub struct At(usize);
 #[derive(Debug)]
 pub struct Findings<'v> {
     document: &'static str,
-    /// How each place is reached; `At(n)` is the entry before `n`, and `At(0)` the document itself.
+    /// The path of each position: `At(n)` is the entry before `n`, and `At(0)` the document itself.
     steps: Vec<PathStep<'v>>,
     faults: Vec<ConfigFault>,
     warnings: Vec<Warning>,
@@ -71,8 +71,8 @@ enum PathStep<'v> {
 /// How many characters of an unfit string a message repeats.
 const SHOWN_CHARACTERS: usize = 64;
 
-/// A longer unknown key resembles none of ours, and the comparison costs the product of both
-/// lengths.
+/// A longer unknown key is not compared: it resembles no key of ours, and a comparison costs the product of
+/// both lengths.
 const COMPARED_BYTES: usize = 40;
 
 // === impl ConfigFault ===
@@ -200,7 +200,7 @@ impl<'v> Findings<'v> {
         self.fault(at, Problem::Invalid(reason.into()));
     }
 
-    /// Names the value's type alone: a value in the wrong place may be a secret.
+    /// The message has only the type of the value: a value with the wrong type may be a secret.
     #[cold]
     pub fn wrong_type(
         &mut self,
@@ -219,9 +219,9 @@ impl<'v> Findings<'v> {
         self.fault(at, Problem::UnknownKey { known, meant });
     }
 
-    /// Every duplicate key at any depth: there is no telling which of the two is meant.
+    /// Reports every duplicate key at any depth: nobody can tell which of the two counts.
     pub fn duplicate_keys(&mut self, at: At, value: &'v Value<'v>) {
-        // What is visited here is not referred to again, so its steps need not stay.
+        // No fault refers to these steps later, so they are dropped.
         let steps = self.steps.len();
         match value {
             Value::Object(object) => {
@@ -270,7 +270,7 @@ impl<'v> Findings<'v> {
     }
 }
 
-/// The one of `known` that `key` is probably a slip of: at most a third of it is wrong.
+/// The key of `known` that was probably meant: at most a third of its letters differ.
 fn nearest(key: &str, known: &[&'static str]) -> Option<&'static str> {
     if key.len() > COMPARED_BYTES {
         return None;
@@ -282,7 +282,7 @@ fn nearest(key: &str, known: &[&'static str]) -> Option<&'static str> {
     (distance.saturating_mul(3) <= nearest.len()).then_some(nearest)
 }
 
-/// Levenshtein's: the least number of insertions, deletions and replacements.
+/// The Levenshtein distance: the smallest number of insertions, deletions and replacements.
 fn edit_distance(a: &str, b: &str) -> usize {
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, x) in a.bytes().enumerate() {

@@ -1,4 +1,4 @@
-//! Hosts that everybody reads alike.
+//! Hosts that every parser reads in the same way.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -12,10 +12,10 @@ const HOST_BYTES: usize = 253;
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Host<'a>(Cow<'a, str>);
 
-/// Why an authority names no one host.
+/// Why an authority does not name exactly one host.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum HostFault {
-    /// An address in brackets that is no IPv6 address.
+    /// An address in brackets that is not an IPv6 address.
     Address,
     /// A character that no host name has.
     Character,
@@ -76,15 +76,14 @@ impl<'a> Host<'a> {
     }
 }
 
-/// RFC 3986 §3.2.3 also allows a port of no digits, which nobody needs.
+/// RFC 3986 §3.2.3 also allows an empty port. We refuse it.
 fn check_port(port: &str) -> Result<(), HostFault> {
     let digits = port.bytes().all(|b| b.is_ascii_digit());
     let fits = port.parse::<u16>().is_ok();
     (digits && fits).then_some(()).ok_or(HostFault::Port)
 }
 
-/// What follows the opening bracket. Neither zones (RFC 6874) nor addresses of future versions:
-/// nobody routes by them.
+/// Parses what follows the opening bracket. Zones (RFC 6874) and addresses of future versions are refused.
 fn parse_address<'a>(literal: &str) -> Result<Cow<'a, str>, HostFault> {
     let address: Ipv6Addr = literal
         .strip_suffix(']')
@@ -94,9 +93,9 @@ fn parse_address<'a>(literal: &str) -> Result<Cow<'a, str>, HostFault> {
 }
 
 fn parse_name(name: &str) -> Result<Cow<'_, str>, HostFault> {
-    // Commas come from Envoy, which joins doubled hosts with them; user information, white
-    // space, NUL, escapes and whatever else no host name has (RFC 1123 §2.1; `_` is common)
-    // are read by some parsers as the end of the host and by others as part of it.
+    // Envoy joins duplicate hosts with a comma. User information, white space, NUL, escapes and all other
+    // characters that a host name cannot have (RFC 1123 §2.1; `_` is common) end the host for some parsers
+    // and belong to it for others.
     let (mut has_empty_label, mut has_upper_case) = (false, false);
     let mut previous = b'.';
     let whole = name.strip_suffix('.').unwrap_or(name);

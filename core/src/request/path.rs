@@ -1,8 +1,7 @@
-//! Paths that everybody reads alike.
+//! Paths that every parser reads in the same way.
 //!
-//! A rule protects what it matches only if the upstream takes the path for the same one. So a
-//! path gets one spelling, and whatever proxies and servers are known to read in two ways is
-//! refused: CVE-2019-9901 and CVE-2021-31920 (dot segments, `//`), CVE-2021-29492 (escaped
+//! A rule protects a path only if the upstream reads the path in the same way. So a path is converted to one
+//! form, and what proxies and servers are known to read differently is refused: CVE-2019-9901 and CVE-2021-31920 (dot segments, `//`), CVE-2021-29492 (escaped
 //! slashes, backslashes), CVE-2008-2938 (overlong UTF-8), and `..;/` of servlet containers.
 
 use std::borrow::Cow;
@@ -177,8 +176,8 @@ pub(crate) fn escape<'a>(percent: &u8, rest: &'a [u8]) -> Option<(u8, &'a [u8])>
     Some((digit(high)? << 4 | digit(low)?, rest))
 }
 
-/// Whether `%25` before these bytes makes an escape for whoever decodes twice, be its digits
-/// escaped in turn: `2e`, `%32e`.
+/// Whether `%25` before these bytes becomes an escape when it is decoded twice. The digits may be escaped
+/// themselves: `2e`, `%32e`.
 fn spells_escape(rest: &[u8]) -> bool {
     after_hex_digit(rest).and_then(after_hex_digit).is_some()
 }
@@ -206,16 +205,16 @@ fn is_overlong(lead: u8, rest: &[u8]) -> bool {
 
 // === impl Rewrite ===
 
-/// The canonical text, which stays the given one for as long as nothing differs.
+/// The canonical text; borrowed while nothing differs from the input.
 struct Rewrite<'a> {
     text: &'a str,
-    /// Up to here `out` has it.
+    /// `out` has everything up to here.
     kept: usize,
     out: String,
 }
 
 impl<'a> Rewrite<'a> {
-    /// Writes the escape that stands at `start` in its canonical form.
+    /// Writes the escape at `start` in its canonical form.
     fn escape(&mut self, start: usize, value: u8) {
         let end = start.saturating_add(3);
         let unreserved = is_unreserved(value);
@@ -246,8 +245,7 @@ impl<'a> Rewrite<'a> {
 
 // === impl SegmentScan ===
 
-/// What stands between two separators, escaped ones among them, up to its parameters: the
-/// name that the most lenient server is left with.
+/// The segment without its parameters, as lenient servers read it: an escaped slash ends it, too.
 #[derive(Default)]
 struct SegmentScan {
     dots: usize,
@@ -271,7 +269,7 @@ impl SegmentScan {
         self.parameters = true;
     }
 
-    /// A separator ends it.
+    /// A separator ends the segment.
     fn end(&mut self, quirks: &mut PathQuirks) -> Result<(), PathFault> {
         self.end_path()?;
         if !self.named && self.dots == 0 {
@@ -281,7 +279,7 @@ impl SegmentScan {
         Ok(())
     }
 
-    /// The end of the path ends it: a trailing slash is no double one.
+    /// The end of the path ends it: a trailing slash is not a double slash.
     fn end_path(&self) -> Result<(), PathFault> {
         if !self.named && matches!(self.dots, 1 | 2) {
             return Err(PathFault::DotSegment);

@@ -6,7 +6,7 @@
 //! serves until the new one is complete.
 //!
 //! Publishing: [`ListReplica::publish`] gives the bytes that must replace exactly the head that was read
-//! (compare-and-swap). Where that succeeds, each [`ListReplica::next_write`] is copied to its key.
+//! (compare-and-swap): a writer mark. If that succeeds, each [`ListReplica::next_write`] is written to its key.
 //! Either may be spread over several ticks.
 
 mod follow;
@@ -29,7 +29,7 @@ pub struct ListReplica {
     held: Option<Held>,
     /// The value of the head's key when it was last read or written.
     seen: Option<Box<[u8]>>,
-    /// Where the clock was set back: as of when the list held says it is, and what counts instead.
+    /// If the clock was set back: the date of the list held, and the date that counts instead.
     set_back: Option<(UnixTime, UnixTime)>,
     /// The run of the list that was held then.
     outdated: Option<u64>,
@@ -70,7 +70,7 @@ enum Task {
     Idle,
     Follow {
         step: FollowStep,
-        /// How often it may still start from the head.
+        /// How often it may still start again from the head.
         attempts: u8,
     },
     /// Waits until its writer mark is in the head.
@@ -84,7 +84,7 @@ enum Task {
 #[derive(Debug)]
 enum FollowStep {
     Head,
-    /// Reads chunk after chunk into a list that nobody asks yet.
+    /// Reads chunk after chunk into a list that is not used yet.
     Chunks {
         new: Box<Held>,
         shard: usize,
@@ -106,13 +106,13 @@ enum FollowStep {
 #[derive(Debug)]
 struct Publication {
     head: Head,
-    /// A new list. Otherwise what is new on the one held.
+    /// A new list; `None` if entries are added to the one held.
     store: Option<Store>,
     new: Vec<Entry>,
-    /// Where the journal of the list held goes on.
+    /// Where the journal continues.
     from: u64,
     keys: VecDeque<SharedKey>,
-    /// What a reset leaves behind.
+    /// Keys of the old list, which are emptied after a reset.
     garbage: Vec<SharedKey>,
 }
 
@@ -132,12 +132,12 @@ impl ListReplica {
         }
     }
 
-    /// The list, where this worker has one.
+    /// The list, if this worker has one.
     pub fn store(&self) -> Option<&Store> {
         self.held.as_ref().map(|held| &held.store)
     }
 
-    /// As of when the list is that this worker has.
+    /// The date of the list that this worker has.
     pub fn as_of(&self) -> Option<UnixTime> {
         let as_of = self.held.as_ref()?.head.as_of;
         match self.set_back {
@@ -146,8 +146,8 @@ impl ListReplica {
         }
     }
 
-    /// The clock was set back by `step`: the list held is as old as it was. What it has forgotten may
-    /// not have ended yet, so the next poll asks for all of it.
+    /// The clock was set back by `step`: the list held keeps its age. Entries that it has dropped may not have
+    /// ended yet, so the next poll asks for the whole list.
     pub fn set_back(&mut self, step: Duration) {
         let as_of = self.as_of();
         let Some((held, as_of)) = self.held.as_ref().zip(as_of) else {
@@ -188,7 +188,7 @@ impl ListReplica {
         }
     }
 
-    /// What is held, where it is all that the shared data has.
+    /// The list held, if it has everything that the shared data has.
     fn in_step(&self) -> Option<&Held> {
         let head = self.seen_head()?;
         self.held

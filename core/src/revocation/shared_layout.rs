@@ -1,4 +1,4 @@
-//! How a list lies in Envoy's shared data: a fixed number of keys for each list, since keys are never
+//! The layout of a list in Envoy's shared data: a fixed number of keys for each list, because keys are never
 //! freed.
 //!
 //! A list is shared as a journal of its new entries, in a ring of segments, and as chunks, each with all
@@ -51,11 +51,11 @@ pub enum Buffer {
     B,
 }
 
-/// Where the list stands.
+/// The state of the list.
 #[derive(Clone, Debug)]
 pub(super) struct Head {
     pub kind: Kind,
-    /// Which run of the list it is: it starts anew with each reset.
+    /// Changes with each reset, which starts a new list.
     pub generation: u64,
     /// ID of the current writer, drawn at random: a head that another writer replaced never looks the same.
     pub writer: u64,
@@ -102,7 +102,7 @@ const SEGMENT: u8 = 3;
 // === impl SharedKey ===
 
 impl SharedKey {
-    /// Where the segment of the journal with this number stands.
+    /// The key of the journal's segment with this number.
     pub(super) fn of_segment(buffer: Buffer, segment: u64) -> SharedKey {
         SharedKey::Journal {
             buffer,
@@ -162,7 +162,7 @@ pub(super) fn oldest(end: u64) -> u64 {
 // === impl Head ===
 
 impl Head {
-    /// Whether both speak of one journal: under another key, no digest of it would be found.
+    /// Whether both have the same journal. With another key, no digest of it would be found.
     pub fn is_of_one_run(&self, other: &Head) -> bool {
         self.generation == other.generation && self.key == other.key
     }
@@ -229,7 +229,7 @@ impl Head {
         seal(&body.concat())
     }
 
-    /// `None` where it is not this list's, or damaged.
+    /// `None` if it is damaged or of another list.
     pub fn from_bytes(bytes: &[u8], kind: Kind) -> Option<Head> {
         let mut fields = Fields(open(bytes)?);
         let expected = match kind {
@@ -344,7 +344,7 @@ impl JournalSegment {
 
 // === impl Fields ===
 
-/// What is left to read.
+/// The bytes that are left to read.
 struct Fields<'a>(&'a [u8]);
 
 impl Fields<'_> {

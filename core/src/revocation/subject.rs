@@ -1,4 +1,4 @@
-//! Whom a revocation list is asked about.
+//! The names of a token that a revocation list can have.
 
 use std::rc::Rc;
 
@@ -11,7 +11,7 @@ pub struct RevocationSubject<'a> {
     pub token_id: Option<&'a str>,
     /// `sub`
     pub subject: Option<&'a str>,
-    /// Every client that the token names, not the first alone.
+    /// Every client that the token names, not only the first.
     pub clients: &'a [Rc<str>],
     /// `iat`
     pub issued_at: Option<UnixTime>,
@@ -20,8 +20,8 @@ pub struct RevocationSubject<'a> {
 // === impl RevocationSubject ===
 
 impl RevocationSubject<'_> {
-    /// Whether an entry could ever name this token. A token that no entry could name must not be accepted
-    /// where there is a revocation list.
+    /// Whether any entry could match this token. Where there is a revocation list, a token that no entry can
+    /// match must not be accepted.
     pub fn can_match(&self) -> bool {
         self.token_id.is_some() || self.subject.is_some() || !self.clients.is_empty()
     }

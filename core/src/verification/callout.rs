@@ -1,4 +1,4 @@
-//! What the core asks the shell for, and what the shell brings back: plain data, both ways.
+//! What the core asks the shell for, and what the shell replies, as plain data.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -45,7 +45,7 @@ pub enum Question {
 /// What a kind of question may cost.
 #[derive(Clone, Copy, Debug)]
 pub struct QuestionLimits {
-    /// The most that is read of an answer.
+    /// The largest answer that is read.
     pub bytes: usize,
     /// How many of the kind are in flight at a time, per worker.
     pub in_flight: usize,
@@ -71,7 +71,7 @@ pub enum Reply {
 pub enum Listed {
     /// It is verified and remembered.
     Held(Rc<StatusList>),
-    /// It could not be had.
+    /// It is not available.
     Unavailable,
     /// The keys to verify it with have to be fetched first. This is its text.
     Unverified(Rc<[u8]>),
@@ -111,7 +111,7 @@ pub struct Replies {
 // === impl Fetch ===
 
 impl Fetch {
-    /// For those who wait for a document that does not come.
+    /// For requests that wait for a document that does not come.
     pub const FAILED: Fetch = Fetch::Failed {
         retry_after: Duration::ZERO,
     };
@@ -144,8 +144,8 @@ impl Question {
         }
     }
 
-    /// Whether one more may be asked while so many calls to its service are in flight: all of them, and
-    /// those for strangers.
+    /// Whether one more may be asked. `in_flight` counts all calls to its service, `of_strangers` those for
+    /// unknown tokens.
     pub fn may_be_asked(&self, standing: Standing, in_flight: usize, of_strangers: usize) -> bool {
         let limits = self.limits();
         let room_for_strangers = limits.in_flight.saturating_sub(limits.kept);
@@ -153,7 +153,7 @@ impl Question {
             && (standing == Standing::Known || of_strangers < room_for_strangers)
     }
 
-    /// The reply to the requests that wait where no answer comes.
+    /// The reply to waiting requests if no answer comes.
     pub fn unanswered(&self) -> Reply {
         match self {
             Question::Introspection { .. } => Reply::Introspection(Introspected::Unavailable),
@@ -165,7 +165,7 @@ impl Question {
 // === impl Reply ===
 
 impl Reply {
-    /// Whether the service answered, whatever its answer says.
+    /// Whether the service answered, with any answer.
     pub fn is_answer(&self) -> bool {
         match self {
             Reply::ClientCertificate(_) => true,

@@ -1,5 +1,4 @@
-//! What a provider's word about a caller must fulfil, be it a token or the answer of an
-//! introspection endpoint, and what of it is kept.
+//! Validates the claims of a JWT or an introspection answer and builds the principal.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -22,7 +21,7 @@ use crate::verification::status_list::Reference;
 pub enum InvalidClaims {
     /// No audience that the provider accepts.
     Audience,
-    /// A confirmation (RFC 7800) by a method that nobody here can check.
+    /// A confirmation (RFC 7800) by a method that we cannot check.
     Confirmation,
     /// `exp` has passed.
     Expired,
@@ -34,7 +33,7 @@ pub enum InvalidClaims {
     NoExpiry,
     /// No `iat`, where an entry of the revocation list may be forgotten before the token ends.
     NoIssueTime,
-    /// `nbf` is yet to come.
+    /// `nbf` is in the future.
     NotYetValid,
     /// No reference to a status list where one is required, or one that is not followed.
     Status,
@@ -42,17 +41,18 @@ pub enum InvalidClaims {
     Unforwardable,
 }
 
-/// In what a provider makes its statement.
+/// Where the claims come from.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum ClaimsSource {
     /// A JWT.
     Token,
-    /// The answer of an introspection endpoint. It may lack `exp` (RFC 7662 §2.2): it is the
-    /// word of the moment, and is believed for as long as the operator lets it be remembered.
+    /// The answer of an introspection endpoint (RFC 7662 §2.2). Without `exp`, an answer is valid for
+    /// `cache_ttl`.
     Answer,
 }
 
-/// Checks the claims of `provider`, whose `iss` was compared before, and says who they are about.
+/// Checks the claims of a token or answer of `provider` and returns their principal. The caller has compared
+/// `iss`.
 pub fn validate_claims(
     policy: &Policy,
     provider: &Rc<Provider>,
@@ -111,13 +111,13 @@ pub fn validate_claims(
         .map_err(|_| InvalidClaims::Unforwardable)
 }
 
-/// Whether a provider's statement names scopes at all.
+/// Whether any of the provider's scope claims is present.
 pub fn names_scopes(provider: &Provider, claims: &Object<'_>) -> bool {
     let mut paths = provider.scope_claims.iter();
     paths.any(|path| lookup(claims, path).is_some())
 }
 
-/// What can change while a verdict is cached: judged again on each request.
+/// Time-dependent checks, repeated on each request for cached tokens.
 pub fn check_validity(
     provider: &Provider,
     validity: &Validity,
@@ -143,8 +143,7 @@ pub fn check_validity(
     }
 }
 
-/// Neither `exp - iat` nor `exp - now` may exceed the longest lifetime; what never expires
-/// exceeds any.
+/// Neither `exp - iat` nor `exp - now` may exceed the longest lifetime. A token without `exp` exceeds it.
 fn check_lifetime(
     validity: &Validity,
     longest: Duration,
@@ -183,8 +182,8 @@ fn numeric_date(claims: &Object<'_>, name: &str) -> Result<Option<UnixTime>, Inv
     }
 }
 
-/// Endpoints that count in milliseconds mean a time that is far off, and only cap how long their
-/// answer is remembered: beyond the last year that can be written, the last year is meant.
+/// Some endpoints write `exp` in milliseconds, which reads as a time far in the future. For an answer, `exp`
+/// only limits how long it is cached, so a time beyond year 9999 counts as its end.
 fn expiry_of_answer(claims: &Object<'_>) -> Result<Option<UnixTime>, InvalidClaims> {
     let seconds = claims.get("exp").and_then(Value::as_number);
     let seconds = seconds.and_then(Number::as_f64);
@@ -202,7 +201,7 @@ fn text(claims: &Object<'_>, name: &str) -> Result<Option<Rc<str>>, InvalidClaim
     }
 }
 
-/// Where the status of a token stands. An answer may do without: it tells the status itself.
+/// The token's status-list entry. Introspection answers need none.
 fn status(
     provider: &Provider,
     claims: &Object<'_>,

@@ -1,7 +1,7 @@
-//! Tokens that their issuer is asked about (RFC 7662).
+//! Token introspection (RFC 7662).
 //!
-//! What is remembered of an answer is facts. Rules, scopes and validity are checked on each request, by
-//! the code that checks tokens.
+//! Only the facts of an answer are cached. Rules, scopes and validity are checked on each request, by the
+//! code that checks tokens.
 
 use std::rc::Rc;
 
@@ -52,9 +52,9 @@ pub struct Answers {
 pub enum Introspected {
     /// It is active.
     Active(Rc<Answer>),
-    /// It is not active, or what the answer says of it does not hold.
+    /// It is not active, or the claims of the answer are refused.
     Refused(Refusal),
-    /// There is no answer that could be relied on, in either direction.
+    /// There is no usable answer.
     Unavailable,
 }
 
@@ -130,7 +130,7 @@ fn check_use(answer: &Object<'_>) -> Result<(), Refusal> {
         // §3), `application/id+jwt`.
         let last = said.rsplit([':', '/']).next().unwrap_or_default();
         let word = last.split(['_', '-', '+', ' ']).next().unwrap_or_default();
-        // `offline` is a kind of refresh token. A DPoP token is no bearer's (RFC 9449 §7.2).
+        // `offline` is a kind of refresh token. A DPoP token is not a bearer token (RFC 9449 §7.2).
         if ["refresh", "rt", "offline", "id", "dpop"].contains(&word) {
             return Err(Refusal::Type);
         }
@@ -141,8 +141,8 @@ fn check_use(answer: &Object<'_>) -> Result<(), Refusal> {
 // === impl Answer ===
 
 impl Answer {
-    /// Who presented a JWT, once its provider has confirmed it: the token's own facts, which are signed,
-    /// without what the answer takes away. An answer adds nothing to a token.
+    /// The principal of a JWT that its provider has confirmed: the facts of the token, which are signed, without
+    /// what the answer takes away. An answer adds nothing to a token.
     pub fn narrow(&self, policy: &Policy, token: &Rc<Principal>) -> Result<Rc<Principal>, Refusal> {
         let answered = &self.principal;
         let contradicts = |a: &Option<Rc<str>>, b: &Option<Rc<str>>| matches!((a, b), (Some(a), Some(b)) if a != b);
@@ -170,13 +170,13 @@ impl Answer {
             .map_err(|_| Refusal::Claims(InvalidClaims::Unforwardable))
     }
 
-    /// Memory that it takes, about.
+    /// About how much memory it takes.
     fn bytes(&self) -> usize {
         let payload = self.payload.as_ref().map_or(0, |payload| payload.len());
         self.principal.bytes().saturating_add(payload)
     }
 
-    /// Until when, and from when on, the token is good.
+    /// When the token is valid.
     pub fn validity(&self) -> &Validity {
         &self.principal.validity
     }
@@ -185,7 +185,7 @@ impl Answer {
 // === impl Answers ===
 
 impl Answers {
-    /// Room for so many answers of each kind.
+    /// Caches with room for `capacity` answers of each kind.
     pub fn new(capacity: usize) -> Self {
         Answers {
             active: Cache::new(capacity),
@@ -218,7 +218,7 @@ impl Answers {
         self.lately_active.get(token, now).is_some()
     }
 
-    /// Forgets all answers. Which tokens were active stays: it lets nobody in.
+    /// Forgets all answers. `lately_active` is kept: it only reserves call slots.
     pub fn forget(&mut self) {
         self.active.clear();
         self.refused.clear();

@@ -9,15 +9,15 @@ use crate::verification::token::{InvalidHeader, Malformed};
 /// what a client is told.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Refusal {
-    /// The API key does not hold.
+    /// The API key is not valid.
     ApiKey(InvalidApiKey),
     /// No key of the provider made this signature.
     BadSignature,
-    /// The claims do not hold.
+    /// The claims are not valid.
     Claims(InvalidClaims),
-    /// The token says one thing, and its provider's answer about it another.
+    /// The token and its provider's answer contradict each other.
     Contradiction,
-    /// The token needs an extension that we do not have (RFC 7515 §4.1.11).
+    /// The token needs an extension that we do not support (RFC 7515 §4.1.11).
     Extension,
     /// The provider says that the token is not active.
     Inactive,
@@ -25,21 +25,21 @@ pub enum Refusal {
     IntrospectionUnavailable,
     /// The token's issuer is not accepted here, or the token names none.
     Issuer,
-    /// The keys to verify the token with are not there.
+    /// The keys to verify the token with are not available.
     KeysUnavailable {
         /// When it is worth trying again.
         retry_after: Duration,
     },
-    /// The token is no well-formed JWT, and no other token is accepted here.
+    /// The token is not a well-formed JWT, and no other kind is accepted here.
     MalformedToken,
-    /// Whether the credential is revoked cannot be told.
+    /// It is not known whether the credential is revoked.
     RevocationUnavailable {
         /// When it is worth trying again.
         retry_after: Duration,
     },
     /// The token is revoked.
     Revoked,
-    /// The credential is longer than is looked at.
+    /// The credential is longer than the limit.
     TooLarge,
     /// The token is of another type than is accepted: a refresh token, an id token.
     Type,
@@ -47,16 +47,16 @@ pub enum Refusal {
     UnknownKey,
     /// The provider does not use this algorithm, or the key is for another one.
     UnsupportedAlgorithm,
-    /// No entry of a revocation list could ever name this token.
+    /// The token has no name that an entry of a revocation list could have.
     Untraceable,
 }
 
-/// Why an API key does not hold.
+/// Why an API key is not valid.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum InvalidApiKey {
     /// Its `expires_at` has passed.
     Expired,
-    /// Its `not_before` has not come.
+    /// Its `not_before` is in the future.
     NotYetValid,
     /// It is marked as revoked, or on the revocation list.
     Revoked,

@@ -1,4 +1,4 @@
-//! Whether a signature is the key's: one question, answered by the host or in Rust.
+//! Verifies signatures, with the host's function or in Rust.
 
 mod host;
 mod known_answers;
@@ -10,7 +10,7 @@ use self::host::HostVerifier;
 
 use crate::keys::{Algorithm, AlgorithmSet, Key};
 
-/// Calls the host's `verify_signature` with an encoded argument; nothing where that fails.
+/// Calls the host's `verify_signature` with an encoded argument; `None` if the call fails.
 pub type HostFunction = Box<dyn Fn(&[u8]) -> Option<Vec<u8>>>;
 
 /// Verifies every algorithm, with the host where it can.
@@ -18,8 +18,8 @@ pub struct Verifier {
     host: Option<HostVerifier>,
 }
 
-/// The signature is not that of the key over the message. No reason is given: failures must be
-/// indistinguishable, or they are an oracle.
+/// The signature is not the key's over this message. It has no reason: failures that differ would be an oracle
+/// for an attacker.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct BadSignature(());
 
@@ -31,7 +31,7 @@ impl Verifier {
         Verifier { host: None }
     }
 
-    /// The host for what it verifies rightly, 4 to 14 times faster; Rust for the rest.
+    /// The host for the algorithms whose self-test it passes, which is 4 to 14 times faster; Rust for the rest.
     pub fn choose(verify_signature: HostFunction) -> Self {
         let host = HostVerifier::choose(verify_signature);
         Verifier {
@@ -47,12 +47,12 @@ impl Verifier {
         message: &[u8],
         signature: &[u8],
     ) -> Result<(), BadSignature> {
-        // Callers pick keys that fit; this is the last place that can tell.
+        // Callers choose keys that fit. This is the last check of it.
         if !key.algorithms().contains(algorithm) {
             return Err(BadSignature(()));
         }
         let material = key.material();
-        // A call that fails is no verdict, neither way.
+        // If the call fails, the signature is neither accepted nor refused: software verifies it.
         let is_good = self
             .host
             .as_ref()

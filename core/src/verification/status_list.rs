@@ -1,5 +1,5 @@
-//! Token Status Lists (draft-ietf-oauth-status-list): a token names its place on a list that its
-//! provider signs and publishes, compressed.
+//! Token Status Lists (draft-ietf-oauth-status-list): a token names its index on a list that its provider
+//! compresses, signs and publishes.
 
 mod inflate;
 
@@ -18,57 +18,57 @@ use crate::verification::token::{Form, Header, InvalidHeader, Segments};
 
 use self::inflate::{Corrupt, inflate};
 
-/// Where a token's status stands (§6.2).
+/// The entry with a token's status (§6.2).
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct Reference {
     /// Where the list is.
     pub uri: Box<str>,
-    /// The place of the token on it.
+    /// The index of the token on it.
     pub index: u64,
 }
 
 /// Why a token's reference is not followed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum InvalidReference {
-    /// It is no reference at all.
+    /// It is not a reference.
     Malformed,
-    /// It leads elsewhere than to the provider's lists.
+    /// It is not one of the provider's lists.
     Uri,
 }
 
-/// A Status List Token (§5.1) whose signature is yet to be checked.
+/// A Status List Token (§5.1) whose signature is not checked yet.
 #[derive(Debug)]
 pub struct StatusListToken<'t> {
     header: Header,
     segments: Segments<'t>,
 }
 
-/// A list that was signed.
+/// A list whose signature is verified.
 pub struct StatusList {
     bits: u32,
     statuses: Box<[u8]>,
-    /// What it was signed with: it dies with its key.
+    /// The signing key. The list is dropped when the provider withdraws it.
     pub key: KeyId,
-    /// To be fetched again from then on.
+    /// When it has to be fetched again.
     pub expires: UnixTime,
 }
 
-/// Why an answer is no status list.
+/// Why an answer is not a status list.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum InvalidStatusList {
-    /// The list is not compressed as it should be.
+    /// The list is not valid zlib data.
     Compression,
     /// Its `exp` has passed.
     Expired,
-    /// It needs an extension that we do not have.
+    /// It needs an extension that we do not support.
     Extension,
     /// This claim is absent or of another type.
     Claim(&'static str),
-    /// It is no JWT.
+    /// It is not a JWT.
     Malformed,
     /// Another list than was asked for.
     Subject,
-    /// It is larger than is read.
+    /// It is larger than the limit.
     TooLarge,
     /// Its `typ` is another one.
     Type,
@@ -92,7 +92,7 @@ pub const VALID: u8 = 0;
 // === impl Reference ===
 
 impl Reference {
-    /// What the claims of a token say of its status; `None` where they name no status list.
+    /// The reference in the claims of a token; `None` if they name no status list.
     pub fn of(claims: &Object<'_>, lists: &StatusLists) -> Result<Option<Self>, InvalidReference> {
         let Some(status) = claims.get("status") else {
             return Ok(None);
@@ -150,7 +150,7 @@ impl<'t> StatusListToken<'t> {
         &self.segments
     }
 
-    /// The list at `uri`, whose signature was found to be that of `key`.
+    /// The list at `uri`, after its signature was verified with `key`.
     pub fn open(
         &self,
         uri: &str,
@@ -194,7 +194,7 @@ fn date(claims: &Object<'_>, name: &'static str) -> Result<Option<UnixTime>, Inv
     }
 }
 
-/// A positive number of seconds (§5.1); one that is too large for a duration is for ever.
+/// A positive number of seconds (§5.1); a value beyond Duration's range becomes `Duration::MAX`.
 fn seconds(number: &Number) -> Option<Duration> {
     let seconds = number.as_f64()?;
     let duration = || Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX);

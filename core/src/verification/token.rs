@@ -1,5 +1,5 @@
-//! The compact serialization of a JWS (RFC 7515 §7.1) that carries a JWT, read strictly and
-//! believed in nothing: every field of what comes out is the client's word.
+//! Parses a JWT in the compact serialization of a JWS (RFC 7515 §7.1), strictly. Nothing here is verified: the
+//! client controls every field of the result.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -8,7 +8,7 @@ use crate::json::{self, Object, Value};
 use crate::keys::Algorithm;
 use crate::policy::provider::media_type;
 
-/// What a credential in a token's place is by its form alone.
+/// What kind of token a credential is, by its form alone.
 #[derive(Debug)]
 pub enum Form<'t> {
     /// Three segments, the first of which decodes to a JSON object.
@@ -27,7 +27,7 @@ pub struct Segments<'t> {
     signature: &'t [u8],
 }
 
-/// The header's members that decide anything. `jwk`, `jku`, `x5u` and `x5c` are not among them:
+/// The header's members that we use. `jwk`, `jku`, `x5u` and `x5c` are not among them:
 /// a key that a token brings along proves nothing (CVE-2018-0114).
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Header {
@@ -42,7 +42,7 @@ pub struct Header {
 /// Why a header is refused.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum InvalidHeader {
-    /// `crit` or `b64` (RFC 7515 §4.1.11, RFC 7797): we understand no extension.
+    /// `crit` or `b64` (RFC 7515 §4.1.11, RFC 7797): we support no extension.
     Extension,
     /// A member is absent or has the wrong type.
     Malformed,
@@ -68,8 +68,8 @@ impl<'t> Form<'t> {
         let Ok(Ok(header)) = header else {
             return Ok(Form::Opaque);
         };
-        // What begins like a JOSE object and has not three segments is a broken one: a JWE has
-        // five (RFC 7516 §7.1), and nothing that we could make of it is safe to guess.
+        // A token that begins with a JOSE header and does not have three segments is malformed. A JWE has five
+        // (RFC 7516 §7.1), and to treat it as opaque would be a guess.
         let (claims, signature) = rest.split_once('.').ok_or(Malformed)?;
         if signature.contains('.') {
             return Err(Malformed);
@@ -84,7 +84,7 @@ impl<'t> Form<'t> {
     }
 }
 
-/// A look into a table is several times cheaper than the comparisons, and tokens are long.
+/// A table lookup is several times cheaper than the comparisons, and tokens are long.
 #[allow(
     clippy::indexing_slicing,
     reason = "an index out of bounds would not compile"
@@ -105,7 +105,7 @@ fn b64token(token: &[u8]) -> Option<&str> {
     let padding = token.iter().rev().take_while(|&&b| b == b'=').count();
     let body = token.get(..token.len().saturating_sub(padding))?;
     let legal = |b: &u8| B64TOKEN.get(usize::from(*b)) == Some(&true);
-    // Without a way out of the loop, which almost no token would take.
+    // No early exit: almost every token is valid, and the loop without a branch is faster.
     let is_legal = !body.is_empty() && body.iter().fold(true, |so_far, b| so_far & legal(b));
     std::str::from_utf8(token).ok().filter(|_| is_legal)
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::policy::route::path::{End, PathMatch, Segment};
 
-/// An arena, so that neither building nor dropping it recurses.
+/// All nodes are in one vector, so that neither building nor dropping the tree recurses.
 #[derive(Debug)]
 pub(super) struct Tree {
     nodes: Vec<Node>,
@@ -12,7 +12,7 @@ pub(super) struct Tree {
 
 #[derive(Debug, Default)]
 struct Node {
-    /// The first rule here or below: a search that has found an earlier one passes by.
+    /// The first rule here or below. A search that has found an earlier rule skips this node.
     first: usize,
     literals: BTreeMap<Box<str>, usize>,
     /// Below any one segment that is not empty.

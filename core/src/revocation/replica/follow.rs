@@ -11,19 +11,19 @@ use crate::revocation::shared_layout::{
 use crate::revocation::store::{SHARDS, Store};
 use crate::time::UnixTime;
 
-/// A publisher that goes on while a worker reads makes it start over, which has to end.
+/// How often a worker starts again because a publisher writes while it reads.
 const ATTEMPTS: u8 = 3;
 
-/// Why a step leads nowhere.
+/// Why following stops.
 enum Lost {
     /// There is no list to follow.
     Absent,
-    /// What was read does not belong together, or was damaged.
+    /// What was read is damaged, or its parts do not fit together.
     Torn,
 }
 
 impl ListReplica {
-    /// Begins to look at what others published, unless it is at that or at publishing.
+    /// Starts to read what others published, unless this replica already reads or publishes.
     pub fn refresh(&mut self) {
         if let Task::Idle = self.task {
             self.task = Task::Follow {
@@ -33,7 +33,7 @@ impl ListReplica {
         }
     }
 
-    /// The key to read next; none once there is nothing left to follow.
+    /// The key to read next; `None` when there is nothing left to read.
     pub fn wants(&self) -> Option<SharedKey> {
         let Task::Follow { step, .. } = &self.task else {
             return None;
@@ -52,7 +52,7 @@ impl ListReplica {
         })
     }
 
-    /// Takes the value of the key that it wanted. Bytes that fail their check count as absent.
+    /// Takes the value of the key that [`ListReplica::wants`] named. Bytes that fail their check count as absent.
     pub fn feed(&mut self, bytes: Option<&[u8]>, now: UnixTime) {
         let Task::Follow { step, attempts } = mem::replace(&mut self.task, Task::Idle) else {
             return;
@@ -90,11 +90,11 @@ impl ListReplica {
         }
     }
 
-    /// The head that stands there now.
+    /// Reads the present head.
     fn see(&mut self, bytes: Option<&[u8]>) -> Result<Head, Lost> {
         self.seen = bytes.map(Box::from);
         let head = self.seen_head().ok_or(Lost::Absent)?;
-        // A list that forgets sooner than we may is not one to rely on.
+        // A list that drops entries sooner than this provider allows is not used.
         let keeps_enough = head.retention.covers(&self.retention);
         keeps_enough.then_some(head).ok_or(Lost::Absent)
     }
@@ -106,7 +106,7 @@ impl ListReplica {
         bytes: Option<&[u8]>,
     ) -> Result<Option<FollowStep>, Lost> {
         let target = self.see(bytes)?;
-        // From the start of a segment: what the chunks have already does no harm.
+        // From the start of a segment: entries that the chunks already have are inserted twice without effect.
         new.at = start_of(segment_of(covers.min(target.end)));
         if !target.is_of_one_run(&new.head) || new.at < oldest(target.end) {
             return Err(Lost::Torn);
@@ -191,8 +191,8 @@ fn take_chunk(
 // === impl Held ===
 
 impl Held {
-    /// Reads on in the segment in which it stands, at the most to the end that the head knows: what
-    /// lies behind is not published yet.
+    /// Reads the rest of the present segment, at most up to the end that the head names: what follows is not
+    /// published yet.
     fn read_segment(
         &mut self,
         target: &Head,
@@ -228,7 +228,7 @@ impl Held {
         self.keep_bounds(now)
     }
 
-    /// A publisher holds to the limit; what ended since may stand in the way.
+    /// A publisher keeps to the limit, but entries that ended since then may have to be removed first.
     fn keep_bounds(&mut self, now: UnixTime) -> Result<(), Lost> {
         if self.store.len() > REVOCATION_ENTRIES {
             self.store.sweep_all(&self.head.retention, now);

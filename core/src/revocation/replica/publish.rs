@@ -16,9 +16,9 @@ use crate::time::UnixTime;
 impl ListReplica {
     /// Begins to publish what a poll brought; it counts for this worker too when all is written.
     ///
-    /// What comes back must replace `head`, which is what stands in that key now, and nothing
-    /// else: where compare-and-swap fails, [`ListReplica::abandon`] and poll again. Then no two
-    /// workers ever write at once, even where one outlived its lease. `writer` is random;
+    /// The result is a writer mark that must replace `head`, the value of the head's key now, by
+    /// compare-and-swap. If that fails, another worker is publishing: call [`ListReplica::abandon`] and poll
+    /// again. So no two workers write at the same time, even if one outlived its lease. `writer` is random;
     /// `as_of` is when the poll's first request was sent.
     pub fn publish(
         &mut self,
@@ -81,9 +81,8 @@ impl ListReplica {
         Ok(mark)
     }
 
-    /// Whether `head`, which is what stands in that key now, is what this replica put there. To
-    /// be asked before each batch of writes: where it is not, another worker has taken over, and
-    /// what is left is to [`ListReplica::abandon`].
+    /// Whether `head`, the value of the head's key now, is what this replica wrote. Check this before each
+    /// batch of writes. If it is not, another worker has taken over: call [`ListReplica::abandon`].
     pub fn is_writer(&self, head: Option<&[u8]>) -> bool {
         let own = match &self.task {
             Task::Acquire { mark, .. } => Some(mark),
@@ -93,7 +92,7 @@ impl ListReplica {
         own.is_some() && own.map(AsRef::as_ref) == head
     }
 
-    /// What to write next. To be called only after the mark succeeded; the last one ends it.
+    /// The next value to write. Call it only after the mark was written; `None` when all is written.
     pub fn next_write(&mut self, now: UnixTime) -> Option<Write> {
         let mut publication = match mem::replace(&mut self.task, Task::Idle) {
             Task::Acquire { publication, mark } => {
@@ -116,7 +115,7 @@ impl ListReplica {
                 }
                 Write { key, bytes }
             }
-            // Nobody reads the old list any more.
+            // No worker reads the old list any more.
             None => Write {
                 key: publication.garbage.pop()?,
                 bytes: Vec::new(),
@@ -126,11 +125,11 @@ impl ListReplica {
         Some(write)
     }
 
-    /// The mark, or a later write, failed: somebody else is at it, or the host refused.
+    /// The mark or a later write failed: another worker is publishing, or the host refused.
     pub fn abandon(&mut self) {
         let task = mem::replace(&mut self.task, Task::Idle);
-        // The list may have got what the others will never see, and has to be read anew. It
-        // serves until then. Once the head is written, the others see it all.
+        // The list may have entries that the others will never see, so it has to be read again; it is used until
+        // then. Once the head is written, the others see everything.
         if let Task::Write(publication) = task
             && !publication.keys.is_empty()
             && let Some(held) = &mut self.held
@@ -170,7 +169,7 @@ impl ListReplica {
         }
     }
 
-    /// What the ring's key with this index is to hold.
+    /// The segment for this index of the ring.
     fn segment(&self, index: usize, publication: &Publication) -> (u64, Vec<Entry>) {
         let tail = self.held.as_ref().map_or(&[][..], |held| &held.tail);
         let base = start_of(segment_of(publication.from));
@@ -187,7 +186,7 @@ impl ListReplica {
         (start, entries)
     }
 
-    /// The head says so: from now on this is the list.
+    /// The head is written: from now on this is the list.
     fn complete(&mut self, publication: &mut Publication, head: &[u8]) {
         let at = publication.head.end;
         let tail = match segment_of(at) {
@@ -211,7 +210,7 @@ impl ListReplica {
 // === impl Held ===
 
 impl Held {
-    /// Of these entries those that change anything, within the bounds of a list.
+    /// The entries that change anything, if the list has room for them.
     fn news(&mut self, entries: Vec<Entry>, now: UnixTime) -> Result<Vec<Entry>, Unpublished> {
         let mut news = entries;
         news.retain(|entry| self.store.would_change(entry));
@@ -229,13 +228,13 @@ impl Held {
         Ok(news)
     }
 
-    /// The journal goes on.
+    /// Continues the journal.
     fn continuation(&self, mut head: Head, new: Vec<Entry>) -> Publication {
         let buffer = head.buffer;
         head.end = self.at.saturating_add(new.len() as u64);
         let last = last_segment(head.end);
         let mut keys = VecDeque::new();
-        // Of more segments than the ring holds, the last ones; their chunks are all of them.
+        // If there are more segments than the ring holds, only the last ones count. Their chunks are all chunks.
         let ring = last.saturating_sub(RING - 1);
         for segment in last_segment(self.at).saturating_add(1).max(ring)..=last {
             let shard = shard_of_segment(segment);
@@ -258,7 +257,7 @@ impl Held {
     }
 }
 
-/// A list starts anew, beside the old one.
+/// Starts a new list beside the old one.
 fn beginning(mut head: Head, store: Store, old: Option<&Head>) -> Publication {
     let buffer = head.buffer;
     let mut keys = VecDeque::new();

@@ -1,8 +1,7 @@
 //! Verification by the host: BoringSSL behind Envoy's foreign function `verify_signature`.
 //!
-//! The host knows neither JOSE nor our limits: any key size and SHA-1 would do for it, and
-//! bytes after a key as well. So it is only asked about keys that we have parsed and written
-//! out ourselves, and about signatures of the one shape that JOSE allows.
+//! It accepts any key size, SHA-1, and trailing bytes after a key. So it only gets keys that we have parsed
+//! and encoded ourselves, and signatures in the one form that JOSE allows.
 
 use super::{HostFunction, known_answers};
 use crate::keys::material::{Material, RsaKey};
@@ -13,11 +12,11 @@ pub(super) struct HostVerifier {
     algorithms: AlgorithmSet,
 }
 
-/// The whole answer `result: true`. A refusal is an error text without `result`, and anything
-/// that we do not know is no yes.
+/// The whole answer `result: true`. A refusal is an error text without `result`, and any other answer counts
+/// as false.
 const TRUE: &[u8] = &[0x08, 0x01];
 
-/// What `verify_signature` is for. It knows neither PSS nor Ed25519, and secrets are not sent.
+/// What `verify_signature` supports: neither PSS nor Ed25519. Shared secrets are never sent.
 const OFFERED: AlgorithmSet = AlgorithmSet::of(&[
     Algorithm::Rs256,
     Algorithm::Rs384,
@@ -36,7 +35,7 @@ const TEXT: u8 = 0x22;
 // === impl HostVerifier ===
 
 impl HostVerifier {
-    /// Trusted with those algorithms whose known answers it gives.
+    /// A host that verifies only the algorithms whose self-test it passes.
     pub(super) fn choose(verify_signature: HostFunction) -> Self {
         let untested = Self::untested(verify_signature);
         let algorithms = known_answers::passed(|algorithm, key, message, signature| {
@@ -59,7 +58,7 @@ impl HostVerifier {
         self.algorithms
     }
 
-    /// Nothing where the host has no say: the algorithm is not one of its, or the call failed.
+    /// `None`: the host does not offer the algorithm, or the call failed; software verifies.
     pub(super) fn verify(
         &self,
         algorithm: Algorithm,

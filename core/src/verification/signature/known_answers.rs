@@ -1,7 +1,7 @@
-//! Signatures whose verdict is known: what a host says of them tells what it is good for.
+//! Self-test vectors: an algorithm goes to the host only if it answers these correctly.
 //!
-//! The keys were made for this file and thrown away. One answer for each algorithm, because a
-//! host may lack a single hash or a single curve.
+//! The private keys were made for this file and deleted. Each algorithm has its own vector, because a host
+//! may lack a single hash or a single curve.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -11,8 +11,8 @@ use crate::keys::{Algorithm, AlgorithmSet, Candidates, Key, KeySet, Origin};
 const MESSAGE: &[u8] = b"portcullis";
 const OTHER_MESSAGE: &[u8] = b"Portcullis";
 
-/// The algorithms for which `verify` accepts the good signature and refuses it both over
-/// another message and with a bit changed. Something that says yes to all is no verifier.
+/// The algorithms for which `verify` accepts the good signature, and refuses it over another message and
+/// with one bit changed. A host that accepts everything passes none.
 pub(super) fn passed(
     verify: impl Fn(Algorithm, &Key, &[u8], &[u8]) -> Option<bool>,
 ) -> AlgorithmSet {
