@@ -1,10 +1,9 @@
-//! What happens to one worker in the course of time: requests that wait, answers in any order,
-//! keys and lists that come and go, a clock that jumps both ways. A program says what happens;
-//! after each step the filter's verdicts are held against a [`Model`].
+//! Simulates one worker over time: requests that wait, answers in any order, keys and lists that change, a
+//! clock that jumps both ways. The input is a program of events. After each event, the decisions of the filter
+//! are compared with a [`Model`].
 //!
-//! A program is text: a letter for what happens, and behind it a character for each operand, of
-//! which `0` to `9`, `a` to `z` and `A` to `Z` count from zero to 61. What is no such letter means
-//! nothing, so that a program may have lines.
+//! A program is text: a letter for each event, followed by one character for each operand: `0` to `9`, `a` to
+//! `z` and `A` to `Z` stand for 0 to 61. Other characters are skipped, so a program may have lines.
 //!
 //! | | |
 //! |---|---|
@@ -55,7 +54,7 @@ use self::cast::{
 };
 use self::model::{Asked, Fetched, List, Micros, Model, OWNERS, Owner, SECOND, Told, clock};
 
-/// What a program may cost.
+/// Limits of a program.
 const STEPS: usize = 64;
 const WAITING: usize = 8;
 
@@ -282,7 +281,7 @@ impl World {
         true
     }
 
-    /// Every wait ends: the calls that are under way fail, one after the other.
+    /// Ends every wait: the calls in flight fail, one after the other.
     fn end(&mut self) {
         for _ in 0..=WAITING * KINDS {
             if self.waiting.is_empty() {
@@ -387,7 +386,7 @@ impl World {
         }
     }
 
-    /// Goes on with all who wait for what came.
+    /// Continues all requests that wait for this reply.
     fn wake(
         &mut self,
         is_awaited: impl Fn(&Callout) -> bool,
@@ -421,7 +420,7 @@ impl World {
         self.wake(awaited, &Reply::Source(source, fetch), |_| {});
     }
 
-    /// Holds a verdict against the model's.
+    /// Compares a verdict with the model's.
     fn check(&mut self, asked: &Asked, told: &Told, decision: &Decision, request: &Request<'_>) {
         let judgment = self.model.judge(asked, told);
         let at = || format!("{asked:?} {told:?} {judgment:?} {:?}", self.model);
@@ -463,7 +462,7 @@ impl World {
         }
     }
 
-    /// Nobody is asked about what is refused in any case: a forger must not make us call.
+    /// No service is asked about a token that is refused anyway: an attacker must not cause calls.
     fn check_callout(&self, asked: &Asked, told: &Told, callout: &Callout) {
         let Callout::Ask(question, call) = callout else {
             return;
@@ -493,14 +492,13 @@ impl World {
         }
     }
 
-    /// What waits is the caller's to keep: the core holds on to none of it.
+    /// The caller keeps waiting requests; the core must not.
     fn check_memory(&self) {
         let holders = Rc::strong_count(&self.policy);
         assert_eq!(holders, self.holders + self.waiting.len());
     }
 
-    /// Asks for each token once more. What is remembered then was remembered before, for what is
-    /// new comes behind what was already asked for.
+    /// Sends each token once more. All of them are in the cache already, because new tokens come last.
     fn check_caches(&mut self) {
         let limits = &self.policy.limits;
         let most = [
@@ -886,7 +884,7 @@ impl World {
         assert!(is_taken, "nobody else publishes");
     }
 
-    /// What cannot be honoured changes nothing.
+    /// An update that cannot be used changes nothing.
     fn take_bad_page(&mut self, owner: Owner) {
         self.follow(owner, None);
         let poll = self.replica(owner).poll([7; 16]);
@@ -898,7 +896,7 @@ impl World {
     }
 }
 
-/// Whether all is read.
+/// Whether everything was read.
 fn read(
     replica: &mut ListReplica,
     values: &HashMap<SharedKey, Vec<u8>>,

@@ -1,12 +1,12 @@
 //! What each fuzz target does with its input. Each says whether the input was accepted, and
-//! asserts what must hold of any input whatever; it knows nothing but the crate's public API.
+//! asserts what must hold for every input. It uses only the crate's public API.
 //!
 //! `fuzz_targets/` runs them under libFuzzer, from the seeds in `corpus/`; `tests/fuzz_corpora.rs`
-//! replays the seeds with every `cargo test`. A seed's name begins with what must become of it:
+//! replays the seeds with every `cargo test`. A seed's name begins with the expected result:
 //! `accepted-` or `refused-`.
 //!
-//! What is signed in the corpora is signed with the example keys of RFC 7515 §A.3 (`ec`) and
-//! RFC 8037 §A.1 (`ed`), whose private halves stand there, or with the RSA key of the tests
+//! The signed inputs of the corpora are signed with the example keys of RFC 7515 §A.3 (`ec`) and
+//! RFC 8037 §A.1 (`ed`), whose private keys are in the RFCs, or with the RSA key of the tests
 //! (`rsa`). Only these inputs may ever verify; the clock stands at [`NOW`].
 
 use std::borrow::Cow;
@@ -48,7 +48,7 @@ mod state;
 /// 2023-11-14T22:13:20Z
 pub const NOW: UnixTime = UnixTime::from_secs(1_700_000_000);
 
-/// Of its kind the one that is verified fastest.
+/// The signed token that verifies fastest.
 const EDDSA: &[u8] = include_bytes!("corpus/token/accepted-eddsa");
 
 /// Every token that was signed by a key of `policies/tokens.json`.
@@ -63,14 +63,14 @@ const TOKENS: [&[u8]; 5] = [
 
 const API_KEY: &[u8] = b"correct horse";
 
-/// What the operator keeps in the environment; it belongs in no message.
+/// A secret in the environment. No message may contain it.
 const PEPPER: &str = "0123456789abcdef0123";
 
-/// Every status list that was signed and is good but for its checksum at most.
+/// Every status list that is signed and valid, except perhaps for its checksum.
 const STATUS_LISTS: [&[u8]; 3] = [
     include_bytes!("corpus/status_list/accepted-one-bit"),
     include_bytes!("corpus/status_list/accepted-eight-bits-with-ttl"),
-    // Fuzzers' builds look at no checksum (`cfg(fuzzing)` in the decompressor); all others do.
+    // Fuzzing builds check no checksum (`cfg(fuzzing)` in the decompressor); all others do.
     include_bytes!("corpus/status_list/refused-wrong-checksum"),
 ];
 
@@ -91,7 +91,7 @@ fn policy(configuration: &[u8]) -> Rc<Policy> {
     }
 }
 
-/// Whoever opens a status list has to name a key.
+/// To open a status list, a key is needed.
 fn some_key() -> KeyId {
     let jwks = include_bytes!("corpus/jwks/accepted-three-kinds");
     let (set, _) = KeySet::parse(jwks, Origin::Remote).expect("a key set");
@@ -113,8 +113,8 @@ fn fresh(policy: &Policy) -> State {
 
 // === token ===
 
-/// A bearer token, from its form to its signature. None verifies but the very ones that were
-/// signed, and what is remembered of a token is what it was found to be.
+/// A bearer token, from its form to its signature. Only the signed tokens verify, and a cached token has the
+/// facts that were verified.
 pub fn token(data: &[u8]) -> bool {
     let policy = TOKEN_POLICY.with(Rc::clone);
     let mut state = fresh(&policy);
@@ -156,7 +156,7 @@ pub fn token(data: &[u8]) -> bool {
 
 // === jwks ===
 
-/// A JWK Set, published or inline. No key of it verifies what nobody signed.
+/// A JWK Set, published or inline. None of its keys verifies a signature that was not made.
 pub fn jwks(data: &[u8]) -> bool {
     let remote = KeySet::parse(data, Origin::Remote);
     let inline = KeySet::parse(data, Origin::Inline);
@@ -205,7 +205,7 @@ fn check_keys(set: &KeySet) {
 
 // === claims ===
 
-/// JSON, and the claims of a token or of an answer once their source is beyond doubt.
+/// JSON, and the claims of a verified token or answer.
 pub fn claims(data: &[u8]) -> bool {
     let Ok(value) = json::parse(data) else {
         return false;
@@ -309,7 +309,7 @@ pub fn configuration(data: &[u8]) -> bool {
             return false;
         }
     };
-    // What compiles can be asked.
+    // A configuration that compiles can evaluate requests.
     let mut state = fresh(&policy);
     for credential in [
         "Bearer eyJhbGciOiJub25lIn0.e30.",
@@ -345,8 +345,8 @@ fn check_messages(text: &str, faults: usize, data: &[u8]) {
 
 // === request ===
 
-/// A request: each line is a header, pseudo-headers too. What passes has the credential that it
-/// needs, and takes no credential and no identity of its own along.
+/// A request: each line is a header, pseudo-headers too. A request that passes has the credential that it
+/// needs, and no credential and no identity header of the client reaches the upstream.
 pub fn request(data: &[u8]) -> bool {
     let policy = REQUEST_POLICY.with(Rc::clone);
     let lines: Vec<(Vec<u8>, &[u8])> = data.split(|b| *b == b'\n').filter_map(header).collect();
@@ -434,7 +434,7 @@ fn check_mutations(policy: &Policy, request: &Request<'_>, mutations: &[HeaderMu
     assert_eq!(paths[0], paths[1], "it was matched by another path");
 }
 
-/// What a host makes of the mutations.
+/// The headers after the mutations, as a host applies them.
 fn edited<'e>(
     request: &Request<'e>,
     mutations: &'e [HeaderMutation<'_>],
@@ -479,7 +479,7 @@ pub fn state(data: &[u8]) -> bool {
 
 /// The answer of an introspection endpoint, about an opaque token and about a JWT that holds.
 pub fn introspection(data: &[u8]) -> bool {
-    // Whatever it is, it adds nothing to a JWT.
+    // No answer adds anything to a JWT.
     ask("always", EDDSA, data);
     ask("opaque", b"2YotnFZFEjr1zCsicMWpAA", data)
 }
@@ -521,7 +521,7 @@ fn ask(name: &str, token: &[u8], answer: &[u8]) -> bool {
         panic!("nothing more to ask");
     };
     check_effects(&policy, &request, &decision, NOW);
-    // Who comes next gets the same verdict, or asks for themselves.
+    // The next request gets the same verdict, or asks again.
     if let Step::Decided(next) = evaluation::begin(&policy, &mut state, &request, NOW) {
         assert_eq!(code(&decision), code(&next));
     }
@@ -548,7 +548,7 @@ fn code(decision: &Decision) -> Option<portcullis_core::decision::Code> {
 
 // === status lists ===
 
-/// The answer that should be a status list. None is believed but those that were signed.
+/// An answer that should be a status list. Only signed ones are accepted.
 pub fn status_list(data: &[u8]) -> bool {
     if let Ok(token) = StatusListToken::parse(data)
         && let Ok(list) = token.open(STATUS_LIST_URI, KEY.get(), Duration::ZERO, NOW)
@@ -760,11 +760,11 @@ fn follow(replica: &mut ListReplica, shared: &HashMap<SharedKey, Vec<u8>>) {
 
 /// A lease in shared data, from any writer.
 pub fn fetch_lease(data: &[u8]) -> bool {
-    // As it is: only what was sealed opens.
+    // As it is: only sealed bytes open.
     if let Some(body) = fetch_lease::open(data) {
         assert_eq!(fetch_lease::seal(body), data);
     }
-    // As if it had been sealed, for no fuzzer finds a checksum.
+    // Sealed here, because a fuzzer does not find a checksum.
     let sealed = fetch_lease::seal(data);
     assert_eq!(fetch_lease::open(&sealed), Some(data));
     let Some(lease) = FetchLease::from_bytes(&sealed) else {
@@ -808,7 +808,7 @@ pub fn fetch_lease(data: &[u8]) -> bool {
     true
 }
 
-/// A revocation list in shared data, whoever wrote it: the values in the order in which
+/// A revocation list in shared data, from any writer: the values in the order in which
 /// they are read, each after its length in two bytes. Length 0 is a key without a value.
 pub fn replica(data: &[u8]) -> bool {
     let [of_tokens, of_api_keys] = [Kind::Tokens, Kind::ApiKeys].map(|kind| {
@@ -830,7 +830,7 @@ fn follow_records(replica: &mut ListReplica, data: &[u8]) -> Option<Vec<u8>> {
     replica.refresh();
     while let Some(key) = replica.wants() {
         let body = record(&mut rest);
-        // As if it had been sealed, for no fuzzer finds a checksum.
+        // Sealed here, because a fuzzer does not find a checksum.
         let bytes = body.filter(|body| !body.is_empty()).map(fetch_lease::seal);
         replica.feed(bytes.as_deref(), NOW);
         if key == SharedKey::Head {
@@ -852,7 +852,7 @@ fn record<'d>(rest: &mut &'d [u8]) -> Option<&'d [u8]> {
     Some(body)
 }
 
-/// Whatever is held, what is new on the list counts.
+/// With any list held, a new entry counts.
 fn go_on(mut replica: ListReplica, kind: Kind, head: Option<Vec<u8>>) {
     let page = match kind {
         Kind::ApiKeys => r#"{"cursor":"next","revoked":[{"key_id":"canary"}]}"#,

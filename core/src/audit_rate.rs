@@ -1,9 +1,9 @@
-//! How many audit lines a worker writes: an attacker must not fill the disk.
+//! Limits the audit lines of a worker, so that an attacker cannot fill the disk.
 
 use crate::limits::AUDIT_LINES_PER_SECOND;
 use crate::time::UnixTime;
 
-/// Counts the lines of the present second, and those that had no room in it.
+/// Counts the lines of the present second, written and suppressed.
 #[derive(Debug, Default)]
 pub struct AuditRate {
     second: i64,

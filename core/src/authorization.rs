@@ -1,4 +1,4 @@
-//! Whether a caller may do what a rule guards.
+//! Whether a rule lets a caller pass.
 //!
 //! [`Permit`] is the evidence. Only this file makes one, and only after every check.
 

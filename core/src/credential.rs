@@ -134,8 +134,8 @@ pub struct Stripped<'a> {
     pub cookies: Option<Vec<Vec<u8>>>,
 }
 
-/// Removes what any location would yield. Of a query or a cookie header only that parameter or cookie
-/// goes; the rest stays byte for byte.
+/// Removes every credential at any location. Of a query or a cookie header, only that parameter or cookie is
+/// removed; the rest stays byte for byte.
 pub fn strip<'p>(policy: &'p Policy, request: &Request<'_>) -> Stripped<'p> {
     let mut stripped = Stripped::default();
     for location in &policy.locations {
@@ -231,7 +231,7 @@ fn split_cookie(crumb: &[u8]) -> (&[u8], &[u8]) {
     (name.trim_ascii_end(), value)
 }
 
-/// What a parser finds in a query that takes `;` for a separator too.
+/// The parameters that a parser finds if it also splits a query at `;`.
 fn hidden_parameters(query: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     let pairs = query.split(|&b| b == b'&');
     pairs.flat_map(|pair| self::pairs(pair, b';').skip(1))

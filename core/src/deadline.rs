@@ -1,4 +1,4 @@
-//! How long somebody waits, by the monotonic clock, which does not go back when the time is set.
+//! The end of a wait, by the monotonic clock, which does not go back when the time is set.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! The path of a request from its headers to a decision: the one place that puts the stages in order.
+//! Evaluates a request: runs all stages in order, from the headers to a decision.
 
 use std::rc::Rc;
 
@@ -29,7 +29,7 @@ pub struct Waiting {
     replies: Replies,
 }
 
-/// Evaluates a request as far as this worker's knowledge goes.
+/// Evaluates a request with what this worker knows.
 pub fn begin(policy: &Rc<Policy>, state: &mut State, request: &Request<'_>, now: UnixTime) -> Step {
     step(policy, Replies::default(), state, request, now)
 }
@@ -48,8 +48,8 @@ impl Waiting {
         &self.policy
     }
 
-    /// Goes on with what came of the callout. The request is evaluated from its start again, by the same
-    /// path. No reply is asked for twice, so this ends.
+    /// Continues with the reply to the callout. The request is evaluated from the start again, by the same code.
+    /// No reply is asked for twice, so this ends.
     pub fn resume(
         mut self,
         state: &mut State,

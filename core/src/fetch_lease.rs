@@ -64,7 +64,7 @@ const LEASE_SLACK: Duration = Duration::from_secs(1);
 // === impl FetchLease ===
 
 impl FetchLease {
-    /// Of a source that nobody has asked yet.
+    /// The lease of a source that no worker has asked yet.
     pub const NEW: FetchLease = FetchLease {
         attempted_at: UnixTime::FAR_PAST,
         leased_until: UnixTime::FAR_PAST,
@@ -149,7 +149,7 @@ impl FetchLease {
         }
     }
 
-    /// Whether this is still the attempt that was claimed as `own`. Another one begins only when
+    /// Whether this is still the attempt that `own` began. Another one begins only when
     /// the lease has ended, and later.
     pub fn is_same_attempt(&self, own: &FetchLease) -> bool {
         self.attempted_at == own.attempted_at

@@ -1,5 +1,5 @@
-//! The questions that a worker has asked and that are not answered yet, each asked once: the answer
-//! is for all who wait for it.
+//! The questions of a worker that are not answered yet. Each is asked once, and all requests that wait for it
+//! get its answer.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -24,7 +24,7 @@ struct Flight {
     deadline: Deadline,
 }
 
-/// Whether a question has to be asked, may be, or is on its way already.
+/// Whether to ask a question now.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Admission {
     /// Make the call, then tell [`InFlight::started`].
@@ -36,7 +36,7 @@ pub enum Admission {
 }
 
 impl InFlight {
-    /// What to do about a question of somebody of this standing.
+    /// Whether to ask a question for a token of this standing.
     pub fn admit(&self, question: &Question, standing: Standing) -> Admission {
         if let Some(flight) = self.by_question.get(question) {
             return Admission::Joined(flight.deadline);
@@ -88,7 +88,7 @@ impl InFlight {
     ) -> Option<(Question, Result<T, CallFault>)> {
         let question = self.by_token.remove(&token)?;
         let flight = self.by_question.remove(&question)?;
-        // Where the time is up in the middle of a body, Envoy reports a reset.
+        // If the time ends in the middle of a body, Envoy reports a reset.
         let is_late = flight.deadline.has_passed(now);
         let answer = answer.map_err(|fault| match fault {
             CallFault::BrokenOff if is_late => CallFault::Timeout,

@@ -1,8 +1,8 @@
-//! What the host tells of a request: borrowed, as bytes, and read once.
+//! A request as the host gives it: borrowed bytes, read once.
 //!
 //! Decisions rest on `:method`, `:authority` and `:path` alone. A header that claims to override
-//! one of them (`x-http-method-override`, `x-original-url`, `x-forwarded-uri`) means nothing
-//! here: whoever believes it lets clients pick their own rule (CVE-2026-40575).
+//! one of them (`x-http-method-override`, `x-original-url`, `x-forwarded-uri`) has no
+//! effect: a filter that uses it lets clients choose their own rule (CVE-2026-40575).
 
 pub mod host;
 pub mod path;
@@ -87,7 +87,7 @@ impl<'a> Request<'a> {
             .map(|(_, value)| *value)
     }
 
-    /// What stands before the query, as it was sent: also of a path that is refused.
+    /// The path before the query, as it was sent, also if it is refused.
     pub fn raw_path(&self) -> &'a [u8] {
         self.split_path().0
     }
@@ -116,8 +116,8 @@ impl<'a> Request<'a> {
     }
 
     /// The method that a CORS preflight asks about (Fetch §3.2.2): `OPTIONS` with one `Origin`
-    /// and one `Access-Control-Request-Method` that is a method. Of two, upstream and browser
-    /// may each believe another, so that request is an ordinary one.
+    /// and one `Access-Control-Request-Method` that is a method. With two of them, the
+    /// upstream may read another one than we do, so that request is an ordinary one.
     fn asked_method(&self) -> Option<&'a [u8]> {
         if self.method != b"OPTIONS" {
             return None;

@@ -1,4 +1,4 @@
-//! Secrets that do not print, digests, and equality that tells nothing by its duration.
+//! Secrets that cannot be printed, digests, and comparison in constant time.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -78,7 +78,7 @@ impl Digest {
         u128::from(first) << 64 | u128::from(second)
     }
 
-    /// What compares in constant time does so element by element: four take an eighth of 32.
+    /// As four words: comparison in constant time costs per element, so four cost an eighth of 32.
     fn words(&self) -> [u64; 4] {
         let (words, _) = self.0.as_chunks::<8>();
         let mut numbers = [0; 4];
@@ -154,7 +154,7 @@ impl Fingerprint {
         Fingerprint(bits)
     }
 
-    /// Half of it, where many are kept and two that are alike do little harm.
+    /// Half of it, for places that keep many and where a collision does little harm.
     pub const fn half(self) -> u64 {
         self.0 as u64
     }

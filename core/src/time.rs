@@ -74,7 +74,7 @@ impl UnixTime {
         UnixTime(self.0.saturating_sub(micros(duration)))
     }
 
-    /// How long ago `earlier` was; zero where it is yet to come.
+    /// How long ago `earlier` was; zero if it is in the future.
     pub fn since(self, earlier: UnixTime) -> Duration {
         let micros = self.0.saturating_sub(earlier.0);
         Duration::from_micros(u64::try_from(micros).unwrap_or(0))

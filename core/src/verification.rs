@@ -1,4 +1,4 @@
-//! From a credential to who presented it.
+//! Verifies a credential and finds out who presented it.
 //!
 //! [`verify`] is the order of the checks. What a check needs and keeps is in a file of its own; what the
 //! worker remembers between requests is its [`State`]. Only this module makes a [`Verified`].
@@ -86,7 +86,7 @@ fn verify_token(
     }
 }
 
-/// By its signature where we can check it, else by its provider's answer.
+/// Verifies a token by its signature if we can check it, otherwise by its provider's answer.
 fn prove_token(
     context: &Context<'_>,
     state: &mut State,
@@ -115,7 +115,7 @@ fn prove_token(
     Ok((verified, Proof::Answer))
 }
 
-/// Asks the provider about a token that verified here. Its answer takes away and never adds.
+/// Asks the provider about a token that is verified. The answer can only take away.
 fn confirm(
     context: &Context<'_>,
     state: &mut State,

@@ -1,5 +1,5 @@
-//! Who takes part: the keys, tokens, API keys, lists and answers that programs choose from by
-//! their index. What signs is not what the filter calls to verify; each is signed once a process.
+//! The keys, tokens, API keys, lists and answers that programs choose by index. They are signed by other code
+//! than the filter verifies with, once per process.
 
 use std::sync::OnceLock;
 
@@ -11,7 +11,7 @@ use portcullis_core::secret::{Digest, Pepper, Secret};
 
 use crate::targets::NOW;
 
-/// Seconds after the moment at which every program begins.
+/// Seconds after the start of a program.
 pub type Seconds = i64;
 
 // === providers and rules, as `policies/state.json` has them ===
@@ -20,7 +20,7 @@ pub type Seconds = i64;
 pub enum Issuer {
     /// Remote keys, a revocation list, status lists, and `introspection: always`.
     Corp,
-    /// Remote keys and no more.
+    /// Only remote keys.
     Plain,
     /// A shared secret, `max_lifetime: 1h`, and a list that is `danger_allow`ed to be stale.
     Short,
@@ -28,7 +28,7 @@ pub enum Issuer {
     Trusting,
     /// Introspection alone, and a revocation list.
     Opaque,
-    /// Nobody that is configured.
+    /// An issuer that is not configured.
     Stranger,
 }
 
@@ -101,9 +101,9 @@ pub const RULES: [Rule; 9] = [
 
 const MIXED: &[Issuer] = &[Issuer::Plain, Issuer::Short, Issuer::Opaque];
 
-// === what is said of a caller ===
+// === facts about a caller ===
 
-/// What a token or an answer says.
+/// The claims of a token or an answer.
 #[derive(Clone, Copy, Debug)]
 pub struct TokenFacts {
     pub sub: Option<&'static str>,
@@ -206,7 +206,7 @@ impl TokenFacts {
         scopes
     }
 
-    /// Members of a JSON object, each with a comma behind it.
+    /// Members of a JSON object, each followed by a comma.
     fn members(&self) -> String {
         let mut json = String::new();
         let mut put = |name: &str, value: Option<String>| {
@@ -250,11 +250,11 @@ pub enum Key {
     /// Of RFC 8037 §A.1.
     One,
     Two,
-    /// Nobody publishes it.
+    /// Never published.
     Forger,
     /// HMAC-SHA-256 with the secret that the configuration shares with this issuer.
     Shared(Issuer),
-    /// HMAC-SHA-256 with what anybody can know: the public half of the first key.
+    /// HMAC-SHA-256 with a public value: the public half of the first key.
     Confused,
 }
 
@@ -320,7 +320,7 @@ pub struct Token {
     pub kid: Option<&'static str>,
     pub audience: &'static str,
     pub facts: TokenFacts,
-    /// The status list and the place on it.
+    /// The status list and the index on it.
     pub status: Option<(usize, u64)>,
 }
 
@@ -435,7 +435,7 @@ pub enum Credential {
 const OPAQUE: usize = 6;
 const BOTH: usize = 16;
 
-/// Plaintexts of API keys; whether any list has them is another matter.
+/// API keys as clients send them, on a list or not.
 const API_KEYS: usize = 7;
 
 impl Credential {
@@ -455,7 +455,7 @@ impl Credential {
         }
     }
 
-    /// What a `Bearer` sends.
+    /// The token of a `Bearer` credential.
     pub fn bearer(self) -> Option<&'static str> {
         static TEXTS: OnceLock<Vec<String>> = OnceLock::new();
         let texts = TEXTS.get_or_init(|| {
@@ -497,7 +497,7 @@ pub fn api_key_secret(n: usize) -> String {
 /// Keys by their names.
 pub type KeySet = &'static [(Option<&'static str>, Key)];
 
-/// What an issuer may publish; none is what nobody can read.
+/// The sets that an issuer may publish; `None` is not a JWK Set.
 pub const KEY_SETS: [Option<KeySet>; 9] = [
     Some(&[]),
     Some(&[(Some("1"), Key::One)]),
@@ -533,7 +533,7 @@ pub fn key_set_text(set: usize) -> &'static str {
 pub struct ApiKey {
     pub id: &'static str,
     pub client: &'static str,
-    /// Of which plaintext.
+    /// The number of its plaintext.
     pub secret: usize,
     pub scopes: &'static [&'static str],
     pub tenant: Option<&'static str>,
@@ -593,7 +593,7 @@ impl ApiKey {
     }
 }
 
-/// The configuration's own.
+/// The keys in the configuration.
 pub const INLINE_API_KEYS: [ApiKey; 4] = [
     ROBOT.inline("inline-0", "client-0", 0),
     ROBOT.inline("inline-1", "client-1", 1).until(60),
@@ -601,14 +601,14 @@ pub const INLINE_API_KEYS: [ApiKey; 4] = [
     CART.inline("inline-3", "client-3", 3).from(60),
 ];
 
-/// What the source may answer; none is what nobody can read.
+/// The lists that the source may answer with; `None` is not a list of keys.
 pub const API_KEY_LISTS: [Option<&[ApiKey]>; 8] = [
     Some(&[]),
     Some(&[ROBOT]),
     Some(&[ROBOT.revoked()]),
     Some(&[CART, ROBOT.named("remote-4", "thief").may(&["read"])]),
     Some(&[CART.until(60), ROBOT.from(60)]),
-    // The same names stand for other keys.
+    // The same names for other keys.
     Some(&[ROBOT.of(5), CART.of(4)]),
     // The configuration comes first.
     Some(&[ROBOT.of(0)]),
@@ -665,7 +665,7 @@ pub const TOKEN_ENTRIES: [Entry; 14] = [
     jti("j0", Some(-100)),
     jti("j1", None),
     jti("j2", Some(700)),
-    // The same name in another sense.
+    // The same text as another kind of name.
     jti("alice", None),
     before(Some("alice"), None, -60),
     before(Some("alice"), None, -61),
@@ -742,14 +742,14 @@ pub fn status_list_uri(list: usize) -> String {
     format!("http://authority/status/{list}")
 }
 
-/// What may come from the address of a list.
+/// A possible answer from the address of a list.
 #[derive(Clone, Copy, Debug)]
 pub struct StatusList {
     pub key: Key,
     pub kid: &'static str,
-    /// Its own address, which has to be the one that was asked.
+    /// The list that its `sub` names, which must be the requested one.
     pub list: usize,
-    /// One bit for each token; a one takes it out of use.
+    /// One bit for each token; a 1 makes it invalid.
     pub statuses: u8,
     pub exp: Option<Seconds>,
     pub ttl: Seconds,
@@ -822,21 +822,21 @@ pub struct Answer {
     pub text: String,
 }
 
-/// What an answer is by its form; whether its times fit is not its own affair.
+/// The meaning of an answer, without its times.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Says {
     Active,
     /// The code of the refusal.
     Refused(&'static str),
-    /// Nothing to rely on in either direction.
+    /// The answer is not usable.
     Unavailable,
     /// There is no answer.
     Nothing,
 }
 
 impl Answer {
-    /// Chosen by how it is said, of whom, with which scopes and at which times. `token` is what
-    /// the token says that was asked about, where it says anything.
+    /// Made from four choices: form, person, scopes and times. `token` has the claims of the token in question,
+    /// if it has any.
     pub fn new(
         issuer: Issuer,
         choice: [usize; 4],

@@ -1,8 +1,8 @@
-//! What must become of a request, written from the contract: who signed what, which keys stand
-//! for an issuer now, what is revoked, what an endpoint said last and for how long that counts.
-//! It knows nothing of caches, and nothing of the order in which the filter looks at things.
+//! The expected result of a request, written from the contract: who signed what, which keys an issuer has
+//! now, what is revoked, what an endpoint said last and how long that is valid. The model has no caches and does
+//! not know the order of the filter's checks.
 //!
-//! Where the contract leaves room, the model has doubts: it takes either verdict.
+//! Where the contract leaves a choice, the model accepts either verdict.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
@@ -17,7 +17,7 @@ use super::cast::{
     Key, KeySet, RULES, STATUS_LISTS, Says, Seconds, StatusList, Token, TokenFacts,
 };
 
-/// Microseconds since the moment at which every program begins.
+/// Microseconds since the start of a program.
 pub type Micros = i64;
 
 pub const SECOND: Micros = 1_000_000;
@@ -32,10 +32,10 @@ const LIST_STALENESS: Micros = 60 * SECOND;
 const CACHE_TTL: Micros = 30 * SECOND;
 const NEGATIVE_CACHE_TTL: Micros = 5 * SECOND;
 
-/// A clock that goes back by no more was not set back: clocks of workers differ.
+/// A smaller step back is not a clock that was set back: the clocks of workers differ.
 const CLOCK_SLACK: Micros = SECOND;
 
-/// Whose tokens, or API keys, a revocation list is of.
+/// What a revocation list is for: the tokens of an issuer, or API keys.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Owner {
     Issuer(Issuer),
@@ -49,7 +49,7 @@ pub const OWNERS: [Owner; 4] = [
     Owner::ApiKeys,
 ];
 
-/// A request, as far as it matters.
+/// The parts of a request that matter.
 #[derive(Clone, Copy, Debug)]
 pub struct Asked {
     pub rule: usize,
@@ -66,7 +66,7 @@ pub struct Told {
     pub statuses: Option<Statuses>,
 }
 
-/// An answer, judged when it came.
+/// An answer, evaluated when it came.
 #[derive(Debug)]
 pub struct Said {
     answer: Answer,
@@ -90,9 +90,9 @@ pub type Code = &'static str;
 pub struct Judgment {
     /// Every reason to refuse; where there is none, the request must pass.
     pub refusals: BTreeSet<Code>,
-    /// What may be a reason.
+    /// Possible reasons to refuse.
     pub doubts: BTreeSet<Code>,
-    /// Who is calling, where anybody is.
+    /// Who is calling, if anybody.
     pub identity: Option<Identity>,
     /// Whether somebody may be asked for the token's status list: the token verified, and no
     /// entry of a revocation list names it.
@@ -193,7 +193,7 @@ impl Model {
         self.now.div_euclid(SECOND)
     }
 
-    /// A worker that begins knows nothing.
+    /// A new worker, which knows nothing.
     pub fn forget(&mut self) {
         *self = Model {
             now: self.now,
@@ -563,7 +563,7 @@ impl Model {
         Some(said)
     }
 
-    /// A token of which only its issuer knows anything.
+    /// A token that only its issuer can verify.
     fn judge_by_answer(&self, issuer: Issuer, asked: &Asked, told: &Told, to: &mut Judgment) {
         to.may_ask_issuer = true;
         let Some(said) = self.said(issuer, asked, told, to) else {
@@ -673,7 +673,7 @@ impl List {
         self.swept = now;
     }
 
-    /// What has ended by now may be forgotten.
+    /// Entries that have ended by now may be forgotten.
     pub fn sweep(&mut self, now: Micros) {
         self.swept = self.swept.max(now);
     }

@@ -326,8 +326,7 @@ fn for_api_keys() {
     awaited.check(true);
 }
 
-/// Whatever is said to the filter again and again, nothing that nobody vouches for takes a place from who was good a
-/// moment ago.
+/// Unknown tokens, however many, cannot take the call slots that are reserved for tokens that were active a moment ago.
 #[test]
 fn for_tokens_that_were_active_there_are_slots() {
     const STRANGERS: usize = 300;

@@ -1,8 +1,7 @@
 //! The entries of one list in a worker's memory.
 //!
-//! A look-up touches one place of one of `SHARDS` tables, however many entries there are: the
-//! digests are as good as random, so they spread evenly, and nobody without the key can make
-//! them pile up. Tables grow one by one and by a quarter, so that no single entry ever pays for
+//! A lookup reads one place of one of `SHARDS` tables, for any number of entries: the digests are as good as
+//! random, so they spread evenly, and without the key an attacker cannot choose colliding ones. Tables grow one by one and by a quarter, so that no single entry ever pays for
 //! moving all, and little memory is idle: 20 to 25 bytes an entry.
 //!
 //! Why 63 bits of SipHash-2-4 do: a name that is not on a list of N meets one that is with
@@ -22,7 +21,8 @@ use crate::time::UnixTime;
 pub(super) const SHARDS: usize = 128;
 const SHARD_SHIFT: u32 = 64 - SHARDS.trailing_zeros();
 
-/// A name on the list, and until when it is revoked or from when on it is not.
+/// A name on the list, with the time until which it is revoked (`exp`) or the time of issue up to which
+/// its tokens are revoked (`before`).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Entry {
     /// Its lowest bit tells tokens (0) from what was issued `before` (1).
@@ -80,7 +80,7 @@ impl Entry {
         both.to_le_bytes()
     }
 
-    /// `None` where it is no entry.
+    /// `None` if the bytes are not an entry.
     pub(super) fn from_bytes(bytes: &[u8; Entry::BYTES]) -> Option<Self> {
         let both = u128::from_le_bytes(*bytes);
         let digest = (both >> 64) as u64;
@@ -166,7 +166,7 @@ impl DigestKey {
         let text = [&[domain], &length[..], first.as_bytes(), second.as_bytes()].concat();
         let digest = self.key.fingerprint(&text).half();
         match name {
-            // Not zero, which is no entry.
+            // Not zero, which marks a free slot.
             Name::ApiKey(_) | Name::Token(_) => (digest & !1).max(2),
             Name::Client(_) | Name::Subject(_) | Name::SubjectAtClient(..) => digest | 1,
         }
@@ -376,7 +376,7 @@ impl Shard {
         true
     }
 
-    /// Where that digest is, or where it would go. A table has always free slots, so this ends.
+    /// The slot of a digest, or the free slot for it. A table always has free slots, so this ends.
     fn place(&self, digest: u64) -> Option<usize> {
         let size = self.slots.len();
         // The low half, scaled to the table: the high bits chose the table.
@@ -388,8 +388,8 @@ impl Shard {
             .map(|(_, at)| at)
     }
 
-    /// Room for so many more at four fifths full, where a search for what is absent sees 13 slots
-    /// on the average.
+    /// Makes room for `more` entries. A table is at most four fifths full: a search for an absent digest then
+    /// reads 13 slots on average.
     fn reserve(&mut self, more: usize) {
         let needed = self.len.saturating_add(more);
         if needed.saturating_mul(5) <= self.slots.len().saturating_mul(4) {

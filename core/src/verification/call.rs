@@ -1,4 +1,4 @@
-//! A request to a service, and what may become of it.
+//! A request to a service, and how it can fail.
 
 use std::fmt;
 
@@ -43,7 +43,7 @@ pub enum Service {
     ApiKeys,
 }
 
-/// Why a call brought nothing.
+/// Why a call failed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum CallFault {
     /// No headers came, or not all of the body.
@@ -55,13 +55,13 @@ pub enum CallFault {
     Status(u32),
     /// The answer did not come in time.
     Timeout,
-    /// The answer has more bytes than are read.
+    /// The answer is larger than the limit.
     TooLarge,
 }
 
 // === impl Call ===
 
-/// Without what it carries: a token, and our own secret.
+/// Without headers and body, which have a token and our own secret.
 impl fmt::Debug for Call {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Call")

@@ -21,7 +21,7 @@ struct Fetched {
 // === impl HeldKeys ===
 
 impl HeldKeys {
-    /// Room for the sets of so many providers.
+    /// No set yet, with room for `providers` sets.
     pub fn none(providers: usize) -> Self {
         HeldKeys(std::iter::repeat_with(|| None).take(providers).collect())
     }
@@ -51,7 +51,7 @@ impl HeldKeys {
         }
     }
 
-    /// The clock was set back by `step`: every set is as old as it was.
+    /// The clock was set back by `step`: every set keeps its age.
     pub fn set_back(&mut self, step: Duration) {
         for fetched in self.0.iter_mut().flatten() {
             fetched.at = fetched.at.minus(step);

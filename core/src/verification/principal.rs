@@ -1,4 +1,4 @@
-//! Who is calling, as far as it has been proved.
+//! The verified facts about a caller.
 
 use std::rc::Rc;
 
@@ -11,8 +11,8 @@ use crate::scope::ScopeSet;
 use crate::time::UnixTime;
 use crate::verification::status_list::Reference;
 
-/// What is known about a caller whose credential held: facts, never a decision. So one caller's principal
-/// serves every rule and may be cached.
+/// The facts about a caller whose credential is valid, without any decision. So one principal serves every
+/// rule and can be cached.
 #[derive(Clone, Debug)]
 pub struct Principal {
     /// Who issued the token; `None` for an API key.
@@ -33,7 +33,7 @@ pub struct Principal {
     pub audiences: Vec<Box<str>>,
     /// By [`ClaimId`](crate::policy::claim::ClaimId). An API key has none.
     pub claims: Vec<Option<Value<'static>>>,
-    /// From when and until when the credential is good.
+    /// When the credential is valid.
     pub validity: Validity,
     /// `jti`.
     pub token_id: Option<Rc<str>>,
@@ -54,7 +54,7 @@ pub struct ForwardedIdentity {
     ends: Box<[Option<u32>]>,
 }
 
-/// From when and until when a credential is good.
+/// When a credential is valid.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Validity {
     /// `iat`.
@@ -144,7 +144,7 @@ impl Principal {
         }
     }
 
-    /// Memory that it takes beyond its own size, about.
+    /// About how much memory it takes beyond its own size.
     pub(super) fn bytes(&self) -> usize {
         let texts = [
             &self.subject,
@@ -211,7 +211,7 @@ fn forwardable(text: Rc<str>) -> Result<Rc<str>, Unforwardable> {
     Ok(text)
 }
 
-/// Most texts are ASCII, where a look at the bytes is enough.
+/// Most texts are ASCII, for which a check of the bytes is enough.
 fn has_control(text: &str) -> bool {
     match text.is_ascii() {
         true => text.bytes().any(|b| b.is_ascii_control()),

@@ -12,7 +12,7 @@ use crate::policy::provider::{CredentialSource, Keys, ProviderId, RemoteKeys};
 use crate::policy::{self, Policy};
 use crate::verification::call::{Call, Service, Standing};
 
-/// Which document, and whose.
+/// Which document, and of which provider.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum SourceId {
     /// A provider's JWK Set.
@@ -36,7 +36,7 @@ pub struct Source {
     pub schedule: Schedule,
 }
 
-/// A document that was read and found good.
+/// A document that was read and is valid.
 #[derive(Debug)]
 pub enum Document {
     /// A provider's keys.
@@ -49,7 +49,7 @@ pub enum Document {
 #[derive(Debug)]
 pub struct UnusableDocument(pub String);
 
-/// Attempts on demand are no closer than this where nothing else is configured.
+/// The shortest time between attempts on demand, unless the configuration says otherwise.
 const MIN_INTERVAL: Duration = Duration::from_secs(1);
 
 /// All sources that a policy names.
@@ -144,7 +144,7 @@ impl SourceId {
         }
     }
 
-    /// The most that is read of an answer.
+    /// The largest answer that is read.
     pub fn bytes(self) -> usize {
         match self {
             SourceId::Keys(_) => limits::JWKS_BYTES,

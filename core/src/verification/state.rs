@@ -35,7 +35,7 @@ pub struct State {
 }
 
 impl State {
-    /// A worker that knows nothing yet. The key of its fingerprints is drawn at random.
+    /// The state of a new worker. The key of its fingerprints is random.
     pub fn new(policy: &Policy, verifier: Verifier, fingerprints: FingerprintKey) -> Self {
         State {
             api_keys: HeldApiKeys::new(policy, fingerprints.clone()),
@@ -48,8 +48,8 @@ impl State {
         }
     }
 
-    /// Takes note of the time. Where the clock was set back, what was good until some time would now be
-    /// good for longer, and what was fetched would seem younger than it is.
+    /// Records the time. If the clock was set back, entries would expire too late and documents would seem
+    /// younger than they are, so both are corrected.
     pub fn see(&mut self, now: UnixTime) {
         if now.plus(CLOCK_SLACK) < self.clock {
             let step = self.clock.since(now);
@@ -78,8 +78,8 @@ impl State {
         self.introspections.take_uses()
     }
 
-    /// Takes a document that was fetched at `at`. It replaces what was fetched before, whatever the clock
-    /// said then.
+    /// Takes a document that was fetched at `at`. It replaces the one that was fetched before,
+    /// also if the clock was set back since.
     pub fn adopt(&mut self, source: SourceId, document: Document, at: UnixTime) {
         match (source, document) {
             (SourceId::Keys(provider), Document::Keys(set)) => {

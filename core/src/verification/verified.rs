@@ -1,12 +1,12 @@
-//! A caller whose credential held.
+//! A caller whose credential is verified.
 
 use std::rc::Rc;
 use std::time::Duration;
 
 use crate::verification::principal::Principal;
 
-/// A caller whose credential held at the time of this request. Only the verification makes one: that no
-/// error came up proves nothing, holding one of these does.
+/// A caller whose credential was valid at the time of this request. Only the verification makes one, so this
+/// value is the proof.
 #[derive(Clone, Debug)]
 pub struct Verified {
     principal: Rc<Principal>,

@@ -1,4 +1,4 @@
-//! API keys: looked up by digest, so that the configuration holds nothing worth stealing.
+//! API keys, looked up by digest, so that the configuration has no usable key.
 
 use std::rc::Rc;
 use std::time::Duration;

@@ -5,7 +5,7 @@ use crate::verification::claims::InvalidClaims;
 use crate::verification::principal::Principal;
 use crate::verification::unverified::Unverified;
 
-/// A certificate-bound token is good on connections with that certificate (RFC 8705 §3).
+/// A certificate-bound token is valid only on connections with that certificate (RFC 8705 §3).
 pub(in crate::verification) fn check_confirmation(
     principal: &Principal,
     replies: &Replies,

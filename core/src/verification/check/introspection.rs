@@ -32,12 +32,12 @@ pub(in crate::verification) struct AskedProvider<'p> {
     pub introspection: &'p Introspection,
 }
 
-/// Why a token is believed.
+/// What proves a token.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(in crate::verification) enum Proof {
-    /// Its provider said so.
+    /// Its provider confirmed it.
     Answer,
-    /// Its signature holds.
+    /// Its signature is valid.
     Signature,
 }
 
@@ -60,8 +60,8 @@ impl Introspections {
         &mut self.answers
     }
 
-    /// What the provider says of a token, just now or a short while ago. `proof` is why the token is
-    /// believed so far, or will be by the answer alone.
+    /// The provider's answer about a token, new or from the cache. `proof` says whether the token's signature is
+    /// verified already, or only the answer proves it.
     pub fn ask(
         &mut self,
         context: &Context<'_>,
@@ -133,7 +133,7 @@ impl<'p> AskedProvider<'p> {
         })
     }
 
-    /// The same where the provider is asked about JWTs that verified, too.
+    /// Only providers with `when: always`, which are also asked about verified JWTs.
     pub fn about_jwts(provider: &'p Rc<Provider>) -> Option<Self> {
         AskedProvider::new(provider).filter(|asked| asked.introspection.when == When::Always)
     }
