@@ -513,7 +513,7 @@ impl TokenClass {
         let odd = case
             .mutations
             .iter()
-            .any(|mutation| self.odd.contains(&mutation.oddity));
+            .any(|mutation| self.odd.contains(&mutation.quirk));
         let ours = match &case.ours {
             Outcome::Refused(code) => self.ours.contains(&code.as_str()),
             ours => ours.passed() && self.ours.is_empty(),

@@ -154,7 +154,7 @@ type Apply = Box<dyn for<'r> Fn(&mut Draft<'r>, &'r Ring, &mut Random)>;
 
 pub struct Mutation {
     /// What is odd about the token: the classes of disagreements name these.
-    pub oddity: &'static str,
+    pub quirk: &'static str,
     /// Which of them this one is.
     pub variant: String,
     pub truth: Truth,
@@ -168,7 +168,7 @@ impl Mutation {
     }
 
     pub fn is_noise(&self) -> bool {
-        self.oddity.starts_with("noise")
+        self.quirk.starts_with("noise")
     }
 
     /// Whether both can be done to one token, this one first.
@@ -193,13 +193,13 @@ use Truth::{Bad, Good, Unknown};
 impl Mutations {
     fn add(
         &mut self,
-        oddity: &'static str,
+        quirk: &'static str,
         variant: impl Into<String>,
         truth: Truth,
         apply: impl for<'r> Fn(&mut Draft<'r>, &'r Ring, &mut Random) + 'static,
     ) {
         self.all.push(Mutation {
-            oddity,
+            quirk,
             variant: variant.into(),
             truth,
             part: self.part,
@@ -207,21 +207,21 @@ impl Mutations {
         });
     }
 
-    fn claim(&mut self, oddity: &'static str, truth: Truth, name: &'static str, values: &[&str]) {
+    fn claim(&mut self, quirk: &'static str, truth: Truth, name: &'static str, values: &[&str]) {
         for value in values {
             let value = (*value).to_owned();
             let variant = format!("{name} = {value}");
-            self.add(oddity, variant, truth, move |draft, _, _| {
+            self.add(quirk, variant, truth, move |draft, _, _| {
                 draft.claim(name, value.clone())
             });
         }
     }
 
-    fn member(&mut self, oddity: &'static str, truth: Truth, name: &'static str, values: &[&str]) {
+    fn member(&mut self, quirk: &'static str, truth: Truth, name: &'static str, values: &[&str]) {
         for value in values {
             let value = (*value).to_owned();
             let variant = format!("{name} = {value}");
-            self.add(oddity, variant, truth, move |draft, _, _| {
+            self.add(quirk, variant, truth, move |draft, _, _| {
                 draft.member(name, value.clone())
             });
         }
@@ -229,43 +229,43 @@ impl Mutations {
 
     fn token(
         &mut self,
-        oddity: &'static str,
+        quirk: &'static str,
         variant: &str,
         truth: Truth,
         edit: fn(Vec<u8>) -> Vec<u8>,
     ) {
-        self.add(oddity, variant, truth, move |draft, _, _| {
+        self.add(quirk, variant, truth, move |draft, _, _| {
             draft.token_edits.push(Box::new(edit))
         });
     }
 
     fn signature(
         &mut self,
-        oddity: &'static str,
+        quirk: &'static str,
         variant: &str,
         truth: Truth,
         edit: fn(Vec<u8>) -> Vec<u8>,
     ) {
-        self.add(oddity, variant, truth, move |draft, _, _| {
+        self.add(quirk, variant, truth, move |draft, _, _| {
             draft.signature_edits.push(Box::new(edit))
         });
     }
 
     fn texts(
         &mut self,
-        oddity: &'static str,
+        quirk: &'static str,
         variant: &str,
         truth: Truth,
         edit: fn(Vec<u8>) -> Vec<u8>,
     ) {
         self.add(
-            oddity,
+            quirk,
             format!("header, {variant}"),
             truth,
             move |draft, _, _| draft.header_edits.push(Box::new(edit)),
         );
         self.add(
-            oddity,
+            quirk,
             format!("claims, {variant}"),
             truth,
             move |draft, _, _| draft.claims_edits.push(Box::new(edit)),
@@ -274,13 +274,13 @@ impl Mutations {
 
     fn carried(
         &mut self,
-        oddity: &'static str,
+        quirk: &'static str,
         truth: Truth,
         before: &'static str,
         after: &'static str,
     ) {
         let variant = format!("{before:?} token {after:?}");
-        self.add(oddity, variant, truth, move |draft, _, _| {
+        self.add(quirk, variant, truth, move |draft, _, _| {
             draft.carriage = Some(Box::new(move |token| {
                 let value = [before.as_bytes(), token, after.as_bytes()].concat();
                 get("/").header("authorization", value)
@@ -333,10 +333,10 @@ pub fn mutations() -> Vec<Mutation> {
 }
 
 fn times(all: &mut Mutations) {
-    let shifted = |all: &mut Mutations, oddity, truth, name: &'static str, shifts: &[i64]| {
+    let shifted = |all: &mut Mutations, quirk, truth, name: &'static str, shifts: &[i64]| {
         for shift in shifts.iter().copied() {
             all.add(
-                oddity,
+                quirk,
                 format!("{name} = now {shift:+}"),
                 truth,
                 move |draft, _, _| {
@@ -1298,9 +1298,9 @@ fn replaced(text: &[u8], what: &[u8], with: &[u8]) -> Vec<u8> {
 fn encoding(all: &mut Mutations) {
     for number in 0..3 {
         let place = ["header", "claims", "signature"][number];
-        let mut edit = |oddity, variant: &str, edit: fn(&mut Vec<u8>)| {
+        let mut edit = |quirk, variant: &str, edit: fn(&mut Vec<u8>)| {
             all.add(
-                oddity,
+                quirk,
                 format!("{place}, {variant}"),
                 Bad,
                 move |draft, _, _| {

@@ -196,7 +196,7 @@ impl Comparison<'_> {
     pub fn shown(&self) -> String {
         let mutations = self.mutations.iter();
         let mutations: Vec<String> = mutations
-            .map(|mutation| format!("{} ({})", mutation.oddity, mutation.variant))
+            .map(|mutation| format!("{} ({})", mutation.quirk, mutation.variant))
             .collect();
         let shown = |text: &[u8]| printable(&text[..text.len().min(600)]);
         format!(

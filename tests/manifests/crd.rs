@@ -98,10 +98,10 @@ impl Checker {
         } else {
             self.check_alternatives(schema, value, at);
         }
-        if let Some(legal) = schema["enum"].as_array()
-            && !legal.contains(value)
+        if let Some(allowed) = schema["enum"].as_array()
+            && !allowed.contains(value)
         {
-            self.fault(at, format!("{value} is none of {legal:?}"));
+            self.fault(at, format!("{value} is none of {allowed:?}"));
         }
         match value {
             Value::Object(_) => self.check_object(schema, value, at),

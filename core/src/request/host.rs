@@ -40,7 +40,7 @@ impl<'a> Host<'a> {
     /// told so. A spelling that only we would take for the same host would lead it elsewhere than us.
     pub fn parse(authority: &'a [u8]) -> Result<Self, HostFault> {
         let text = std::str::from_utf8(authority).map_err(|_| HostFault::Character)?;
-        // Of two colons outside brackets the first stays in the host, where none is legal.
+        // Of two colons outside brackets the first stays in the host, where none is allowed.
         let text = match text.rsplit_once(':') {
             Some((host, port)) if !text.ends_with(']') => {
                 check_port(port)?;

@@ -90,24 +90,24 @@ impl<'t> Form<'t> {
     reason = "an index out of bounds would not compile"
 )]
 const B64TOKEN: [bool; 256] = {
-    let mut legal = [false; 256];
+    let mut allowed = [false; 256];
     let mut b = 0;
-    while b < legal.len() {
-        legal[b] = (b as u8).is_ascii_alphanumeric()
+    while b < allowed.len() {
+        allowed[b] = (b as u8).is_ascii_alphanumeric()
             || matches!(b as u8, b'-' | b'.' | b'_' | b'~' | b'+' | b'/');
         b += 1;
     }
-    legal
+    allowed
 };
 
 /// RFC 6750 §2.1: `1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="`.
 fn b64token(token: &[u8]) -> Option<&str> {
     let padding = token.iter().rev().take_while(|&&b| b == b'=').count();
     let body = token.get(..token.len().saturating_sub(padding))?;
-    let legal = |b: &u8| B64TOKEN.get(usize::from(*b)) == Some(&true);
+    let allowed = |b: &u8| B64TOKEN.get(usize::from(*b)) == Some(&true);
     // No early exit: almost every token is valid, and the loop without a branch is faster.
-    let is_legal = !body.is_empty() && body.iter().fold(true, |so_far, b| so_far & legal(b));
-    std::str::from_utf8(token).ok().filter(|_| is_legal)
+    let is_valid = !body.is_empty() && body.iter().fold(true, |so_far, b| so_far & allowed(b));
+    std::str::from_utf8(token).ok().filter(|_| is_valid)
 }
 
 /// Base64url without padding, white space or non-zero trailing bits (RFC 7515 §2).

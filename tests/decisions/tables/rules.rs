@@ -21,7 +21,7 @@ judged! {
     a_remembered_token_meets_each_rule_anew,
     the_first_match_decides,
     what_can_be_read_in_two_ways_is_not_read,
-    an_oddity_is_for_rules_that_allow_it,
+    a_quirk_is_for_rules_that_allow_it,
     unmatched_requests,
     preflights,
 }
@@ -587,7 +587,7 @@ fn what_can_be_read_in_two_ways_is_not_read(tables: &mut Tables) {
     tables.judge(policy, &rows);
 }
 
-fn an_oddity_is_for_rules_that_allow_it(tables: &mut Tables) {
+fn a_quirk_is_for_rules_that_allow_it(tables: &mut Tables) {
     let key = Key::new("ES256", "k");
     let rules = json!([
         { "match": { "path": { "prefix": "/slash" } }, "access": "anonymous", "danger_allow_in_path": ["encoded_slash"] },

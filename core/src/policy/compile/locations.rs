@@ -88,8 +88,8 @@ impl Compiler<'_> {
             return Some(Prefix::None);
         }
         // Header values arrive without outer white space.
-        let legal = |b: u8| matches!(b, b' '..=b'~');
-        if prefix.starts_with(' ') || !prefix.bytes().all(legal) {
+        let allowed = |b: u8| matches!(b, b' '..=b'~');
+        if prefix.starts_with(' ') || !prefix.bytes().all(allowed) {
             let expected = "printable ASCII that does not begin with a space";
             self.findings.unfit(at, quoted(prefix), expected);
             return None;

@@ -273,7 +273,7 @@ fn the_longest_paths_cost_one_pass() {
 }
 
 #[test]
-fn oddities_go_by_their_names() {
+fn quirks_have_the_names_of_the_configuration() {
     let names = [
         ("encoded_slash", ES),
         ("double_slash", DS),

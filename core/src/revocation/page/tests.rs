@@ -116,7 +116,7 @@ fn an_entry_that_cannot_be_honoured_spoils_the_page() {
         r#"{"client_id":"a","before":1,"tenant":"x"}"#,
         r#"{"sub":"a","client_id":"b","before":1,"tenant":"x"}"#,
     ];
-    // What is legal on the other kind of list alone.
+    // What is allowed on the other kind of list alone.
     let of_keys = [r#"{"key_id":"a"}"#, r#"{"key_id":"a","exp":1}"#];
     for entry in shapes.iter().chain(&of_keys) {
         assert_eq!(

@@ -337,7 +337,9 @@ fn reference(claims: &str) -> Result<Option<Reference>, InvalidReference> {
 fn a_token_names_its_place() {
     for index in [0, 7, u64::MAX] {
         let claims = format!(r#"{{"status":{{"status_list":{{"uri":"{URI}","idx":{index}}}}}}}"#);
-        let found = reference(&claims).expect("legal").expect("a reference");
+        let found = reference(&claims)
+            .expect("a valid claim")
+            .expect("a reference");
         assert_eq!((&*found.uri, found.index), (URI, index));
         assert_eq!(found.path(&lists()), "/status/1");
     }
