@@ -41,7 +41,7 @@ ORDER = [
     "core/src/verification/token.rs",
     "core/src/verification/check",
     "core/src/verification/status_list",
-    "core/src/verification/jwks.rs",
+    "core/src/verification/held_keys.rs",
     "core/src/verification/signature",
     "core/src/evaluation.rs",
 ]
