@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
@@ -100,6 +100,7 @@ fn a_worker_judges_again_after_each_trap() {
 #[test]
 fn nobody_gets_in_while_vms_trap_and_return() {
     const ROUNDS: usize = 10;
+    const RELOADS: u64 = 3;
     let key = Key::new("RS256", "k");
     let gateway = Setup::of(only(provider([&key])))
         .with_test_hooks()
@@ -114,7 +115,8 @@ fn nobody_gets_in_while_vms_trap_and_return() {
             get("/").bearer(stranger),
         ];
         let (mut refused, mut failed) = (0, 0);
-        while !is_over.load(Ordering::Relaxed) {
+        let began = Instant::now();
+        while !is_over.load(Ordering::Relaxed) && began.elapsed() < 2 * PATIENCE {
             for request in &requests {
                 let answer = gateway.send(request);
                 match answer.status {
@@ -130,19 +132,24 @@ fn nobody_gets_in_while_vms_trap_and_return() {
     };
     thread::scope(|scope| {
         let intruders = [(); 2].map(|()| scope.spawn(intrude));
-        for _ in 0..ROUNDS {
+        // The kernel picks the worker, so a trap may meet one without a VM. Where builds or other tests
+        // share the machine, ten rounds may pass before the first VM has returned.
+        let mut rounds = 0;
+        let trapped = poll(PATIENCE, || {
             assert_bare(&gateway.send(&trap()));
             gateway.await_status(&get("/").bearer(key.token(json!({}))), 200);
-        }
+            rounds += 1;
+            (rounds >= ROUNDS && reloads(&gateway) >= RELOADS).then_some(())
+        });
         is_over.store(true, Ordering::Relaxed);
         for intruder in intruders {
             let (refused, failed) = intruder.join().expect("only refusals");
             println!("{refused} refused, {failed} without a VM");
             assert!(refused > 0);
         }
+        trapped.expect("traps that hit a VM");
+        assert_eq!(gateway.upstream_calls(), rounds);
     });
-    assert!(reloads(&gateway) > 2, "a trap hits");
-    assert_eq!(gateway.upstream_calls(), ROUNDS);
 }
 
 #[test]
