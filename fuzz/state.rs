@@ -428,7 +428,7 @@ impl World {
         check_effects(&self.policy, request, decision, now);
         let effects = effects::of(&self.policy, request, decision, now);
         let mutations = match (&decision.verdict, &effects.outcome) {
-            (Verdict::Deny(denial), Outcome::Refuse { mutations, .. }) => {
+            (Verdict::Deny(denial), Outcome::Answer { mutations, .. }) => {
                 let left = edited(request, mutations);
                 assert!(identity_of(&left).is_empty(), "logs would show it");
                 let code = denial.code.name();
@@ -443,7 +443,8 @@ impl World {
                 assert_eq!(permit.caller().is_some(), is_known, "{}", at());
                 mutations
             }
-            (Verdict::Allow(_), Outcome::Refuse { .. }) => panic!("allowed, and refused"),
+            (Verdict::Allow(_), Outcome::Answer { .. }) => panic!("allowed, and refused"),
+            (Verdict::Metadata(_), _) => panic!("no resource is configured"),
             (Verdict::Deny(_), Outcome::Continue(_)) => panic!("refused, and allowed"),
         };
         self.last_passed = true;
@@ -529,6 +530,7 @@ impl World {
             };
             let caller = match &decision.verdict {
                 Verdict::Allow(permit) => permit.caller(),
+                Verdict::Metadata(_) => None,
                 Verdict::Deny(denial) => denial.caller.as_ref(),
             };
             if let Some(Provenance::Cache { .. }) = caller.map(|caller| caller.provenance()) {

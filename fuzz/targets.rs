@@ -327,7 +327,7 @@ pub fn configuration(data: &[u8]) -> bool {
         if let Step::Decided(decision) = evaluation::begin(&policy, &mut state, &request, NOW) {
             let permit = match &decision.verdict {
                 Verdict::Allow(permit) => permit,
-                Verdict::Deny(_) => continue,
+                Verdict::Deny(_) | Verdict::Metadata(_) => continue,
             };
             assert!(permit.caller().is_none(), "a credential of nobody's");
         }
@@ -402,7 +402,7 @@ fn check_effects(policy: &Policy, request: &Request<'_>, decision: &Decision, no
     let effects = effects::of(policy, request, decision, now);
     match &effects.outcome {
         Outcome::Continue(mutations) => check_mutations(policy, request, mutations),
-        Outcome::Refuse { mutations, reply } => {
+        Outcome::Answer { mutations, reply } => {
             let removes = |mutation: &HeaderMutation<'_>| matches!(mutation, HeaderMutation::Remove(name) if policy.forward.is_identity(name));
             assert!(mutations.iter().all(removes));
             check_reply(reply);
@@ -413,7 +413,7 @@ fn check_effects(policy: &Policy, request: &Request<'_>, decision: &Decision, no
     }
     let record = effects.audit.expect("all are audited");
     let line = record.line(Some(b"192.0.2.1:80"));
-    assert!(line.len() < 15 * 1100, "a long line");
+    assert!(line.len() < 17 * 1100, "a long line");
     assert!(!line.contains(char::is_control), "more than one line");
     assert!(json::parse_object(line.as_bytes()).is_ok(), "{line}");
 }
@@ -541,7 +541,7 @@ fn ask(name: &str, token: &[u8], answer: &[u8]) -> bool {
 
 fn code(decision: &Decision) -> Option<portcullis_core::decision::Code> {
     match &decision.verdict {
-        Verdict::Allow(_) => None,
+        Verdict::Allow(_) | Verdict::Metadata(_) => None,
         Verdict::Deny(denial) => Some(denial.code),
     }
 }

@@ -33,6 +33,7 @@ pub enum CalloutOutcome {
 /// All counters of a configuration, and the bound on its audit lines.
 pub struct Telemetry {
     allowed: Metric,
+    metadata: Metric,
     denied: Vec<Metric>,
     shadow_denied: Vec<Metric>,
     token_hits: Metric,
@@ -71,6 +72,7 @@ impl Telemetry {
         };
         Telemetry {
             allowed: Metric::define("portcullis.allowed"),
+            metadata: Metric::define("portcullis.metadata"),
             denied: by_code("denied"),
             shadow_denied: by_code("shadow_denied"),
             token_hits: Metric::define("portcullis.cache.token.hit"),
@@ -87,6 +89,7 @@ impl Telemetry {
     pub fn count(&self, counter: Counter) {
         let metric = match counter {
             Counter::Allowed => Some(&self.allowed),
+            Counter::Metadata => Some(&self.metadata),
             Counter::Denied(code) => self.denied.get(code as usize),
             Counter::ShadowDenied(code) => self.shadow_denied.get(code as usize),
         };
@@ -117,6 +120,7 @@ impl Telemetry {
     pub fn hand_over(&self) {
         let one = [
             &self.allowed,
+            &self.metadata,
             &self.token_hits,
             &self.token_misses,
             &self.answer_hits,

@@ -178,7 +178,7 @@ impl Worker {
                 Ok(()) => Action::Continue,
                 Err(_) => fail_closed(UNCHANGEABLE),
             },
-            Outcome::Refuse { mutations, reply } => {
+            Outcome::Answer { mutations, reply } => {
                 // For the access log alone: the request goes nowhere.
                 let _ = mutations.iter().try_for_each(mutate);
                 answer(reply)

@@ -49,6 +49,7 @@ pub fn meaning(policy: &Policy) -> String {
         rules,
         unmatched,
         allow_cors_preflight,
+        resources,
         forward,
         claims,
         limits,
@@ -67,7 +68,14 @@ pub fn meaning(policy: &Policy) -> String {
     let headers: BTreeSet<_> = headers.collect();
     let forward = (headers, &forward.payload_header, forward.credential);
     let whole = (realm, mode, providers, api_keys, locations, routes, rules);
-    let rest = (unmatched, allow_cors_preflight, forward, claims, limits);
+    let rest = (
+        unmatched,
+        allow_cors_preflight,
+        resources,
+        forward,
+        claims,
+        limits,
+    );
     format!("{whole:?}{rest:?}{audit:?}{filter_state:?}")
 }
 

@@ -89,6 +89,7 @@ impl Worker {
                             let source = permit.caller().map(|caller| caller.provenance());
                             ("accept".to_owned(), source)
                         }
+                        Verdict::Metadata(_) => panic!("no resource is configured"),
                         Verdict::Deny(denial) => (denial.code.name().to_owned(), None),
                     };
                 }

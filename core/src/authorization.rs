@@ -3,8 +3,10 @@
 //! [`Permit`] is the evidence. Only this file makes one, and only after every check.
 
 use crate::json::Value;
-use crate::policy::requirement::{Access, Condition, Rule, Test};
+use crate::policy::claim::ClaimId;
+use crate::policy::requirement::{Access, Authentication, Condition, Demands, Rule, Test};
 use crate::policy::{Policy, Unmatched};
+use crate::time::UnixTime;
 use crate::verification::Verified;
 use crate::verification::principal::Principal;
 
@@ -19,6 +21,8 @@ pub struct Permit {
 pub enum Forbidden {
     /// The token is for others than this rule wants.
     Audience,
+    /// The person did not authenticate as this rule wants.
+    Authentication,
     /// A condition on a claim does not hold.
     Claim,
     /// A credential is needed and none came.
@@ -31,8 +35,13 @@ pub enum Forbidden {
     Scope,
 }
 
-/// Checks a verified caller against a rule.
-pub fn authorize(rule: &Rule, caller: &Verified) -> Result<Permit, Forbidden> {
+/// Checks a verified caller against a rule, and against all that this request asks of its caller.
+pub fn authorize(
+    rule: &Rule,
+    demands: &Demands,
+    caller: &Verified,
+    now: UnixTime,
+) -> Result<Permit, Forbidden> {
     let principal = caller.principal();
     // API keys name no audience: a rule's audiences narrow those of its providers alone.
     let audience = |audience| principal.audiences.contains(audience);
@@ -42,7 +51,13 @@ pub fn authorize(rule: &Rule, caller: &Verified) -> Result<Permit, Forbidden> {
     {
         return Err(Forbidden::Audience);
     }
-    if !principal.scopes.satisfies(&rule.scopes) {
+    if let Some(authentication) = &demands.authentication
+        && !authenticated(authentication, principal, now)
+    {
+        return Err(Forbidden::Authentication);
+    }
+    let has = |required| principal.scopes.satisfies(required);
+    if !demands.scopes.iter().all(has) {
         return Err(Forbidden::Scope);
     }
     if !rule
@@ -85,12 +100,37 @@ impl Permit {
     }
 }
 
+// === authentication ===
+
+/// RFC 9470 §4. An API key has none of these claims. The clocks may differ as far as for `exp`: a person who
+/// has just logged in must not be sent back to do it again.
+fn authenticated(required: &Authentication, principal: &Principal, now: UnixTime) -> bool {
+    let Some(provider) = &principal.provider else {
+        return false;
+    };
+    let tolerance = provider.clock_tolerance;
+    let is_accepted = required.contexts.as_ref().is_none_or(|(claim, accepted)| {
+        let context = claim_of(principal, *claim).and_then(Value::as_str);
+        context.is_some_and(|context| accepted.iter().any(|acr| &**acr == context))
+    });
+    let is_recent = required.max_age.is_none_or(|(claim, max_age)| {
+        let time = claim_of(principal, claim).and_then(Value::as_number);
+        let time = time.and_then(UnixTime::from_numeric_date);
+        time.is_some_and(|time| {
+            now <= time.plus(max_age).plus(tolerance) && time <= now.plus(tolerance)
+        })
+    });
+    is_accepted && is_recent
+}
+
 // === conditions ===
 
 fn holds(condition: &Condition, principal: &Principal) -> bool {
-    let claim = principal.claims.get(condition.claim.0);
-    let claim = claim.and_then(Option::as_ref);
-    claim.is_some_and(|claim| meets(&condition.test, claim))
+    claim_of(principal, condition.claim).is_some_and(|claim| meets(&condition.test, claim))
+}
+
+fn claim_of(principal: &Principal, id: ClaimId) -> Option<&Value<'static>> {
+    principal.claims.get(id.0)?.as_ref()
 }
 
 /// Type-strict: the string `"1"` is not the number 1.

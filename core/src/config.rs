@@ -43,6 +43,8 @@ object! {
         /// Whether a CORS preflight request passes that is refused only because it has no
         /// credential. Boolean; default `true`.
         pub allow_cors_preflight: Optional<bool>,
+        /// Protected resources whose metadata is served here (RFC 9728). Default: none.
+        pub resources: Optional<ListOf<ResourceConfig<'v>>>,
         /// What upstreams learn about the caller.
         pub forward: Optional<ForwardConfig<'v>>,
         /// Sizes, each per worker.
@@ -98,6 +100,8 @@ words! {
         Tenant = "tenant",
         /// The scopes, separated by spaces.
         Scopes = "scopes",
+        /// Who acts for the subject: `sub` of the token's `act` (RFC 8693 §4.1).
+        Actor = "actor",
         /// The rule's name.
         Rule = "rule",
         /// `allow`, `deny` or `shadow_deny`.
@@ -131,6 +135,9 @@ object! {
         /// Neither `exp` - `iat` nor `exp` - now may exceed it. Duration, `1ms` to `8760h`; default:
         /// no limit.
         pub max_lifetime: Optional<Duration>,
+        /// How many actors a token may name, one within the other (`act`, RFC 8693 §4.1). 0 to 100;
+        /// default: no limit.
+        pub max_actors: Optional<u64>,
         /// The accepted `typ` headers, without case and without `application/` (RFC 9068 §4,
         /// RFC 7515 §4.1.9). Default: `at+jwt`, `JWT`, or no `typ`.
         pub types: Optional<NonEmpty<&'v str>>,
@@ -424,6 +431,8 @@ object! {
         pub audiences: Optional<NonEmpty<&'v str>>,
         /// The scopes that the credential must have (RFC 6749 §3.3). Default: none.
         pub scopes: Optional<ScopesConfig<'v>>,
+        /// How the person must have authenticated (RFC 9470). Default: no matter how.
+        pub authentication: Optional<AuthenticationConfig<'v>>,
         /// Conditions on claims, which must all hold. Default: none.
         pub claims: Optional<ListOf<ConditionConfig<'v>>>,
         /// Path forms that are refused elsewhere and accepted by this rule. Default: none.
@@ -482,6 +491,17 @@ object! {
 }
 
 object! {
+    /// How the person must have authenticated (RFC 9470): at least one of both.
+    pub struct AuthenticationConfig<'v> {
+        /// The token's `acr` must be one of these (RFC 9470 §4); each as a scope-token. Default: any.
+        pub acr: Optional<NonEmpty<&'v str>>,
+        /// How old the token's `auth_time` may be; the clock tolerance is added. Duration, `1s` to
+        /// `8760h`; default: no limit.
+        pub max_age: Optional<Duration>,
+    }
+}
+
+object! {
     /// A condition on one claim.
     pub struct ConditionConfig<'v> {
         /// The claim. Required.
@@ -506,10 +526,26 @@ one_of! {
 }
 
 object! {
+    /// A protected resource (RFC 9728).
+    pub struct ResourceConfig<'v> {
+        /// Its identifier: an https URI without query and fragment; http for `localhost`, `127.0.0.1`
+        /// and `[::1]`. Required; each resource once.
+        pub resource: Required<&'v str>,
+        /// The issuers whose tokens it accepts (RFC 9728 §2). Default: those of all providers.
+        pub authorization_servers: Optional<NonEmpty<&'v str>>,
+        /// The scopes that clients may ask for. Default: those of the rules on its host whose paths
+        /// lie at or below its own.
+        pub scopes_supported: Optional<ListOf<&'v str>>,
+        /// Its name, for people. Default: none.
+        pub name: Optional<&'v str>,
+    }
+}
+
+object! {
     /// What upstreams learn about the caller.
     pub struct ForwardConfig<'v> {
         /// Header fields and what they hold: `subject`, `client_id`, `scopes`, `tenant`, `provider`,
-        /// `key_id`, or `claim:` and a claim. A client's own copies are always removed. Default: the
+        /// `key_id`, `actor`, or `claim:` and a claim. A client's own copies are always removed. Default: the
         /// six `x-auth-*` headers.
         pub headers: Optional<Named<'v, &'v str>>,
         /// The header field that holds the claims as base64url JSON. Default: none.

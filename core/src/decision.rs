@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::authorization::{Forbidden, Permit};
 use crate::credential::AmbiguousCredentials;
-use crate::policy::requirement::Rule;
+use crate::policy::requirement::{Demands, Rule};
 use crate::policy::route::Unroutable;
 use crate::request::AmbiguousTarget;
 use crate::verification::claims::InvalidClaims;
@@ -30,6 +30,8 @@ pub struct Decision {
 pub enum Verdict {
     /// It passes. The permit is the evidence, and only authorization makes one.
     Allow(Permit),
+    /// It is answered here, before any rule: it asks about a protected resource, whose metadata this is.
+    Metadata(Box<str>),
     /// It is refused.
     Deny(Denial),
 }
@@ -43,6 +45,8 @@ pub struct Denial {
     pub retry_after: Option<Duration>,
     /// Who asked, where the credential held and the rule did not.
     pub caller: Option<Verified>,
+    /// What this request asks of its caller, where that is more than its rule asks of every request.
+    pub demands: Option<Rc<Demands>>,
 }
 
 // === impl Denial ===
@@ -63,6 +67,7 @@ impl From<Code> for Denial {
             code,
             retry_after: None,
             caller: None,
+            demands: None,
         }
     }
 }
@@ -97,6 +102,7 @@ impl From<Forbidden> for Denial {
     fn from(forbidden: Forbidden) -> Self {
         match forbidden {
             Forbidden::Audience => Code::InvalidAudience,
+            Forbidden::Authentication => Code::InsufficientAuthentication,
             Forbidden::Claim => Code::ClaimMismatch,
             Forbidden::NoCredential => Code::MissingToken,
             Forbidden::NoRule => Code::NoRule,
@@ -122,7 +128,8 @@ impl From<Refusal> for Denial {
                 InvalidClaims::Expired => Code::TokenExpired,
                 InvalidClaims::Malformed => Code::MalformedToken,
                 InvalidClaims::NotYetValid => Code::TokenNotYetValid,
-                InvalidClaims::Confirmation
+                InvalidClaims::Actors
+                | InvalidClaims::Confirmation
                 | InvalidClaims::Lifetime
                 | InvalidClaims::NoExpiry
                 | InvalidClaims::NoIssueTime
@@ -153,6 +160,7 @@ impl From<Refusal> for Denial {
             code,
             retry_after,
             caller: None,
+            demands: None,
         }
     }
 }

@@ -1,22 +1,27 @@
 //! What a decision does to a request: plain data, which the shell applies.
 
+mod local_reply;
+mod metadata;
+mod refusal;
+
 use std::borrow::Cow;
 use std::fmt::{self, Write as _};
 
 use crate::config::FilterStateField;
 use crate::credential;
-use crate::decision::{Class, Code, Decision, Denial, Verdict};
+use crate::decision::{Code, Decision, Verdict};
 use crate::json::{Quoted, quotable_prefix};
 use crate::limits::AUDIT_FIELD_BYTES;
 use crate::policy::forward::ForwardCredential;
 use crate::policy::location::CredentialLocation;
-use crate::policy::requirement::Rule;
 use crate::policy::{Audit, Mode, Policy};
 use crate::request::Request;
 use crate::request::path::with_upper_case_escapes;
 use crate::time::UnixTime;
 use crate::verification::principal::Principal;
 use crate::verification::{Provenance, Verified};
+
+pub use crate::effects::local_reply::LocalReply;
 
 /// What a decision does to a request, and what it leaves behind.
 pub struct Effects<'a> {
@@ -35,8 +40,8 @@ pub struct Effects<'a> {
 pub enum Outcome<'a> {
     /// The request goes on, changed in this order.
     Continue(Vec<HeaderMutation<'a>>),
-    /// The request is answered.
-    Refuse {
+    /// The request goes nowhere: it is answered here.
+    Answer {
         /// Removes a client's own identity headers, so that no log shows them.
         mutations: Vec<HeaderMutation<'a>>,
         /// The answer.
@@ -55,26 +60,13 @@ pub enum HeaderMutation<'a> {
     Set(&'a [u8], Cow<'a, [u8]>),
 }
 
-/// The answer to a request that is refused.
-#[derive(Debug, Eq, PartialEq)]
-pub struct LocalReply {
-    /// The HTTP status.
-    pub status: u16,
-    /// Its headers.
-    pub headers: Vec<(&'static str, String)>,
-    /// Its body; in gRPC, the message.
-    pub body: String,
-    /// The status of a gRPC request. Envoy itself would not map a 400 to 3 (INVALID_ARGUMENT).
-    pub grpc_status: Option<u32>,
-    /// What access logs show as `%RESPONSE_CODE_DETAILS%`.
-    pub details: String,
-}
-
 /// What a decision adds to.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Counter {
     /// Requests that passed.
     Allowed,
+    /// Requests for the metadata of a resource, which are answered here.
+    Metadata,
     /// Requests that were refused.
     Denied(Code),
     /// Requests that would have been refused, in shadow mode.
@@ -113,14 +105,21 @@ pub fn of<'a>(
             }
             (Outcome::Continue(mutations), Counter::Allowed, "allow")
         }
-        (Verdict::Deny(denial), Mode::Enforce) => (
-            Outcome::Refuse {
-                mutations: remove_identity(policy, request),
-                reply: refuse(policy, request, rule, denial),
-            },
-            Counter::Denied(denial.code),
-            "deny",
-        ),
+        (Verdict::Metadata(document), _) => {
+            let reply = metadata::reply(request, document);
+            let mutations = remove_identity(policy, request);
+            (
+                Outcome::Answer { mutations, reply },
+                Counter::Metadata,
+                "allow",
+            )
+        }
+        (Verdict::Deny(denial), Mode::Enforce) => {
+            let reply = refusal::reply(policy, request, rule, denial);
+            let mutations = remove_identity(policy, request);
+            let counter = Counter::Denied(denial.code);
+            (Outcome::Answer { mutations, reply }, counter, "deny")
+        }
         (Verdict::Deny(denial), Mode::Shadow) => (
             Outcome::Continue(remove_identity(policy, request)),
             Counter::ShadowDenied(denial.code),
@@ -129,6 +128,7 @@ pub fn of<'a>(
     };
     let (caller, code) = match &decision.verdict {
         Verdict::Allow(permit) => (permit.caller(), None),
+        Verdict::Metadata(_) => (None, None),
         Verdict::Deny(denial) => (denial.caller.as_ref(), Some(denial.code)),
     };
     let record = Record {
@@ -266,77 +266,6 @@ fn add_identity<'a>(
     }
 }
 
-// === the refusal ===
-
-fn refuse(
-    policy: &Policy,
-    request: &Request<'_>,
-    rule: Option<&Rule>,
-    denial: &Denial,
-) -> LocalReply {
-    let code = denial.code;
-    let class = code.class();
-    let details = format!("portcullis_{}", code.name().to_ascii_lowercase());
-    let mut headers = vec![("cache-control", "no-store".to_owned())];
-    if let (Some(rule), Class::InvalidToken | Class::Unauthorized | Class::InsufficientScope) =
-        (rule, class)
-    {
-        headers.push(("www-authenticate", challenge(policy, rule, code)));
-    }
-    if let Some(retry_after) = denial.retry_after {
-        let seconds = retry_after.as_secs().saturating_add(1);
-        headers.push(("retry-after", seconds.to_string()));
-    }
-    if request.is_grpc() {
-        headers.push(("x-portcullis-code", code.name().to_owned()));
-        return LocalReply {
-            status: class.status(),
-            headers,
-            // Envoy sends the body as grpc-message.
-            body: code.description().to_owned(),
-            grpc_status: Some(class.grpc_status()),
-            details,
-        };
-    }
-    headers.push(("content-type", "application/json".to_owned()));
-    LocalReply {
-        status: class.status(),
-        headers,
-        body: format!(
-            r#"{{"error":{},"error_description":{},"code":{}}}"#,
-            Quoted(class.error()),
-            Quoted(code.description()),
-            Quoted(code.name()),
-        ),
-        grpc_status: None,
-        details,
-    }
-}
-
-/// RFC 6750 §3. Nothing in it needs escaping: the realm was checked at load, scope-tokens hold
-/// neither quotes nor backslashes, and descriptions are ours.
-fn challenge(policy: &Policy, rule: &Rule, code: Code) -> String {
-    let realm = &policy.realm;
-    if rule.accepts.providers.is_empty() {
-        return format!("ApiKey realm=\"{realm}\"");
-    }
-    let mut challenge = format!("Bearer realm=\"{realm}\"");
-    let class = code.class();
-    // RFC 6750 §3.1: no error code for a request without any authentication.
-    if class != Class::Unauthorized {
-        let (error, description) = (class.error(), code.description());
-        // Writing to a string cannot fail.
-        let _ = write!(
-            challenge,
-            ", error=\"{error}\", error_description=\"{description}\""
-        );
-    }
-    if !rule.scopes.is_empty() {
-        let _ = write!(challenge, ", scope=\"{}\"", rule.scopes);
-    }
-    challenge
-}
-
 // === the record ===
 
 struct Record<'a> {
@@ -365,6 +294,7 @@ impl<'a> Record<'a> {
             }
             FilterStateField::Tenant => ("portcullis.tenant", fact(|p| p.tenant.as_deref())),
             FilterStateField::Scopes => ("portcullis.scopes", fact(|p| Some(p.scopes.as_str()))),
+            FilterStateField::Actor => ("portcullis.actor", fact(|p| p.actor.as_deref())),
             FilterStateField::Rule => ("portcullis.rule", self.rule),
             FilterStateField::Decision => ("portcullis.decision", Some(self.decision)),
             FilterStateField::Code => ("portcullis.code", self.code.map(Code::name)),
@@ -404,6 +334,7 @@ impl AuditRecord<'_> {
         line.text("subject", principal.and_then(|p| p.subject.as_deref()));
         line.text("client_id", principal.and_then(|p| p.client_id.as_deref()));
         line.text("key_id", principal.and_then(|p| p.key_id.as_deref()));
+        line.text("actor", principal.and_then(|p| p.actor.as_deref()));
         line.text("source", source);
         line.number("age_ms", age);
         line.bytes("address", address);

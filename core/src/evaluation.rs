@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use crate::authorization::{self, Permit};
+use crate::authorization;
 use crate::credential;
 use crate::decision::{Decision, Denial, Verdict};
 use crate::policy::requirement::{Access, Rule};
@@ -77,7 +77,7 @@ fn step(
     };
     let mut rule = None;
     let verdict = match evaluate(&context, state, request, &mut rule) {
-        Ok(permit) => Verdict::Allow(permit),
+        Ok(verdict) => verdict,
         Err(Obstacle::Denial(denial)) => Verdict::Deny(denial),
         Err(Obstacle::Unknown(callout)) => {
             let policy = Rc::clone(policy);
@@ -87,7 +87,7 @@ fn step(
     Step::Decided(Decision { verdict, rule })
 }
 
-/// Why a request has no permit.
+/// Why a request has no verdict that it may go on, or none yet.
 enum Obstacle {
     Denial(Denial),
     Unknown(Callout),
@@ -99,9 +99,12 @@ fn evaluate(
     state: &mut State,
     request: &Request<'_>,
     matched: &mut Option<Rc<Rule>>,
-) -> Result<Permit, Obstacle> {
+) -> Result<Verdict, Obstacle> {
     let policy = context.policy;
     let target = RequestTarget::from_request(request)?;
+    if let Some(resource) = policy.resources.described_at(&target) {
+        return Ok(Verdict::Metadata(resource.metadata.clone()));
+    }
     let preflighted = target.preflighted().filter(|_| policy.allow_cors_preflight);
     let found = policy
         .routes
@@ -109,18 +112,21 @@ fn evaluate(
     let Some(rule) = found else {
         let permit = authorization::unmatched(policy)?;
         credential::refuse_ambiguous(policy, request)?;
-        return Ok(permit);
+        return Ok(Verdict::Allow(permit));
     };
     *matched = Some(Rc::clone(rule));
     let credential = credential::find(policy, rule, request)?;
     let asks = matches!(rule.access, Access::Required | Access::Optional);
     let Some(credential) = credential.filter(|_| asks) else {
         let is_preflight = preflighted.is_some();
-        return Ok(authorization::without_credential(rule, is_preflight)?);
+        let permit = authorization::without_credential(rule, is_preflight)?;
+        return Ok(Verdict::Allow(permit));
     };
     let caller = verification::verify(context, state, &rule.accepts, &credential)?;
-    authorization::authorize(rule, &caller)
-        .map_err(|forbidden| Denial::about(forbidden, &caller).into())
+    match authorization::authorize(rule, &rule.demands, &caller, context.now) {
+        Ok(permit) => Ok(Verdict::Allow(permit)),
+        Err(forbidden) => Err(Denial::about(forbidden, &caller).into()),
+    }
 }
 
 // === impl Obstacle ===

@@ -11,6 +11,7 @@ pub mod forward;
 pub mod location;
 pub mod provider;
 pub mod requirement;
+pub mod resource;
 pub mod route;
 
 pub use crate::config::fault::Warning;

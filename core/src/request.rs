@@ -25,14 +25,17 @@ pub struct Request<'a> {
     pub headers: &'a [(&'a [u8], &'a [u8])],
 }
 
-/// What rules are matched against: a request that can be read in one way only.
-#[derive(Clone, Debug)]
+/// What rules are matched against: a request that can be read in one way only. Without `Debug`, as its
+/// headers have credentials.
+#[derive(Clone)]
 pub struct RequestTarget<'a> {
     path: CanonicalPath<'a>,
     host: Host<'a>,
     method: &'a [u8],
     /// The method that a CORS preflight asks about.
     asked: Option<&'a [u8]>,
+    /// The request itself.
+    request: Request<'a>,
 }
 
 /// A request that an upstream could read in another way than we do: a rule that matches our
@@ -150,6 +153,7 @@ impl<'a> RequestTarget<'a> {
             host: Host::parse(request.authority).map_err(|_| AmbiguousTarget::Host)?,
             method: request.method,
             asked: request.asked_method(),
+            request: *request,
         })
     }
 
@@ -166,6 +170,18 @@ impl<'a> RequestTarget<'a> {
     /// Lower case, without port.
     pub fn host(&self) -> &str {
         self.host.as_str()
+    }
+
+    /// The port that the authority names.
+    pub fn port(&self) -> Option<u16> {
+        let authority = std::str::from_utf8(self.request.authority).ok()?;
+        let (_, port) = authority.rsplit_once(':')?;
+        port.parse().ok()
+    }
+
+    /// The request itself.
+    pub fn request(&self) -> &Request<'a> {
+        &self.request
     }
 
     /// `:method`.
@@ -185,6 +201,7 @@ impl<'a> RequestTarget<'a> {
             host: self.host.borrowed(),
             method: self.asked?,
             asked: None,
+            request: self.request,
         })
     }
 }

@@ -15,7 +15,6 @@ use portcullis_core::policy::requirement::{Access, Rule, Test};
 use portcullis_core::policy::{
     Audit, Limits, Mode, Policy, ProviderId, Unmatched, compile_api_keys,
 };
-use portcullis_core::scope::RequiredScopes;
 use portcullis_core::secret::{Digest, Pepper, Secret};
 use portcullis_core::time::UnixTime;
 
@@ -105,7 +104,7 @@ fn what_is_not_written_has_the_default_of_the_reference() {
     assert_eq!(rule.access, Access::Required);
     assert_eq!(accepted(rule), (vec![ProviderId(0)], true));
     assert_eq!(rule.locations, policy.locations);
-    assert!(rule.audiences.is_empty() && rule.scopes.is_empty() && rule.claims.is_empty());
+    assert!(rule.audiences.is_empty() && rule.demands.is_empty() && rule.claims.is_empty());
 
     let headers: Vec<_> = policy
         .forward
@@ -221,8 +220,8 @@ fn what_is_written_is_meant() {
     assert_eq!(&*chat.label, "rules[1]");
     assert_eq!(accepted(chat), (vec![corp_id], true));
     assert_eq!(chat.audiences, ["chat".into()]);
-    assert_eq!(chat.scopes.to_string(), "chat:write");
-    assert_ne!(chat.scopes, RequiredScopes::default());
+    assert_eq!(chat.demands.scopes_to_ask_for().join(" "), "chat:write");
+    assert!(!chat.demands.is_empty());
     let claim = |i: usize| &policy.claims[chat.claims[i].claim.0];
     assert_eq!(*claim(0), dotted("realm_access.roles"));
     assert_eq!(

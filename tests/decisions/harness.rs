@@ -208,11 +208,11 @@ impl Filter {
         let request = Request::from_headers(&headers);
         let effects = effects::of(&self.policy, &request, &decision, self.now);
         let code = match effects.counter {
-            Counter::Allowed => None,
+            Counter::Allowed | Counter::Metadata => None,
             Counter::Denied(code) | Counter::ShadowDenied(code) => Some(code.name()),
         };
         let (reply, upstream) = match effects.outcome {
-            Outcome::Refuse { mutations, reply } => {
+            Outcome::Answer { mutations, reply } => {
                 // What access logs show of a refused request.
                 let logged = edited(ask, &mutations);
                 for (name, _) in &logged.0 {
@@ -330,7 +330,7 @@ impl Answer {
 
     /// What holds of every answer.
     fn check(&self, ask: &Ask) {
-        if let Some(reply) = &self.reply {
+        if let Some(reply) = self.reply.as_ref().filter(|_| self.code.is_some()) {
             self.check_refusal(reply, ask);
         }
         if let Some(line) = &self.audit {
@@ -351,7 +351,8 @@ impl Answer {
         assert_eq!(self.header("cache-control"), Some("no-store"), "{code}");
         let details = format!("portcullis_{}", code.to_ascii_lowercase());
         assert_eq!(reply.details, details);
-        let challenged = status == 401 || error == "insufficient_scope";
+        let challenged = status == 401
+            || ["insufficient_scope", "insufficient_authorization_details"].contains(&error);
         let challenge = self.header("www-authenticate");
         assert_eq!(challenge.is_some(), challenged, "{code}");
         if let Some(challenge) = challenge {
@@ -371,6 +372,7 @@ impl Answer {
                     400 => 3,
                     401 => 16,
                     403 => 7,
+                    405 => 12,
                     _ => 14,
                 };
                 assert_eq!(grpc, expected, "{code}");
@@ -379,12 +381,7 @@ impl Answer {
             None => {
                 assert_eq!(self.header("content-type"), Some("application/json"));
                 let body: Value = serde_json::from_str(&reply.body).expect("JSON");
-                assert_eq!(body.as_object().map(serde_json::Map::len), Some(3));
-                assert_eq!(
-                    (&body["error"], &body["code"]),
-                    (&error.into(), &code.into())
-                );
-                assert!(body["error_description"].is_string());
+                check_body(&body, error, code);
             }
         }
         check_secrecy(&reply.body, ask);
@@ -392,6 +389,34 @@ impl Answer {
             assert!(!value.contains(char::is_control), "{name}: {value:?}");
             check_secrecy(value, ask);
         }
+    }
+}
+
+/// Plain, or as an error of JSON-RPC with the same members in its data.
+fn check_body(body: &Value, error: &str, code: &str) {
+    let members = body.as_object().map(serde_json::Map::len);
+    let description = &body["error_description"];
+    assert!(description.is_string());
+    assert_eq!(body["code"], code);
+    let data = match body.get("jsonrpc") {
+        None => body,
+        Some(version) => {
+            assert_eq!(version, "2.0");
+            assert_eq!(body.get("id"), Some(&Value::Null));
+            assert_eq!(&body["error"]["message"], description);
+            assert!(body["error"]["code"].is_i64());
+            assert_eq!(members, Some(5));
+            &body["error"]["data"]
+        }
+    };
+    assert_eq!(
+        (&data["error"], &data["code"]),
+        (&error.into(), &code.into())
+    );
+    let asks = data.get("authorization_details").is_some();
+    assert_eq!(asks, code == "APPROVAL_REQUIRED");
+    if body.get("jsonrpc").is_none() {
+        assert_eq!(members, Some(if asks { 4 } else { 3 }));
     }
 }
 
@@ -428,14 +453,22 @@ fn of_contract(code: &str) -> (u16, &'static str) {
         | "API_KEY_EXPIRED"
         | "API_KEY_REVOKED"
         | "API_KEY_NOT_YET_VALID" => (401, "invalid_token"),
-        "AMBIGUOUS_CREDENTIALS" | "AMBIGUOUS_PATH" | "AMBIGUOUS_HOST" | "REQUEST_TOO_LARGE" => {
-            (400, "invalid_request")
-        }
+        "INSUFFICIENT_AUTHENTICATION" => (401, "insufficient_user_authentication"),
+        "INVALID_DPOP_PROOF" => (401, "invalid_dpop_proof"),
+        "AMBIGUOUS_CREDENTIALS"
+        | "AMBIGUOUS_PATH"
+        | "AMBIGUOUS_HOST"
+        | "REQUEST_TOO_LARGE"
+        | "MCP_HEADERS_REQUIRED" => (400, "invalid_request"),
+        "METHOD_NOT_ALLOWED" => (405, "invalid_request"),
         "INSUFFICIENT_SCOPE" => (403, "insufficient_scope"),
-        "CLAIM_MISMATCH" | "NO_RULE" | "RULE_DENIES" => (403, "access_denied"),
-        "KEYS_UNAVAILABLE" | "INTROSPECTION_UNAVAILABLE" | "REVOCATION_UNAVAILABLE" => {
-            (503, "temporarily_unavailable")
-        }
+        "APPROVAL_REQUIRED" => (403, "insufficient_authorization_details"),
+        "CLAIM_MISMATCH" | "NO_RULE" | "RULE_DENIES" | "CROSS_SITE_REQUEST"
+        | "ORIGIN_NOT_ALLOWED" | "TOOL_NOT_ALLOWED" => (403, "access_denied"),
+        "KEYS_UNAVAILABLE"
+        | "INTROSPECTION_UNAVAILABLE"
+        | "REVOCATION_UNAVAILABLE"
+        | "APPROVALS_UNAVAILABLE" => (503, "temporarily_unavailable"),
         other => panic!("{other} is no code of the contract"),
     }
 }

@@ -15,14 +15,24 @@ pub enum Code {
     ApiKeyNotYetValid,
     /// The API key is revoked.
     ApiKeyRevoked,
+    /// A person's approval is needed, and the token carries none.
+    ApprovalRequired,
+    /// Whether an approval was used before cannot be told.
+    ApprovalsUnavailable,
     /// A condition on a claim does not hold.
     ClaimMismatch,
+    /// The credential is in a cookie, and another site made the request.
+    CrossSiteRequest,
+    /// The caller did not authenticate as strongly, or as recently, as this resource requires.
+    InsufficientAuthentication,
     /// A scope is missing.
     InsufficientScope,
     /// The API key is not known.
     InvalidApiKey,
     /// The token is for another audience.
     InvalidAudience,
+    /// The proof of possession is missing or does not hold.
+    InvalidDpopProof,
     /// The issuer is not accepted here.
     InvalidIssuer,
     /// The signature does not hold.
@@ -35,10 +45,16 @@ pub enum Code {
     KeysUnavailable,
     /// The token is malformed.
     MalformedToken,
+    /// The headers that describe an MCP message are missing or malformed.
+    McpHeadersRequired,
+    /// This resource does not take the request's method.
+    MethodNotAllowed,
     /// A credential is needed and none came.
     MissingToken,
     /// No rule matches.
     NoRule,
+    /// The origin may not use this resource.
+    OriginNotAllowed,
     /// The credential or the path is longer than accepted.
     RequestTooLarge,
     /// Whether the credential is revoked cannot be told.
@@ -53,6 +69,8 @@ pub enum Code {
     TokenNotYetValid,
     /// The token is revoked.
     TokenRevoked,
+    /// No rule permits this tool, prompt, resource or method.
+    ToolNotAllowed,
     /// The provider has no key of this name.
     UnknownKey,
     /// The algorithm is not accepted.
@@ -64,12 +82,20 @@ pub enum Code {
 pub enum Class {
     /// 403: the caller may not do this.
     AccessDenied,
+    /// 401: a token from a stronger or more recent authentication may do this (RFC 9470 §3).
+    InsufficientAuthentication,
+    /// 403: a token with these authorization details may do this (RFC 9396).
+    InsufficientAuthorizationDetails,
     /// 403: a token with more scopes may do this.
     InsufficientScope,
+    /// 401: the proof of possession does not hold (RFC 9449 §7.1).
+    InvalidDpopProof,
     /// 400: the request itself is at fault.
     InvalidRequest,
     /// 401: the credential does not hold.
     InvalidToken,
+    /// 405: another method may be used here.
+    MethodNotAllowed,
     /// 503: our side or the provider is at fault.
     TemporarilyUnavailable,
     /// 401: there is no credential.
@@ -80,25 +106,33 @@ pub enum Class {
 
 impl Code {
     /// Every code.
-    pub const ALL: [Code; 27] = [
+    pub const ALL: [Code; 36] = [
         Code::AmbiguousCredentials,
         Code::AmbiguousHost,
         Code::AmbiguousPath,
         Code::ApiKeyExpired,
         Code::ApiKeyNotYetValid,
         Code::ApiKeyRevoked,
+        Code::ApprovalRequired,
+        Code::ApprovalsUnavailable,
         Code::ClaimMismatch,
+        Code::CrossSiteRequest,
+        Code::InsufficientAuthentication,
         Code::InsufficientScope,
         Code::InvalidApiKey,
         Code::InvalidAudience,
+        Code::InvalidDpopProof,
         Code::InvalidIssuer,
         Code::InvalidSignature,
         Code::IntrospectionUnavailable,
         Code::InvalidToken,
         Code::KeysUnavailable,
         Code::MalformedToken,
+        Code::McpHeadersRequired,
+        Code::MethodNotAllowed,
         Code::MissingToken,
         Code::NoRule,
+        Code::OriginNotAllowed,
         Code::RequestTooLarge,
         Code::RevocationUnavailable,
         Code::RuleDenies,
@@ -106,6 +140,7 @@ impl Code {
         Code::TokenInactive,
         Code::TokenNotYetValid,
         Code::TokenRevoked,
+        Code::ToolNotAllowed,
         Code::UnknownKey,
         Code::UnsupportedAlgorithm,
     ];
@@ -128,8 +163,9 @@ impl Code {
 
     fn describe(self) -> (&'static str, Class, &'static str) {
         use Class::{
-            AccessDenied, InsufficientScope, InvalidRequest, InvalidToken, TemporarilyUnavailable,
-            Unauthorized,
+            AccessDenied, InsufficientAuthentication, InsufficientAuthorizationDetails,
+            InsufficientScope, InvalidDpopProof, InvalidRequest, InvalidToken, MethodNotAllowed,
+            TemporarilyUnavailable, Unauthorized,
         };
         match self {
             Code::AmbiguousCredentials => (
@@ -158,10 +194,30 @@ impl Code {
                 InvalidToken,
                 "the API key has been revoked",
             ),
+            Code::ApprovalRequired => (
+                "APPROVAL_REQUIRED",
+                InsufficientAuthorizationDetails,
+                "this needs the approval of a person, which the token does not carry",
+            ),
+            Code::ApprovalsUnavailable => (
+                "APPROVALS_UNAVAILABLE",
+                TemporarilyUnavailable,
+                "whether the approval has been used cannot be told",
+            ),
             Code::ClaimMismatch => (
                 "CLAIM_MISMATCH",
                 AccessDenied,
                 "the caller lacks what this resource requires",
+            ),
+            Code::CrossSiteRequest => (
+                "CROSS_SITE_REQUEST",
+                AccessDenied,
+                "another site may not use the credential in a cookie",
+            ),
+            Code::InsufficientAuthentication => (
+                "INSUFFICIENT_AUTHENTICATION",
+                InsufficientAuthentication,
+                "this resource requires a stronger or more recent authentication",
             ),
             Code::InsufficientScope => (
                 "INSUFFICIENT_SCOPE",
@@ -173,6 +229,11 @@ impl Code {
                 "INVALID_AUDIENCE",
                 InvalidToken,
                 "the token is not for this resource",
+            ),
+            Code::InvalidDpopProof => (
+                "INVALID_DPOP_PROOF",
+                InvalidDpopProof,
+                "the DPoP proof is missing, does not hold or was used before",
             ),
             Code::InvalidIssuer => (
                 "INVALID_ISSUER",
@@ -196,12 +257,27 @@ impl Code {
                 "the keys to verify the token with are not available",
             ),
             Code::MalformedToken => ("MALFORMED_TOKEN", InvalidToken, "the token is malformed"),
+            Code::McpHeadersRequired => (
+                "MCP_HEADERS_REQUIRED",
+                InvalidRequest,
+                "the headers that describe the MCP message are missing or malformed",
+            ),
+            Code::MethodNotAllowed => (
+                "METHOD_NOT_ALLOWED",
+                MethodNotAllowed,
+                "this resource does not take this method",
+            ),
             Code::MissingToken => (
                 "MISSING_TOKEN",
                 Unauthorized,
                 "this resource requires a credential",
             ),
             Code::NoRule => ("NO_RULE", AccessDenied, "no rule permits this request"),
+            Code::OriginNotAllowed => (
+                "ORIGIN_NOT_ALLOWED",
+                AccessDenied,
+                "this origin may not use this resource",
+            ),
             Code::RequestTooLarge => (
                 "REQUEST_TOO_LARGE",
                 InvalidRequest,
@@ -221,6 +297,11 @@ impl Code {
                 "the token is not valid yet",
             ),
             Code::TokenRevoked => ("TOKEN_REVOKED", InvalidToken, "the token has been revoked"),
+            Code::ToolNotAllowed => (
+                "TOOL_NOT_ALLOWED",
+                AccessDenied,
+                "no rule permits this tool, prompt, resource or method",
+            ),
             Code::UnknownKey => (
                 "UNKNOWN_KEY",
                 InvalidToken,
@@ -242,8 +323,14 @@ impl Class {
     pub fn status(self) -> u16 {
         match self {
             Class::InvalidRequest => 400,
-            Class::InvalidToken | Class::Unauthorized => 401,
-            Class::AccessDenied | Class::InsufficientScope => 403,
+            Class::InsufficientAuthentication
+            | Class::InvalidDpopProof
+            | Class::InvalidToken
+            | Class::Unauthorized => 401,
+            Class::AccessDenied
+            | Class::InsufficientAuthorizationDetails
+            | Class::InsufficientScope => 403,
+            Class::MethodNotAllowed => 405,
             Class::TemporarilyUnavailable => 503,
         }
     }
@@ -252,21 +339,43 @@ impl Class {
     pub fn error(self) -> &'static str {
         match self {
             Class::AccessDenied => "access_denied",
+            Class::InsufficientAuthentication => "insufficient_user_authentication",
+            Class::InsufficientAuthorizationDetails => "insufficient_authorization_details",
             Class::InsufficientScope => "insufficient_scope",
-            Class::InvalidRequest => "invalid_request",
+            Class::InvalidDpopProof => "invalid_dpop_proof",
+            Class::InvalidRequest | Class::MethodNotAllowed => "invalid_request",
             Class::InvalidToken => "invalid_token",
             Class::TemporarilyUnavailable => "temporarily_unavailable",
             Class::Unauthorized => "unauthorized",
         }
     }
 
+    /// Whether another credential would help, so that a challenge says which.
+    pub fn is_challenged(self) -> bool {
+        matches!(
+            self,
+            Class::InsufficientAuthentication
+                | Class::InsufficientAuthorizationDetails
+                | Class::InsufficientScope
+                | Class::InvalidDpopProof
+                | Class::InvalidToken
+                | Class::Unauthorized
+        )
+    }
+
     /// The `grpc-status` that says the same (gRPC, "Status codes and their use").
     pub fn grpc_status(self) -> u32 {
         match self {
             Class::InvalidRequest => 3,
-            Class::AccessDenied | Class::InsufficientScope => 7,
+            Class::AccessDenied
+            | Class::InsufficientAuthorizationDetails
+            | Class::InsufficientScope => 7,
+            Class::MethodNotAllowed => 12,
             Class::TemporarilyUnavailable => 14,
-            Class::InvalidToken | Class::Unauthorized => 16,
+            Class::InsufficientAuthentication
+            | Class::InvalidDpopProof
+            | Class::InvalidToken
+            | Class::Unauthorized => 16,
         }
     }
 }

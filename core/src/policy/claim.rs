@@ -20,6 +20,11 @@ impl ClaimPath {
         is_valid.then_some(ClaimPath(members))
     }
 
+    /// A claim that is a member of the claims themselves.
+    pub fn of_member(name: &str) -> Self {
+        ClaimPath(vec![name.into()])
+    }
+
     /// `realm_access.roles`: split at dots.
     pub fn from_dotted(path: &str) -> Option<Self> {
         ClaimPath::new(path.split('.').map(Box::from))

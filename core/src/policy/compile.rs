@@ -7,6 +7,7 @@ mod endpoint;
 mod forward;
 mod locations;
 mod provider;
+mod resources;
 mod rules;
 mod secret;
 mod syntax;
@@ -27,6 +28,7 @@ use crate::policy::compile::rules::CredentialNames;
 use crate::policy::compiled::{Limits, Policy};
 use crate::policy::location::CredentialLocation;
 use crate::policy::requirement::Accepted;
+use crate::policy::resource::Resources;
 use crate::policy::route::Routes;
 use crate::secret::Pepper;
 
@@ -96,6 +98,7 @@ impl<'v> Compiler<'v> {
             rules,
             unmatched,
             allow_cors_preflight,
+            resources,
             forward,
             limits,
             audit,
@@ -128,6 +131,10 @@ impl<'v> Compiler<'v> {
         }
         let accepting = providers.as_deref().unwrap_or_default();
         let rules = rules.and_then(|rules| self.rules(rules.value, names.as_ref(), accepting));
+        let resources = resources.map_or(Resources::default(), |resources| {
+            let rules = rules.as_deref().unwrap_or_default();
+            self.resources(resources.value, rules, providers.as_deref())
+        });
 
         let forward = forward.or_empty(&mut self.findings);
         let forward = forward.and_then(|forward| self.forward(forward.value));
@@ -154,6 +161,7 @@ impl<'v> Compiler<'v> {
             rules,
             unmatched: unmatched.or(Unmatched::Deny)?.value,
             allow_cors_preflight: allow_cors_preflight.or(true)?.value,
+            resources: resources?,
             forward: forward?,
             claims: std::mem::take(&mut self.claims).values,
             limits: limits?,

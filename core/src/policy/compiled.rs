@@ -11,6 +11,7 @@ use crate::policy::forward::Forward;
 use crate::policy::location::CredentialLocation;
 use crate::policy::provider::{CredentialSource, Provider};
 use crate::policy::requirement::Rule;
+use crate::policy::resource::Resources;
 use crate::policy::route::Routes;
 use crate::revocation::{Kind, Retention};
 
@@ -35,6 +36,8 @@ pub struct Policy {
     pub unmatched: Unmatched,
     /// Whether a CORS preflight passes where only a missing credential would stop it.
     pub allow_cors_preflight: bool,
+    /// Resources whose metadata is served here.
+    pub resources: Resources,
     /// What upstreams learn about the caller.
     pub forward: Forward,
     /// Every claim that a rule or a forwarded header asks about, in the order of their ids.

@@ -39,6 +39,8 @@ pub enum Identity {
     Provider,
     /// The API key's id.
     KeyId,
+    /// Who acts for the subject.
+    Actor,
     /// A claim of the token.
     Claim(ClaimId),
 }

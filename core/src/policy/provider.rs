@@ -44,6 +44,8 @@ pub struct Provider {
     pub require_exp: bool,
     /// Neither `exp - iat` nor `exp - now` may exceed it.
     pub max_lifetime: Option<Duration>,
+    /// How many actors a token may name, one within the other.
+    pub max_actors: Option<usize>,
     /// Accepted `typ` headers.
     pub types: Types,
     /// Where requests carry its tokens.

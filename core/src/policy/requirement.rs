@@ -1,6 +1,7 @@
 //! What a rule asks of a request's credential.
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use crate::json::Value;
 use crate::policy::claim::ClaimId;
@@ -23,10 +24,40 @@ pub struct Rule {
     pub locations: Vec<Rc<CredentialLocation>>,
     /// A token must also be meant for one of these. Empty: the provider's audiences are enough.
     pub audiences: Vec<Box<str>>,
-    /// Scopes that the credential must have.
-    pub scopes: RequiredScopes,
+    /// What it asks of every caller.
+    pub demands: Rc<Demands>,
     /// Conditions on claims; all must hold.
     pub claims: Vec<Condition>,
+    /// How its refusals are written.
+    pub refusal_form: RefusalForm,
+}
+
+/// What a caller can be asked to bring: a challenge names it.
+#[derive(Debug, Default)]
+pub struct Demands {
+    /// Scopes that the credential must have. Each of these, since more than one part of a rule may ask for
+    /// some.
+    pub scopes: Vec<RequiredScopes>,
+    /// How the person must have authenticated (RFC 9470).
+    pub authentication: Option<Authentication>,
+}
+
+/// How, and how lately, a person must have authenticated (RFC 9470).
+#[derive(Clone, Debug)]
+pub struct Authentication {
+    /// The `acr` claim, and the values of which it must be one.
+    pub contexts: Option<(ClaimId, Vec<Box<str>>)>,
+    /// The `auth_time` claim, and how old it may be.
+    pub max_age: Option<(ClaimId, Duration)>,
+}
+
+/// How a rule's refusals are written, for the clients that its upstream has.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum RefusalForm {
+    /// One object with `error`, `error_description` and `code`.
+    Plain,
+    /// The same within an error of JSON-RPC, which clients of MCP show to their users.
+    JsonRpc,
 }
 
 /// The credentials that a rule accepts; never none at all.
@@ -58,6 +89,28 @@ pub enum Test {
     Contains(Value<'static>),
     /// The claim is there.
     Present,
+}
+
+// === impl Demands ===
+
+impl Demands {
+    /// Every scope that is asked for, each once: `all`, then `any`, part by part.
+    pub fn scopes_to_ask_for(&self) -> Vec<&str> {
+        let mut scopes = Vec::new();
+        for required in &self.scopes {
+            for scope in required.all.iter().chain(&required.any) {
+                if !scopes.contains(&scope.as_str()) {
+                    scopes.push(scope.as_str());
+                }
+            }
+        }
+        scopes
+    }
+
+    /// Whether it asks for nothing.
+    pub fn is_empty(&self) -> bool {
+        self.scopes.iter().all(RequiredScopes::is_empty) && self.authentication.is_none()
+    }
 }
 
 // === impl Accepted ===

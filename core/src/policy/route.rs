@@ -92,6 +92,22 @@ impl Match {
     }
 }
 
+impl Match {
+    /// The path that every path it matches lies at or below, as far as it is literal; `None` for a
+    /// regular expression.
+    pub fn leading_path(&self) -> Option<String> {
+        match &self.path {
+            None => Some("/".into()),
+            Some(path) => path.leading_path(),
+        }
+    }
+
+    /// Whether it can match a request for this host, which is in lower case.
+    pub fn may_be_for(&self, host: &str) -> bool {
+        self.hosts.is_empty() || self.hosts.iter().any(|pattern| pattern.matches(host))
+    }
+}
+
 // === impl Method ===
 
 impl Method {
@@ -141,6 +157,17 @@ impl HostPattern {
             true => HostPattern::Below(host),
             false => HostPattern::Exactly(host),
         })
+    }
+
+    fn matches(&self, host: &str) -> bool {
+        match self {
+            HostPattern::Any => true,
+            HostPattern::Exactly(name) => &**name == host,
+            HostPattern::Below(domain) => {
+                let label = host.strip_suffix(&**domain);
+                label.is_some_and(|label| label.ends_with('.'))
+            }
+        }
     }
 }
 

@@ -19,6 +19,8 @@ use crate::verification::status_list::Reference;
 /// Why claims are refused.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum InvalidClaims {
+    /// More actors than the provider allows, or an actor that cannot be read.
+    Actors,
     /// No audience that the provider accepts.
     Audience,
     /// A confirmation (RFC 7800) by a method that we cannot check.
@@ -79,6 +81,7 @@ pub fn validate_claims(
     let token_id = text(claims, "jti")?;
     let status = status(provider, claims, source)?;
     let confirmation = confirmation(claims)?;
+    let actor = actor(claims, provider)?;
     let claim_text = |path: &ClaimPath| lookup(claims, path).and_then(Value::as_str);
     let clients: Vec<Rc<str>> = provider
         .client_id_claims
@@ -92,6 +95,7 @@ pub fn validate_claims(
         client_id: clients.first().cloned(),
         clients,
         tenant: claim_text(&provider.tenant_claim).map(Rc::from),
+        actor,
         key_id: None,
         scopes: scopes(claims, &provider.scope_claims),
         audiences,
@@ -234,6 +238,28 @@ fn confirmation(claims: &Object<'_>) -> Result<Option<[u8; 32]>, InvalidClaims> 
         .and_then(|digest| digest.try_into().ok())
         .map(Some)
         .ok_or(InvalidClaims::Confirmation)
+}
+
+/// RFC 8693 §4.1: `act` names who acts for the subject, and within it, whom that actor acts for. Only the
+/// outermost actor counts for a decision.
+fn actor(claims: &Object<'_>, provider: &Provider) -> Result<Option<Rc<str>>, InvalidClaims> {
+    let Some(outermost) = claims.get("act") else {
+        return Ok(None);
+    };
+    if let Some(most) = provider.max_actors {
+        let mut actors = 0_usize;
+        let mut next = Some(outermost);
+        while let Some(actor) = next {
+            actors = actors.saturating_add(1);
+            let actor = actor.as_object().ok_or(InvalidClaims::Actors)?;
+            next = actor.get("act");
+        }
+        if actors > most {
+            return Err(InvalidClaims::Actors);
+        }
+    }
+    let subject = outermost.as_object().and_then(|actor| actor.get("sub"));
+    Ok(subject.and_then(Value::as_str).map(Rc::from))
 }
 
 /// The union of all scope claims: space-separated strings (RFC 8693 §4.2) or arrays of strings.

@@ -25,6 +25,8 @@ pub struct Principal {
     pub clients: Vec<Rc<str>>,
     /// The tenant.
     pub tenant: Option<Rc<str>>,
+    /// Who acts for the subject: `act.sub` (RFC 8693 §4.1), of the outermost actor alone.
+    pub actor: Option<Rc<str>>,
     /// The id of an API key.
     pub key_id: Option<Rc<str>>,
     /// What the caller may do.
@@ -114,6 +116,7 @@ impl Principal {
                 None => Some(API_KEYS.into()),
             },
             Identity::KeyId => self.key_id.clone(),
+            Identity::Actor => self.actor.clone(),
             Identity::Claim(id) => match self.claims.get(id.0).and_then(Option::as_ref) {
                 Some(claim) => Some(header_text(claim)?),
                 None => None,
@@ -149,6 +152,7 @@ impl Principal {
         let texts = [
             &self.subject,
             &self.tenant,
+            &self.actor,
             &self.key_id,
             &self.token_id,
             &Some(self.scopes.text()),

@@ -15,14 +15,22 @@ pub enum Challenge {
 pub fn class(code: &str) -> (u16, &'static str) {
     match code {
         "MISSING_TOKEN" => (401, "unauthorized"),
-        "AMBIGUOUS_CREDENTIALS" | "AMBIGUOUS_PATH" | "AMBIGUOUS_HOST" | "REQUEST_TOO_LARGE" => {
-            (400, "invalid_request")
-        }
+        "INSUFFICIENT_AUTHENTICATION" => (401, "insufficient_user_authentication"),
+        "INVALID_DPOP_PROOF" => (401, "invalid_dpop_proof"),
+        "AMBIGUOUS_CREDENTIALS"
+        | "AMBIGUOUS_PATH"
+        | "AMBIGUOUS_HOST"
+        | "REQUEST_TOO_LARGE"
+        | "MCP_HEADERS_REQUIRED" => (400, "invalid_request"),
+        "METHOD_NOT_ALLOWED" => (405, "invalid_request"),
         "INSUFFICIENT_SCOPE" => (403, "insufficient_scope"),
-        "CLAIM_MISMATCH" | "NO_RULE" | "RULE_DENIES" => (403, "access_denied"),
-        "KEYS_UNAVAILABLE" | "INTROSPECTION_UNAVAILABLE" | "REVOCATION_UNAVAILABLE" => {
-            (503, "temporarily_unavailable")
-        }
+        "APPROVAL_REQUIRED" => (403, "insufficient_authorization_details"),
+        "CLAIM_MISMATCH" | "NO_RULE" | "RULE_DENIES" | "CROSS_SITE_REQUEST"
+        | "ORIGIN_NOT_ALLOWED" | "TOOL_NOT_ALLOWED" => (403, "access_denied"),
+        "KEYS_UNAVAILABLE"
+        | "INTROSPECTION_UNAVAILABLE"
+        | "REVOCATION_UNAVAILABLE"
+        | "APPROVALS_UNAVAILABLE" => (503, "temporarily_unavailable"),
         _ => (401, "invalid_token"),
     }
 }
@@ -32,7 +40,23 @@ pub fn check(answer: &Answer, expected: &str, challenge: Challenge) -> Result<()
     if answer.header("x-echo").is_some() {
         return Err("the request reached the upstream".to_owned());
     }
-    let body = answer.json()?;
+    let whole = answer.json()?;
+    let is_json_rpc = whole.get("jsonrpc").is_some();
+    // An error of JSON-RPC has the same members in its data, and some of them beside it.
+    let body = match is_json_rpc {
+        true => {
+            let mut data = whole["error"]["data"].clone();
+            data["error_description"] = whole["error_description"].clone();
+            expect(
+                "message",
+                &whole["error"]["message"],
+                &whole["error_description"],
+            )?;
+            expect("code beside the error", &whole["code"], &data["code"])?;
+            data
+        }
+        false => whole,
+    };
     let member = |name: &str| body[name].as_str().unwrap_or_default();
     let code = member("code");
     if code != expected {
@@ -49,7 +73,10 @@ pub fn check(answer: &Answer, expected: &str, challenge: Challenge) -> Result<()
         .into_iter()
         .flat_map(|body| body.keys())
         .collect();
-    expect("number of members in the body", &members.len(), &3)?;
+    if !is_json_rpc {
+        let wanted = if code == "APPROVAL_REQUIRED" { 4 } else { 3 };
+        expect("number of members in the body", &members.len(), &wanted)?;
+    }
     let content_type = answer.header("content-type").unwrap_or_default();
     if content_type != "application/json" && !content_type.starts_with("application/json;") {
         return Err(format!("content-type is `{content_type}`"));
@@ -82,7 +109,8 @@ fn check_retry_after(answer: &Answer) -> Result<(), String> {
 fn check_challenge(answer: &Answer, body: &Value, challenge: Challenge) -> Result<(), String> {
     let challenges = answer.all("www-authenticate");
     let error = body["error"].as_str().unwrap_or_default();
-    let is_challenge = answer.status == 401 || error == "insufficient_scope";
+    let is_challenge = answer.status == 401
+        || ["insufficient_scope", "insufficient_authorization_details"].contains(&error);
     if !is_challenge && answer.status != 400 {
         return expect("WWW-Authenticate", &challenges, &Vec::new());
     }

@@ -71,14 +71,22 @@ impl<'v> Compiler<'v> {
         Ok((compiled, warnings))
     }
 
-    /// A number within a range.
+    /// A number within a range, and its default.
     pub(super) fn count(
         &mut self,
         member: Optional<u64>,
         default: u64,
         range: RangeInclusive<u64>,
     ) -> Option<usize> {
-        let Located { at, value } = member.or(default)?;
+        self.count_within(member.or(default)?, range)
+    }
+
+    /// A number within a range.
+    pub(super) fn count_within(
+        &mut self,
+        Located { at, value }: Located<u64>,
+        range: RangeInclusive<u64>,
+    ) -> Option<usize> {
         if !range.contains(&value) {
             let expected = format!("{} to {}", range.start(), range.end());
             self.findings.unfit(at, value.to_string(), expected);

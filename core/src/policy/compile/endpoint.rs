@@ -88,7 +88,7 @@ impl Compiler<'_> {
 }
 
 /// Scheme, authority, and path with query (RFC 3986 §3); or what the text is instead.
-fn split(uri: &str) -> Result<(&'static str, &str, &str), &'static str> {
+pub(super) fn split(uri: &str) -> Result<(&'static str, &str, &str), &'static str> {
     let (scheme, rest) = uri
         .split_once("://")
         .ok_or("a string that is no absolute URI")?;

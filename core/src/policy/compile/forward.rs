@@ -89,8 +89,10 @@ impl<'v> Compiler<'v> {
             "tenant" => Identity::Tenant,
             "provider" => Identity::Provider,
             "key_id" => Identity::KeyId,
+            "actor" => Identity::Actor,
             _ => {
-                let expected = "subject, client_id, scopes, tenant, provider, key_id or claim:…";
+                let expected =
+                    "subject, client_id, scopes, tenant, provider, key_id, actor or claim:…";
                 self.findings.unfit(at, quoted(value), expected);
                 return None;
             }

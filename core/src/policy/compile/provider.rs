@@ -1,6 +1,7 @@
 //! Providers and their keys.
 
 use std::collections::HashMap;
+use std::ops::RangeInclusive;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -23,6 +24,9 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(2);
 const DEFAULT_REFRESH_INTERVAL: Duration = Duration::from_secs(3600);
 const DEFAULT_MIN_REFETCH_INTERVAL: Duration = Duration::from_secs(6);
 const DEFAULT_MAX_STALENESS: Duration = Duration::from_secs(24 * 3600);
+
+/// JSON that is nested deeper than this is not read.
+const ACTORS: RangeInclusive<u64> = 0..=100;
 
 impl<'v> Compiler<'v> {
     pub(super) fn providers(
@@ -67,6 +71,7 @@ impl<'v> Compiler<'v> {
             clock_tolerance,
             require_exp,
             max_lifetime,
+            max_actors,
             types,
             from,
             scope_claims,
@@ -99,6 +104,7 @@ impl<'v> Compiler<'v> {
             Duration::ZERO..=MAX_CLOCK_TOLERANCE,
         );
         let max_lifetime = max_lifetime.and_then(|max| self.within(max, PERIOD));
+        let max_actors = max_actors.and_then(|max| self.count_within(max, ACTORS));
         let types = self.types(types);
         let locations = self.token_locations(from);
         let scope_claims = self.claims(scope_claims, ["scope", "scp"]);
@@ -123,6 +129,7 @@ impl<'v> Compiler<'v> {
             clock_tolerance: clock_tolerance?,
             require_exp: require_exp.or(true)?.value,
             max_lifetime: max_lifetime?,
+            max_actors: max_actors?,
             types: types?,
             locations: self.resolve(&locations?)?,
             scope_claims: scope_claims?,

@@ -1,19 +1,23 @@
 //! Rules: which requests they are for, and what they need.
 
 use std::collections::HashMap;
+use std::ops::RangeInclusive;
 use std::rc::Rc;
+use std::time::Duration;
 
 use crate::config::fault::{At, alternatives, quoted};
 use crate::config::reader::{ExactlyOne, ListOf, Located, NonEmpty, Optional};
 use crate::config::{
-    Access, ClaimConfig, ClaimTestConfig, ConditionConfig, MatchConfig, PathMatchConfig,
-    RuleConfig, ScopesConfig,
+    Access, AuthenticationConfig, ClaimConfig, ClaimTestConfig, ConditionConfig, MatchConfig,
+    PathMatchConfig, RuleConfig, ScopesConfig,
 };
 use crate::json::{self, Value};
-use crate::policy::claim::ClaimId;
+use crate::policy::claim::{ClaimId, ClaimPath};
 use crate::policy::compile::compiler::{API_KEYS, Compiler, insert_sorted};
 use crate::policy::provider::{Provider, ProviderId};
-use crate::policy::requirement::{Accepted, Condition, Rule, Test};
+use crate::policy::requirement::{
+    Accepted, Authentication, Condition, Demands, RefusalForm, Rule, Test,
+};
 use crate::policy::route::path::PathMatch;
 use crate::policy::route::{HostPattern, InvalidMatch, Match, Method};
 use crate::request::path::PathQuirks;
@@ -36,6 +40,10 @@ struct AcceptedIds {
 
 /// How many names a message lists where a rule has an unknown one.
 const LISTED_NAMES: usize = 16;
+
+/// A challenge names whole seconds (RFC 9470 §3).
+const AUTHENTICATION_AGE: RangeInclusive<Duration> =
+    Duration::from_secs(1)..=Duration::from_secs(8760 * 3600);
 
 impl<'v> Compiler<'v> {
     /// `names` is `None` where `providers` is faulty.
@@ -63,6 +71,7 @@ impl<'v> Compiler<'v> {
             credentials,
             audiences,
             scopes,
+            authentication,
             claims,
             danger_allow_in_path,
         } = rule;
@@ -90,6 +99,10 @@ impl<'v> Compiler<'v> {
         let scopes = scopes.or_empty(&mut self.findings);
         let scopes = scopes.and_then(|scopes| self.required_scopes(scopes.value));
         demands.push((scopes_at, scopes.as_ref().is_some_and(|s| !s.is_empty())));
+        let authentication_at = authentication.at;
+        let has_authentication = !authentication.is_absent();
+        demands.push((authentication_at, has_authentication));
+        let authentication = authentication.and_then(|a| self.authentication(a));
         let claims_at = claims.at;
         let claims = claims.map_or(Vec::new(), |claims| {
             self.each(claims.value, Self::condition)
@@ -109,10 +122,14 @@ impl<'v> Compiler<'v> {
             Some(Access::Optional | Access::Required) | None => {
                 if let Some(accepts) = &accepts {
                     if accepts.api_keys && accepts.providers.is_empty() {
-                        if has_audiences {
+                        let of_tokens = [
+                            (audiences_at, has_audiences),
+                            (authentication_at, has_authentication),
+                        ];
+                        for (at, _) in of_tokens.into_iter().filter(|(_, demanded)| *demanded) {
                             let found = "a requirement on tokens where only API keys are accepted";
                             let expected = "a provider in credentials";
-                            self.findings.unfit(audiences_at, found, expected);
+                            self.findings.unfit(at, found, expected);
                         }
                         if has_claims {
                             let message = "no API key has claims: no request can meet this rule";
@@ -130,8 +147,12 @@ impl<'v> Compiler<'v> {
             accepts: accepts?.resolve(providers)?,
             locations: Vec::new(),
             audiences: audiences?,
-            scopes: scopes?,
+            demands: Rc::new(Demands {
+                scopes: Vec::from_iter(Some(scopes?).filter(|scopes| !scopes.is_empty())),
+                authentication: authentication?,
+            }),
             claims: claims?,
+            refusal_form: RefusalForm::Plain,
         };
         Some((rule, matches?))
     }
@@ -250,16 +271,52 @@ impl<'v> Compiler<'v> {
 
     /// Scope-tokens; none where nothing is written.
     pub(super) fn scopes(&mut self, scopes: Optional<ListOf<&str>>) -> Option<Vec<Scope>> {
-        scopes.map_or(Vec::new(), |scopes| {
-            self.each(scopes.value, |compiler, Located { at, value }| {
-                let scope = Scope::new(value);
-                if scope.is_none() {
-                    let expected = "a scope: printable ASCII without space, quote and backslash";
+        scopes.map_or(Vec::new(), |scopes| self.each(scopes.value, Self::scope))
+    }
+
+    pub(super) fn scope(&mut self, Located { at, value }: Located<&str>) -> Option<Scope> {
+        let scope = Scope::new(value);
+        if scope.is_none() {
+            let expected = "a scope: printable ASCII without space, quote and backslash";
+            self.findings.unfit(at, quoted(value), expected);
+        }
+        scope
+    }
+
+    /// RFC 9470 §4: what a challenge asks for must fit into `acr_values` and `max_age`.
+    fn authentication(
+        &mut self,
+        Located { at, value }: Located<AuthenticationConfig<'_>>,
+    ) -> Option<Authentication> {
+        let AuthenticationConfig { acr, max_age } = value;
+        if acr.is_absent() && max_age.is_absent() {
+            let expected = "at least one of acr, max_age";
+            self.findings.unfit(at, "no requirement", expected);
+        }
+        let contexts = acr.and_then(|acr| {
+            self.each(acr.value, |compiler, Located { at, value }| {
+                if Scope::new(value).is_none() {
+                    let expected = "an acr: printable ASCII without space, quote and backslash";
                     compiler.findings.unfit(at, quoted(value), expected);
+                    return None;
                 }
-                scope
+                Some(Box::from(value))
             })
+        });
+        let max_age = max_age.and_then(|max_age| self.within(max_age, AUTHENTICATION_AGE));
+        let (acr, auth_time) = (
+            self.registered_claim("acr"),
+            self.registered_claim("auth_time"),
+        );
+        Some(Authentication {
+            contexts: contexts?.map(|values| (acr, values)),
+            max_age: max_age?.map(|age| (auth_time, age)),
         })
+    }
+
+    /// A claim of the IANA registry, which is a member of the claims themselves.
+    fn registered_claim(&mut self, name: &str) -> ClaimId {
+        ClaimId(self.claims.index(ClaimPath::of_member(name)))
     }
 
     fn condition(&mut self, condition: Located<ConditionConfig<'_>>) -> Option<Condition> {

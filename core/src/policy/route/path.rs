@@ -71,6 +71,18 @@ impl PathMatch {
         self.quirks
     }
 
+    pub(super) fn leading_path(&self) -> Option<String> {
+        if matches!(self.end, End::Regex(_)) {
+            return None;
+        }
+        let literals = self.segments.iter().map_while(|segment| match segment {
+            Segment::Literal(text) => Some(format!("/{text}")),
+            Segment::One => None,
+        });
+        let path: String = literals.collect();
+        Some(if path.is_empty() { "/".into() } else { path })
+    }
+
     pub(super) fn into_regex(self) -> Option<Regex> {
         match self.end {
             End::Regex(regex) => Some(regex),

@@ -192,6 +192,7 @@ fn principal(
         clients: Vec::new(),
         tenant: key.tenant.clone(),
         key_id: Some(key.id.clone()),
+        actor: None,
         scopes: key.scopes.clone(),
         audiences: Vec::new(),
         claims: Vec::new(),

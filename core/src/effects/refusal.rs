@@ -1,0 +1,128 @@
+//! What a client reads that is refused: the status, the challenge and the body.
+
+use std::fmt::Write as _;
+
+use crate::decision::{Class, Code, Denial};
+use crate::effects::local_reply::LocalReply;
+use crate::json::Quoted;
+use crate::policy::Policy;
+use crate::policy::requirement::{Demands, RefusalForm, Rule};
+use crate::request::{Request, RequestTarget};
+
+/// The answer to a request that is refused.
+pub fn reply(
+    policy: &Policy,
+    request: &Request<'_>,
+    rule: Option<&Rule>,
+    denial: &Denial,
+) -> LocalReply {
+    let code = denial.code;
+    let class = code.class();
+    let details = format!("portcullis_{}", code.name().to_ascii_lowercase());
+    let mut headers = vec![("cache-control", "no-store".to_owned())];
+    if let Some(rule) = rule.filter(|_| class.is_challenged()) {
+        let challenge = challenge(policy, request, rule, denial);
+        headers.push(("www-authenticate", challenge));
+    }
+    if let Some(retry_after) = denial.retry_after {
+        let seconds = retry_after.as_secs().saturating_add(1);
+        headers.push(("retry-after", seconds.to_string()));
+    }
+    if request.is_grpc() {
+        headers.push(("x-portcullis-code", code.name().to_owned()));
+        return LocalReply {
+            status: class.status(),
+            headers,
+            // Envoy sends the body as grpc-message.
+            body: code.description().to_owned(),
+            grpc_status: Some(class.grpc_status()),
+            details,
+        };
+    }
+    headers.push(("content-type", "application/json".to_owned()));
+    LocalReply {
+        status: class.status(),
+        headers,
+        body: body(
+            rule.map_or(RefusalForm::Plain, |rule| rule.refusal_form),
+            code,
+        ),
+        grpc_status: None,
+        details,
+    }
+}
+
+/// What the body says.
+pub fn body(form: RefusalForm, code: Code) -> String {
+    let error = Quoted(code.class().error());
+    let description = Quoted(code.description());
+    let code = Quoted(code.name());
+    match form {
+        RefusalForm::Plain => {
+            format!(r#"{{"error":{error},"error_description":{description},"code":{code}}}"#)
+        }
+        // Clients of MCP show the message of an error that has an `id`, and nothing of ours otherwise.
+        RefusalForm::JsonRpc => format!(
+            concat!(
+                r#"{{"jsonrpc":"2.0","id":null,"error":{{"code":{},"message":{},"#,
+                r#""data":{{"error":{},"code":{}}}}},"error_description":{},"code":{}}}"#
+            ),
+            JSON_RPC_REFUSED, description, error, code, description, code,
+        ),
+    }
+}
+
+/// A refusal as an error of JSON-RPC, among the codes that its §5.1 leaves to servers.
+const JSON_RPC_REFUSED: i32 = -32010;
+
+/// RFC 6750 §3. Nothing in it needs escaping: the realm was checked at load, scope-tokens hold neither quotes
+/// nor backslashes, no URI does, and descriptions are ours.
+fn challenge(policy: &Policy, request: &Request<'_>, rule: &Rule, denial: &Denial) -> String {
+    let realm = &policy.realm;
+    if rule.accepts.providers.is_empty() {
+        return format!("ApiKey realm=\"{realm}\"");
+    }
+    let mut challenge = format!("Bearer realm=\"{realm}\"");
+    let class = denial.code.class();
+    // RFC 6750 §3.1: no error code for a request without any authentication.
+    if class != Class::Unauthorized {
+        let (error, description) = (class.error(), denial.code.description());
+        // Writing to a string cannot fail.
+        let _ = write!(
+            challenge,
+            ", error=\"{error}\", error_description=\"{description}\""
+        );
+    }
+    let demands = denial.demands.as_deref().unwrap_or(&rule.demands);
+    demand(&mut challenge, demands, class);
+    let target = RequestTarget::from_request(request).ok();
+    let resource = target.and_then(|target| policy.resources.covering(&target));
+    if let Some(resource) = resource {
+        let uri = &resource.metadata_uri;
+        let _ = write!(challenge, ", resource_metadata=\"{uri}\"");
+    }
+    challenge
+}
+
+/// What the client's next token has to have.
+fn demand(challenge: &mut String, demands: &Demands, class: Class) {
+    let scopes = demands.scopes_to_ask_for().join(" ");
+    if !scopes.is_empty() {
+        let _ = write!(challenge, ", scope=\"{scopes}\"");
+    }
+    // RFC 9470 §3.
+    if class != Class::InsufficientAuthentication {
+        return;
+    }
+    let Some(authentication) = &demands.authentication else {
+        return;
+    };
+    if let Some((_, contexts)) = &authentication.contexts {
+        let contexts = contexts.join(" ");
+        let _ = write!(challenge, ", acr_values=\"{contexts}\"");
+    }
+    if let Some((_, max_age)) = authentication.max_age {
+        let seconds = max_age.as_secs();
+        let _ = write!(challenge, ", max_age=\"{seconds}\"");
+    }
+}
