@@ -4,6 +4,7 @@
 //! one of them (`x-http-method-override`, `x-original-url`, `x-forwarded-uri`) has no
 //! effect: a filter that uses it lets clients choose their own rule (CVE-2026-40575).
 
+pub mod header_name;
 pub mod host;
 pub mod path;
 

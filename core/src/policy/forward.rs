@@ -1,6 +1,7 @@
 //! What upstreams learn about the caller.
 
 use crate::policy::claim::ClaimId;
+use crate::request::header_name::{folded, same_name};
 
 pub use crate::config::ForwardCredential;
 
@@ -97,22 +98,4 @@ impl Shapes {
             starts: 1 << (start & 63),
         }
     }
-}
-
-/// A character of a header's name as careless upstreams see it: CGI writes `_` for `-`, and PHP does so
-/// for `.` too.
-pub(super) fn folded(b: u8) -> u8 {
-    if b.is_ascii_alphanumeric() {
-        b.to_ascii_lowercase()
-    } else {
-        b'-'
-    }
-}
-
-fn same_name(ours: &[u8], theirs: &[u8]) -> bool {
-    ours.len() == theirs.len()
-        && ours
-            .iter()
-            .zip(theirs)
-            .all(|(a, b)| folded(*a) == folded(*b))
 }

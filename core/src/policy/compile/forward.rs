@@ -6,9 +6,9 @@ use crate::config::fault::quoted;
 use crate::config::reader::{Located, Named};
 use crate::config::{ClaimConfig, ForwardConfig, ForwardCredential};
 use crate::policy::compile::compiler::{Compiler, all_or_none};
-use crate::policy::compile::syntax;
 use crate::policy::forward::{Forward, Identity};
 use crate::policy::location::CredentialLocation;
+use crate::request::header_name::folded_name;
 
 const DEFAULT_HEADERS: [(&str, Identity); 6] = [
     ("x-auth-subject", Identity::Subject),
@@ -29,7 +29,7 @@ impl<'v> Compiler<'v> {
         // One header cannot carry the credential in and the identity out.
         let locations = self.locations.values.iter();
         let names = locations.filter_map(|location| match location.as_ref() {
-            CredentialLocation::Header { name, .. } => Some(syntax::folded(name)),
+            CredentialLocation::Header { name, .. } => Some(folded_name(name)),
             CredentialLocation::Query { .. } | CredentialLocation::Cookie { .. } => None,
         });
         let mut taken: HashSet<String> = names.collect();
@@ -68,7 +68,7 @@ impl<'v> Compiler<'v> {
     fn free_name(&mut self, name: Located<&str>, taken: &mut HashSet<String>) -> Option<Box<str>> {
         let at = name.at;
         let name = self.header_name(name)?;
-        if !taken.insert(syntax::folded(&name)) {
+        if !taken.insert(folded_name(&name)) {
             let found = "a header that is already used, by credentials or by another of these";
             self.findings.unfit(at, found, "a header of its own");
             return None;

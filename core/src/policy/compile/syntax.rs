@@ -3,7 +3,7 @@
 use crate::config::fault::quoted;
 use crate::config::reader::Located;
 use crate::policy::compile::compiler::Compiler;
-use crate::policy::forward;
+use crate::request::header_name::folded_name;
 use crate::request::is_token;
 
 /// Header fields of Envoy itself, and those of one connection (RFC 9110 §7.6.1): to set or remove
@@ -23,13 +23,6 @@ const RESERVED: [&str; 12] = [
     "x-request-id",
 ];
 
-/// A header's name as an upstream may normalize it.
-pub(super) fn folded(name: &str) -> String {
-    name.bytes()
-        .map(|b| char::from(forward::folded(b)))
-        .collect()
-}
-
 impl Compiler<'_> {
     /// A text that goes into headers and logs.
     pub(super) fn text(&mut self, Located { at, value }: Located<&str>) -> Option<Box<str>> {
@@ -48,7 +41,7 @@ impl Compiler<'_> {
             return None;
         }
         let name = value.to_ascii_lowercase();
-        if RESERVED.contains(&folded(&name).as_str()) {
+        if RESERVED.contains(&folded_name(&name).as_str()) {
             let expected = "a header that is not Envoy's own";
             self.findings.unfit(at, quoted(&name), expected);
             return None;
