@@ -2,6 +2,8 @@
 //!
 //! [`Permit`] is the evidence. Only this file makes one, and only after every check.
 
+mod approval;
+
 use crate::json::Value;
 use crate::policy::requirement::{Access, Condition, Rule, Test};
 use crate::policy::{Policy, Unmatched};
