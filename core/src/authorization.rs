@@ -2,6 +2,8 @@
 //!
 //! [`Permit`] is the evidence. Only this file makes one, and only after every check.
 
+mod approval;
+
 use crate::json::Value;
 use crate::policy::claim::ClaimId;
 use crate::policy::requirement::{Access, Authentication, Condition, Demands, Rule, Test};

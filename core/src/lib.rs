@@ -58,6 +58,10 @@ pub mod keys;
 
 pub mod request;
 
+pub mod pattern;
+
+pub mod mcp;
+
 pub mod config;
 
 pub mod policy;

@@ -15,6 +15,9 @@ pub const AUDIT_LINES_PER_SECOND: u32 = 100;
 /// accepted expression takes 1 ms on 4 KiB.
 pub const REGEX_PATH_BYTES: usize = 4 * 1024;
 
+/// Bytes of an MCP version that a refusal repeats. All versions so far are dates.
+pub const MCP_VERSION_BYTES: usize = 64;
+
 /// Keys read from one JWK Set. The largest providers publish fewer than ten.
 pub const JWKS_KEYS: usize = 100;
 

@@ -6,6 +6,7 @@
 
 pub mod header_name;
 pub mod host;
+pub mod origin;
 pub mod path;
 
 use std::fmt;
