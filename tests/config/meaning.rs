@@ -233,7 +233,8 @@ fn what_is_written_is_meant() {
     assert!(matches!(chat.claims[3].test, Test::Present));
     // A claim that is asked about twice, or forwarded as well, is held once.
     assert_eq!(chat.claims[2].claim, chat.claims[3].claim);
-    assert_eq!(policy.claims.len(), 4);
+    // These four, and `acr` and `auth_time`.
+    assert_eq!(policy.claims.len(), 6);
 
     let headers: Vec<_> = policy
         .forward

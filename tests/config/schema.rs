@@ -285,6 +285,7 @@ const ONLY_ON_LOAD: &[&str] = &[
     "pepper_short_inline",
     "pepper_unset",
     "provider_names",
+    "resources_without_issuer",
     "two_introspectors",
 ];
 

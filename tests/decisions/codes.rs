@@ -31,6 +31,7 @@ fn every_code_is_reached() {
             { "match": { "path": { "exact": "/scope" } }, "scopes": { "all": ["s"] } },
             { "match": { "path": { "exact": "/claim" } }, "claims": [{ "claim": "c", "present": true }] },
             { "match": { "path": { "exact": "/deny" } }, "access": "deny" },
+            { "match": { "path": { "exact": "/strong" } }, "authentication": { "acr": ["phr"] } },
             { "match": { "path": { "exact": "/" } } },
         ],
     }));
@@ -60,6 +61,7 @@ fn every_code_is_reached() {
         get("/claim").bearer(&good),
         get("/nowhere"),
         get("/deny"),
+        get("/strong").bearer(&good),
     ]
     .iter()
     .map(|ask| filter.ask(ask).code())

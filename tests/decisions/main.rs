@@ -27,6 +27,7 @@ mod opaque;
 mod providers;
 mod record;
 mod remote_keys;
+mod resources;
 mod revocation;
 mod shadow;
 mod signatures;

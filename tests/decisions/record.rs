@@ -108,6 +108,7 @@ fn the_audit_line() {
         "subject",
         "client_id",
         "key_id",
+        "actor",
         "source",
         "age_ms",
         "address",
@@ -129,6 +130,7 @@ fn the_audit_line() {
                 "alice",
                 "app",
                 null,
+                null,
                 "local",
                 null,
                 "192.0.2.7:1234",
@@ -146,6 +148,7 @@ fn the_audit_line() {
                 "write",
                 "corp",
                 "alice",
+                null,
                 null,
                 null,
                 "local",
@@ -167,6 +170,7 @@ fn the_audit_line() {
                 "ci-2026",
                 "ci-2026",
                 "ci-2026",
+                null,
                 "local",
                 null,
                 "192.0.2.7:1234",
@@ -189,6 +193,7 @@ fn the_audit_line() {
                 null,
                 null,
                 null,
+                null,
                 "192.0.2.7:1234",
                 "GET",
                 "/open",
@@ -201,6 +206,7 @@ fn the_audit_line() {
                 "2023-11-14T22:13:20.000Z",
                 "deny",
                 "AMBIGUOUS_PATH",
+                null,
                 null,
                 null,
                 null,
@@ -244,6 +250,30 @@ fn a_remembered_token_says_how_old_its_verdict_is() {
         (&audit["source"], &audit["age_ms"]),
         (&json!("cache"), &json!(7000))
     );
+}
+
+/// An agent acts for a user: logs, filter state and the upstream learn both.
+#[test]
+fn who_acts_for_the_subject() {
+    let key = Key::new("ES256", "k");
+    let mut filter = Filter::new(config(
+        &key,
+        json!({
+            "audit": "all",
+            "filter_state": ["subject", "actor"],
+            "forward": { "headers": { "x-subject": "subject", "x-actor": "actor" } },
+        }),
+    ));
+    let act = json!({ "sub": "agent", "act": { "sub": "another" } });
+    let ask = get("/open").with("x-actor", "admin");
+    let answer = filter.ask(&ask.clone().bearer(key.token(json!({ "act": act }))));
+    assert_eq!(answer.audit()["actor"], "agent");
+    assert_eq!(answer.forwarded("x-actor"), ["agent"]);
+    assert_eq!(answer.state["portcullis.actor"], "agent");
+    let answer = filter.ask(&ask.bearer(key.token(json!({}))));
+    assert_eq!(answer.audit()["actor"], Value::Null);
+    assert_eq!(answer.forwarded("x-actor"), [""; 0]);
+    assert!(!answer.state.contains_key("portcullis.actor"));
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod attacks;
 pub mod credentials;
 mod key_choice;
 mod rules;
+mod step_up;
 mod tokens;
 
 pub use ask::{Ask, get, preflight};

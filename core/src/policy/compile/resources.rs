@@ -28,25 +28,15 @@ impl Compiler<'_> {
     ) -> Option<Resources> {
         let mut seen: Vec<(Place, At)> = Vec::new();
         let resources = self.each(resources, |compiler, resource| {
-            let at = resource.at;
-            let resource = compiler.resource(resource, rules, providers)?;
-            let same = seen
-                .iter()
-                .find(|(place, _)| place.is_same(&resource.place));
-            if let Some((_, first)) = same {
-                let found = format!("the resource of {}", compiler.findings.path(*first));
-                compiler.findings.unfit(at, found, "each resource once");
-                return None;
-            }
-            seen.push((resource.place.clone(), at));
-            Some(resource)
+            compiler.resource(resource, &mut seen, rules, providers)
         });
         resources.map(Resources::new)
     }
 
     fn resource(
         &mut self,
-        Located { at, value }: Located<ResourceConfig<'_>>,
+        Located { value, .. }: Located<ResourceConfig<'_>>,
+        seen: &mut Vec<(Place, At)>,
         rules: &[(Rule, Match)],
         providers: Option<&[Rc<Provider>]>,
     ) -> Option<Resource> {
@@ -57,7 +47,16 @@ impl Compiler<'_> {
             name,
         } = value;
         let identifier = resource.map(|resource| resource.value);
-        let identified = resource.and_then(|resource| self.identified(resource));
+        let identified = resource.and_then(|resource| {
+            let (scheme, place) = self.identified(resource)?;
+            if let Some((_, first)) = seen.iter().find(|(other, _)| other.is_same(&place)) {
+                let found = format!("the resource of {}", self.findings.path(*first));
+                self.findings.unfit(resource.at, found, "each resource once");
+                return None;
+            }
+            seen.push((place.clone(), resource.at));
+            Some((scheme, place))
+        });
         let servers_at = authorization_servers.at;
         let servers = match (authorization_servers.is_absent(), providers) {
             (true, None) => None,
@@ -101,7 +100,6 @@ impl Compiler<'_> {
             add("resource_name", &Quoted(&name).to_string());
         }
         metadata.push('}');
-        let _ = at;
         Some(Resource {
             identifier: identifier.into(),
             metadata_uri: format!("{scheme}://{authority}{WELL_KNOWN}{suffix}").into(),
