@@ -247,7 +247,7 @@ fn what_is_written_is_meant() {
         "{headers:?}"
     );
     assert!(headers.contains(&("x-again", Identity::Claim(chat.claims[2].claim))));
-    assert!(headers.contains(&("x-department", Identity::Claim(ClaimId(3)))));
+    assert!(headers.contains(&("x-department", Identity::Claim(ClaimId(5)))));
     assert_eq!(policy.forward.payload_header.as_deref(), Some("x-claims"));
     assert_eq!(policy.forward.credential, ForwardCredential::Keep);
 }

@@ -38,6 +38,7 @@ mod realm;
 mod reload;
 mod remembered_verdicts;
 mod remote_api_keys;
+mod resources;
 mod revocation;
 mod shadow;
 mod status_list;

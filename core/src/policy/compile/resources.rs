@@ -51,7 +51,8 @@ impl Compiler<'_> {
             let (scheme, place) = self.identified(resource)?;
             if let Some((_, first)) = seen.iter().find(|(other, _)| other.is_same(&place)) {
                 let found = format!("the resource of {}", self.findings.path(*first));
-                self.findings.unfit(resource.at, found, "each resource once");
+                self.findings
+                    .unfit(resource.at, found, "each resource once");
                 return None;
             }
             seen.push((place.clone(), resource.at));
