@@ -14,10 +14,10 @@ use proxy_wasm::types::Status;
 
 /// A format that is not ours must not be read as ours: the version is in the key and in the
 /// value.
-const PREFIX: &str = "portcullis/3";
+pub const PREFIX: &str = "portcullis/3";
 
 /// A CAS number that the host never gives out: with it a value is written only where there is none.
-const ONLY_IF_ABSENT: Option<u32> = Some(u32::MAX);
+pub const ONLY_IF_ABSENT: Option<u32> = Some(u32::MAX);
 
 /// One source's keys in the shared map.
 pub struct SharedDocument {

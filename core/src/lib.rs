@@ -50,6 +50,8 @@ pub mod cache;
 
 pub mod fetch_lease;
 
+pub mod spent;
+
 pub mod revocation;
 
 pub mod scope;

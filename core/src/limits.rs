@@ -98,3 +98,6 @@ pub const STATUS_LISTS: usize = 32;
 
 /// Status lists that one worker fetches at a time.
 pub const STATUS_LISTS_IN_FLIGHT: usize = 64;
+
+/// What one table of spent things may be configured to hold: some 50 MB in all, which the workers share.
+pub const SPENT_ENTRIES: usize = 1024 * 1024;

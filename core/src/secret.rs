@@ -154,6 +154,10 @@ impl Fingerprint {
         Fingerprint(bits)
     }
 
+    pub(crate) const fn bits(self) -> u128 {
+        self.0
+    }
+
     /// Half of it, for places that keep many and where a collision does little harm.
     pub const fn half(self) -> u64 {
         self.0 as u64
