@@ -1,5 +1,8 @@
 //! The configuration file (TOML, unknown keys refused), compiled once into [`Settings`].
 
+mod client;
+mod invalid;
+
 use std::collections::HashSet;
 use std::fmt;
 use std::fs;
@@ -13,17 +16,16 @@ use serde::Deserialize;
 
 use crate::algorithm::Algorithm;
 use crate::cli;
-use crate::client::{Client, Clients, TokenFormat};
+use crate::client::{Client, Clients};
 use crate::clock::HumanDuration;
+use crate::config::client::ClientEntry;
+use crate::config::invalid::{Invalid, seconds};
 use crate::issuer::Issuer;
-use crate::scope::Scopes;
-use crate::secret::SecretHash;
 
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 9000);
 const DEFAULT_ADMIN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 9001);
 const DEFAULT_READ_TIMEOUT: Duration = Duration::from_secs(10);
 const DEFAULT_KEY_GRACE: Duration = Duration::from_secs(60 * 60);
-const DEFAULT_TOKEN_LIFETIME: Duration = Duration::from_secs(5 * 60);
 const DEFAULT_STATUS_TTL: Duration = Duration::from_secs(10);
 const DEFAULT_STATUS_LIFETIME: Duration = Duration::from_secs(60);
 
@@ -91,30 +93,6 @@ struct StatusListEntry {
     lifetime: Option<HumanDuration>,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ClientEntry {
-    id: String,
-    secret_hash: String,
-    #[serde(default)]
-    scopes: String,
-    audiences: Option<Vec<String>>,
-    algorithm: Option<Algorithm>,
-    token_lifetime: Option<HumanDuration>,
-    access_token_format: Option<FormatEntry>,
-    subject: Option<String>,
-    tenant: Option<String>,
-    #[serde(default)]
-    introspect: bool,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum FormatEntry {
-    Jwt,
-    Opaque,
-}
-
 /// Why a configuration is refused.
 #[derive(Debug)]
 pub enum Error {
@@ -129,13 +107,6 @@ pub enum Error {
         /// What is wrong.
         message: String,
     },
-}
-
-/// A key with an invalid value.
-#[derive(Debug, PartialEq)]
-pub struct Invalid {
-    key: String,
-    problem: &'static str,
 }
 
 /// Reads the file, applies the flags, and checks the result.
@@ -212,7 +183,7 @@ fn compile(file: File) -> Result<Settings, Vec<Invalid>> {
     let clients: Vec<Client> = clients
         .into_iter()
         .enumerate()
-        .map(|(index, entry)| compile_client(index, entry, &audience, &mut faults))
+        .map(|(index, entry)| client::compile(index, entry, &audience, &mut faults))
         .collect();
     let mut seen = HashSet::new();
     for (index, client) in clients.iter().enumerate() {
@@ -276,102 +247,6 @@ fn compile_status_list(entry: StatusListEntry, faults: &mut Vec<Invalid>) -> Sta
     }
 }
 
-fn compile_client(
-    index: usize,
-    entry: ClientEntry,
-    default_audience: &str,
-    faults: &mut Vec<Invalid>,
-) -> Client {
-    let ClientEntry {
-        id,
-        secret_hash,
-        scopes,
-        audiences,
-        algorithm,
-        token_lifetime,
-        access_token_format,
-        subject,
-        tenant,
-        introspect,
-    } = entry;
-    let token_lifetime = seconds(
-        token_lifetime,
-        DEFAULT_TOKEN_LIFETIME,
-        &format!("clients[{index}].token_lifetime"),
-        faults,
-    );
-    let mut fault = |key, problem| faults.push(Invalid::of_client(index, key, problem));
-
-    if id.is_empty() {
-        fault("id", "expected a name");
-    }
-    let secret = SecretHash::parse(&secret_hash).unwrap_or_else(|_| {
-        fault(
-            "secret_hash",
-            "expected sha256:<64 hex digits>, as `authority hash-secret` prints it",
-        );
-        SecretHash::UNMATCHABLE
-    });
-    if secret.is_of_empty_secret() {
-        fault(
-            "secret_hash",
-            "the hash of the empty string: expected that of a secret",
-        );
-    }
-    let scopes = Scopes::parse(&scopes).unwrap_or_else(|_| {
-        fault(
-            "scopes",
-            "expected scope tokens, each once, with one space between two (RFC 6749 §3.3)",
-        );
-        Scopes::default()
-    });
-    if scopes.is_empty() && !introspect {
-        fault(
-            "scopes",
-            "required: the client may neither get tokens nor introspect them",
-        );
-    }
-    let audiences = audiences.unwrap_or_else(|| vec![default_audience.to_owned()]);
-    if audiences.is_empty() || audiences.iter().any(String::is_empty) {
-        fault("audiences", "expected at least one name");
-    }
-    let subject = subject.unwrap_or_else(|| id.clone());
-    if subject.is_empty() {
-        fault("subject", "expected a name");
-    }
-    Client {
-        id,
-        secret,
-        scopes,
-        audiences,
-        algorithm: algorithm.unwrap_or(Algorithm::Rs256),
-        token_lifetime,
-        format: match access_token_format {
-            None | Some(FormatEntry::Jwt) => TokenFormat::Jwt,
-            Some(FormatEntry::Opaque) => TokenFormat::Opaque,
-        },
-        subject,
-        tenant,
-        may_introspect: introspect,
-    }
-}
-
-/// A duration of whole seconds, as claims have it.
-fn seconds(
-    entry: Option<HumanDuration>,
-    default: Duration,
-    key: &str,
-    faults: &mut Vec<Invalid>,
-) -> Duration {
-    let Some(HumanDuration(duration)) = entry else {
-        return default;
-    };
-    if duration.is_zero() || duration.subsec_nanos() > 0 {
-        faults.push(Invalid::new(key, "expected whole seconds, one or more"));
-    }
-    duration
-}
-
 /// A name without a port: any port may be forwarded to ours.
 fn is_host(name: &str) -> bool {
     !name.is_empty()
@@ -390,32 +265,12 @@ impl StatusListSettings {
     }
 }
 
-// === impl Invalid ===
-
-impl Invalid {
-    fn new(key: &str, problem: &'static str) -> Self {
-        Self {
-            key: key.to_owned(),
-            problem,
-        }
-    }
-
-    fn of_client(index: usize, key: &str, problem: &'static str) -> Self {
-        Self {
-            key: format!("clients[{index}].{key}"),
-            problem,
-        }
-    }
-}
-
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Invalid(faults) => {
                 f.write_str("invalid configuration")?;
-                faults
-                    .iter()
-                    .try_for_each(|fault| write!(f, "\n  {}: {}", fault.key, fault.problem))
+                faults.iter().try_for_each(|fault| write!(f, "\n  {fault}"))
             }
             Self::Read(path, error) => write!(f, "{}: {error}", path.display()),
             Self::Syntax { line, message } => {
@@ -428,6 +283,8 @@ impl fmt::Display for Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::client::TokenFormat;
+    use crate::config::client::DEFAULT_TOKEN_LIFETIME;
 
     const HASH: &str = "sha256:5765dbcd1f68e5c4ddf61d672a14821b850e58463b3f48ff63eb2f6bd5493752";
     const EMPTY: &str = "sha256:E3B0C44298FC1C149AFBF4C8996FB92427AE41E4649B934CA495991B7852B855";
