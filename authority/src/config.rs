@@ -47,6 +47,8 @@ pub struct Settings {
     pub read_timeout: Duration,
     /// How status lists are made.
     pub status_list: StatusListSettings,
+    /// Whether faults may be injected.
+    pub faults: bool,
     /// Who may ask for tokens and introspect them.
     pub clients: Clients,
 }
@@ -117,6 +119,7 @@ pub fn load(options: cli::Serve) -> Result<Settings, Error> {
         admin,
         database,
         issuer,
+        faults,
     } = options;
     let text = match fs::read_to_string(&config) {
         Ok(text) => text,
@@ -127,7 +130,7 @@ pub fn load(options: cli::Serve) -> Result<Settings, Error> {
     file.admin = admin.or(file.admin);
     file.database = database.or(file.database);
     file.issuer = issuer.unwrap_or(file.issuer);
-    compile(file).map_err(Error::Invalid)
+    compile(file, faults).map_err(Error::Invalid)
 }
 
 fn parse(text: &str) -> Result<File, Error> {
@@ -142,7 +145,7 @@ fn parse(text: &str) -> Result<File, Error> {
     })
 }
 
-fn compile(file: File) -> Result<Settings, Vec<Invalid>> {
+fn compile(file: File, has_faults: bool) -> Result<Settings, Vec<Invalid>> {
     let File {
         issuer,
         audience,
@@ -223,6 +226,7 @@ fn compile(file: File) -> Result<Settings, Vec<Invalid>> {
         key_grace,
         read_timeout,
         status_list,
+        faults: has_faults,
         clients: Clients::new(clients),
     })
 }
@@ -309,7 +313,7 @@ mod tests {
             "#
         );
         assert!(good.contains(from), "{from}");
-        compile(parse(&good.replacen(from, to, 1))?).map_err(Error::Invalid)
+        compile(parse(&good.replacen(from, to, 1))?, false).map_err(Error::Invalid)
     }
 
     #[test]

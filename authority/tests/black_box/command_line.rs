@@ -99,7 +99,7 @@ fn an_admin_port_for_others_is_refused() {
 
 #[test]
 fn health_is_told_by_the_exit_status() {
-    let server = Server::start();
+    let server = Server::with_faults();
     let url = |path: &str| format!("http://{}{path}", server.public);
     assert!(run(&["health", &url("/health")], "").status.success());
     for (url, expected) in [
