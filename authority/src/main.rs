@@ -22,6 +22,7 @@ mod client;
 mod clock;
 mod config;
 mod document_cache;
+mod dpop;
 mod endpoint;
 mod fault_injection;
 mod form;

@@ -8,7 +8,9 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use serde::Serialize;
 
+use crate::algorithm::Algorithm;
 use crate::app::App;
+use crate::dpop;
 use crate::refusal::Refusal;
 use crate::response::Document;
 
@@ -30,6 +32,8 @@ struct Metadata<'a> {
     introspection_endpoint_auth_methods_supported: &'a [&'a str],
     revocation_endpoint: String,
     revocation_endpoint_auth_methods_supported: &'a [&'a str],
+    /// RFC 9449 §5.1
+    dpop_signing_alg_values_supported: [&'a str; dpop::ALGORITHMS.len()],
 }
 
 /// Handles the request.
@@ -48,6 +52,7 @@ pub async fn answer(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<R
         introspection_endpoint_auth_methods_supported: &[BASIC],
         revocation_endpoint: issuer.url("/revoke"),
         revocation_endpoint_auth_methods_supported: &[BASIC, POST],
+        dpop_signing_alg_values_supported: dpop::ALGORITHMS.map(Algorithm::name),
     };
     Ok(Document::json(&metadata)?.respond(&headers))
 }

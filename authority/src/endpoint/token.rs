@@ -1,4 +1,5 @@
-//! `POST /token`: the client credentials grant (RFC 6749 §4.4), with tokens after RFC 9068.
+//! `POST /token`: the client credentials grant (RFC 6749 §4.4), with tokens after RFC 9068, bound by DPoP (RFC 9449) where the
+//! request has a proof.
 
 use std::sync::Arc;
 
@@ -11,6 +12,7 @@ use crate::access_token::{AccessToken, Claims};
 use crate::app::App;
 use crate::client::{Client, TokenFormat};
 use crate::clock::UnixTime;
+use crate::dpop;
 use crate::form::Form;
 use crate::refusal::Refusal;
 use crate::request_body::RequestBody;
@@ -58,6 +60,8 @@ fn grant(app: &App, headers: &HeaderMap, body: &[u8], now: UnixTime) -> Result<R
     if client.scopes.is_empty() {
         return Err(Refusal::UnauthorizedClient("this client gets no tokens"));
     }
+    // After the client's authentication: nobody else can make the server verify signatures or remember proofs.
+    let proof = dpop::check(headers, &app.settings.issuer.url("/token"), now)?;
     let scopes = scopes(client, &form)?;
     let audiences = audiences(client, &form)?;
 
@@ -70,13 +74,20 @@ fn grant(app: &App, headers: &HeaderMap, body: &[u8], now: UnixTime) -> Result<R
         tenant: client.tenant.clone(),
         iat: now,
         exp: now.saturating_add(client.token_lifetime),
+        actors: Vec::new(),
+        acr: None,
+        auth_time: None,
+        authorization_details: None,
+        jkt: proof.as_ref().map(|proof| proof.jkt.clone()),
     };
-    let access_token = tokens::issue(&app.database, &token, |index| {
+    let access_token = tokens::issue(&app.database, &token, proof.as_ref(), |index| {
         encode(app, client, &token, index)
     })?;
+    let access_token =
+        access_token.ok_or(Refusal::InvalidDpopProof("the proof was used before"))?;
     Ok(response::json_no_store(&TokenResponse {
         access_token: access_token.expose(),
-        token_type: "Bearer",
+        token_type: token.token_type(),
         expires_in: client.token_lifetime.as_secs(),
         scope: &token.scope,
     })?)
