@@ -2,6 +2,7 @@
 
 mod client;
 mod invalid;
+mod made_up;
 
 use std::collections::HashSet;
 use std::fmt;
@@ -186,7 +187,7 @@ fn compile(file: File, has_faults: bool) -> Result<Settings, Vec<Invalid>> {
     let clients: Vec<Client> = clients
         .into_iter()
         .enumerate()
-        .map(|(index, entry)| client::compile(index, entry, &audience, &mut faults))
+        .map(|(index, entry)| client::compile(index, entry, &audience, has_faults, &mut faults))
         .collect();
     let mut seen = HashSet::new();
     for (index, client) in clients.iter().enumerate() {
@@ -295,6 +296,10 @@ mod tests {
 
     /// A valid configuration with `from` replaced by `to`.
     fn with(from: &str, to: &str) -> Result<Settings, Error> {
+        with_flags(from, to, false)
+    }
+
+    fn with_flags(from: &str, to: &str, has_faults: bool) -> Result<Settings, Error> {
         let good = format!(
             r#"
             issuer = "http://authority"
@@ -313,7 +318,7 @@ mod tests {
             "#
         );
         assert!(good.contains(from), "{from}");
-        compile(parse(&good.replacen(from, to, 1))?, false).map_err(Error::Invalid)
+        compile(parse(&good.replacen(from, to, 1))?, has_faults).map_err(Error::Invalid)
     }
 
     #[test]
@@ -472,6 +477,73 @@ mod tests {
                 !error.contains(HASH) && !error.contains("s3cret"),
                 "{error}"
             );
+        }
+    }
+
+    /// What one key of the reader makes of the configuration, with faults and without.
+    fn made_up(key: &str) -> (Result<Settings, String>, Result<Settings, String>) {
+        let reader = "id = \"reader\"";
+        let key = format!("{reader}\n{key}");
+        let load =
+            |has_faults| with_flags(reader, &key, has_faults).map_err(|error| error.to_string());
+        (load(true), load(false))
+    }
+
+    #[test]
+    fn claims_are_made_up_only_with_faults() {
+        for key in ["acr", "auth_age", "authorization_details"] {
+            let value = match key {
+                "authorization_details" => "[{type = \"tool_call\"}]",
+                _ => "\"5m\"",
+            };
+            let (with_faults, without) = made_up(&format!("{key} = {value}"));
+            assert!(with_faults.is_ok(), "{key}");
+            let error = without.err().unwrap();
+            assert!(
+                error.contains(&format!("clients[0].{key}: tokens would say"))
+                    && error.contains("--faults"),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn claims_that_are_made_up_are_claims_nevertheless() {
+        for (key, expected) in [
+            ("acr = \"\"", "clients[0].acr: "),
+            ("auth_age = \"1500ms\"", "clients[0].auth_age: "),
+            ("auth_age = 60", "invalid type: integer"),
+            (
+                "authorization_details = []",
+                "clients[0].authorization_details: ",
+            ),
+            (
+                "authorization_details = [\"tool_call\"]",
+                "invalid type: string",
+            ),
+            (
+                "authorization_details = [{type = \"a\"}, {identifier = \"b\"}]",
+                "clients[0].authorization_details[1].type: ",
+            ),
+            (
+                "authorization_details = [{type = \"\"}]",
+                "clients[0].authorization_details[0].type: ",
+            ),
+            (
+                "authorization_details = [{type = 7}]",
+                "clients[0].authorization_details[0].type: ",
+            ),
+            (
+                "authorization_details = [{type = \"a\", since = [{day = 2026-12-01}]}]",
+                "clients[0].authorization_details[0]: JSON has neither",
+            ),
+            (
+                "authorization_details = [{type = \"a\", amount = {value = inf}}]",
+                "clients[0].authorization_details[0]: JSON has neither",
+            ),
+        ] {
+            let error = made_up(key).0.err().unwrap_or_default();
+            assert!(error.contains(expected), "{key}: {error:?}");
         }
     }
 

@@ -30,6 +30,7 @@ mod health_probe;
 mod issuer;
 mod json_body;
 mod keys;
+mod made_up;
 mod media_type;
 mod refusal;
 mod request_body;

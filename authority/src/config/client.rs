@@ -8,6 +8,7 @@ use crate::algorithm::Algorithm;
 use crate::client::{Client, TokenFormat};
 use crate::clock::HumanDuration;
 use crate::config::invalid::{Invalid, seconds};
+use crate::config::made_up;
 use crate::scope::Scopes;
 use crate::secret::SecretHash;
 
@@ -30,6 +31,9 @@ pub struct ClientEntry {
     tenant: Option<String>,
     #[serde(default)]
     introspect: bool,
+    acr: Option<String>,
+    auth_age: Option<HumanDuration>,
+    authorization_details: Option<Vec<toml::Table>>,
 }
 
 #[derive(Deserialize)]
@@ -44,6 +48,7 @@ pub fn compile(
     index: usize,
     entry: ClientEntry,
     default_audience: &str,
+    has_faults: bool,
     faults: &mut Vec<Invalid>,
 ) -> Client {
     let ClientEntry {
@@ -57,6 +62,9 @@ pub fn compile(
         subject,
         tenant,
         introspect,
+        acr,
+        auth_age,
+        authorization_details,
     } = entry;
     let token_lifetime = seconds(
         token_lifetime,
@@ -64,6 +72,12 @@ pub fn compile(
         &format!("clients[{index}].token_lifetime"),
         faults,
     );
+    let made_up = made_up::Keys {
+        acr,
+        auth_age,
+        authorization_details,
+    };
+    let made_up = made_up::compile(index, made_up, has_faults, faults);
     let mut fault = |key, problem| faults.push(Invalid::of_client(index, key, problem));
 
     if id.is_empty() {
@@ -117,5 +131,6 @@ pub fn compile(
         subject,
         tenant,
         may_introspect: introspect,
+        made_up,
     }
 }

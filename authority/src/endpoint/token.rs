@@ -65,6 +65,7 @@ fn grant(app: &App, headers: &HeaderMap, body: &[u8], now: UnixTime) -> Result<R
     let scopes = scopes(client, &form)?;
     let audiences = audiences(client, &form)?;
 
+    let made_up = &client.made_up;
     let token = AccessToken {
         jti: secret::random::<16>()?,
         client_id: client.id.clone(),
@@ -75,9 +76,9 @@ fn grant(app: &App, headers: &HeaderMap, body: &[u8], now: UnixTime) -> Result<R
         iat: now,
         exp: now.saturating_add(client.token_lifetime),
         actors: Vec::new(),
-        acr: None,
-        auth_time: None,
-        authorization_details: None,
+        acr: made_up.acr.clone(),
+        auth_time: made_up.auth_age.map(|age| now.saturating_sub(age)),
+        authorization_details: made_up.authorization_details.clone(),
         jkt: proof.as_ref().map(|proof| proof.jkt.clone()),
     };
     let access_token = tokens::issue(&app.database, &token, proof.as_ref(), |index| {

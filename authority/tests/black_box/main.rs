@@ -14,6 +14,7 @@ mod http;
 mod introspection;
 mod keys;
 mod limits;
+mod made_up;
 mod metadata;
 mod polled;
 mod proof;
