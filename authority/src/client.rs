@@ -38,6 +38,8 @@ pub struct Client {
     pub tenant: Option<String>,
     /// Whether it may use the introspection endpoint and read the lists.
     pub may_introspect: bool,
+    /// The clients whose tokens it may exchange (RFC 8693).
+    pub may_exchange: Vec<String>,
     /// What its own tokens say beyond what is so.
     pub made_up: MadeUp,
 }

@@ -189,16 +189,7 @@ fn compile(file: File, has_faults: bool) -> Result<Settings, Vec<Invalid>> {
         .enumerate()
         .map(|(index, entry)| client::compile(index, entry, &audience, has_faults, &mut faults))
         .collect();
-    let mut seen = HashSet::new();
-    for (index, client) in clients.iter().enumerate() {
-        if !seen.insert(&client.id) {
-            faults.push(Invalid::of_client(
-                index,
-                "id",
-                "already taken by another client",
-            ));
-        }
-    }
+    check_names(&clients, &mut faults);
     let read_timeout = seconds(
         read_timeout,
         DEFAULT_READ_TIMEOUT,
@@ -230,6 +221,25 @@ fn compile(file: File, has_faults: bool) -> Result<Settings, Vec<Invalid>> {
         faults: has_faults,
         clients: Clients::new(clients),
     })
+}
+
+/// That each client has a name of its own, and that those whose tokens another may exchange are there.
+fn check_names(clients: &[Client], faults: &mut Vec<Invalid>) {
+    let mut names = HashSet::new();
+    for (index, client) in clients.iter().enumerate() {
+        if !names.insert(client.id.as_str()) {
+            let problem = "already taken by another client";
+            faults.push(Invalid::of_client(index, "id", problem));
+        }
+    }
+    for (index, client) in clients.iter().enumerate() {
+        for (name, other) in client.may_exchange.iter().enumerate() {
+            if !names.contains(other.as_str()) {
+                let key = format!("may_exchange[{name}]");
+                faults.push(Invalid::of_client(index, &key, "there is no such client"));
+            }
+        }
+    }
 }
 
 fn compile_status_list(entry: StatusListEntry, faults: &mut Vec<Invalid>) -> StatusListSettings {
@@ -464,6 +474,21 @@ mod tests {
                 "clients[0].token_lifetime: ",
             ),
             (client, &plus("token_lifetime = \"2h\""), "key_grace: "),
+            (
+                client,
+                &plus("may_exchange = \"gateway\""),
+                "invalid type: string",
+            ),
+            (
+                client,
+                &plus("may_exchange = [\"gateway\", \"nobody\"]"),
+                "clients[0].may_exchange[1]: there is no such client",
+            ),
+            (
+                "introspect = true",
+                "introspect = true\nmay_exchange = [\"reader\"]",
+                "clients[1].may_exchange: ",
+            ),
         ] {
             let error = with(from, to)
                 .err()

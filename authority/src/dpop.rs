@@ -63,7 +63,9 @@ pub fn check(headers: &HeaderMap, endpoint: &str, now: UnixTime) -> Result<Optio
     if values.next().is_some() {
         return Err(invalid("more than one DPoP header"));
     }
-    let jwt = value.to_str().map_err(|_| invalid("not a JWT"))?;
+    let jwt = value
+        .to_str()
+        .map_err(|_| invalid("the proof is not a JWT"))?;
 
     let (algorithm, key) = key(jwt)?;
     let claims = claims(jwt, algorithm, &key)?;
@@ -99,13 +101,13 @@ fn key(jwt: &str) -> Result<(Algorithm, Jwk), Refusal> {
     let head = jwt.split('.').next().unwrap_or_default();
     let head = URL_SAFE_NO_PAD
         .decode(head)
-        .map_err(|_| invalid("not a JWT"))?;
+        .map_err(|_| invalid("the proof is not a JWT"))?;
     let Header {
         typ,
         alg,
         jwk,
         crit,
-    } = serde_json::from_slice(&head).map_err(|_| invalid("not a JWT"))?;
+    } = serde_json::from_slice(&head).map_err(|_| invalid("the proof is not a JWT"))?;
     if typ.as_deref() != Some("dpop+jwt") {
         return Err(invalid("typ is not dpop+jwt"));
     }
@@ -153,7 +155,7 @@ fn claims(jwt: &str, algorithm: Algorithm, key: &Jwk) -> Result<Claims, Refusal>
         Err(error) => Err(invalid(match error.kind() {
             ErrorKind::Json(_) => "a member is missing or of the wrong type",
             ErrorKind::InvalidSignature => "the signature is wrong",
-            _ => "not a JWT",
+            _ => "the proof is not a JWT",
         })),
     }
 }

@@ -26,6 +26,7 @@ mod dpop;
 mod endpoint;
 mod fault_injection;
 mod form;
+mod grant_type;
 mod health_probe;
 mod issuer;
 mod json_body;

@@ -31,6 +31,8 @@ pub struct ClientEntry {
     tenant: Option<String>,
     #[serde(default)]
     introspect: bool,
+    #[serde(default)]
+    may_exchange: Vec<String>,
     acr: Option<String>,
     auth_age: Option<HumanDuration>,
     authorization_details: Option<Vec<toml::Table>>,
@@ -62,6 +64,7 @@ pub fn compile(
         subject,
         tenant,
         introspect,
+        may_exchange,
         acr,
         auth_age,
         authorization_details,
@@ -103,6 +106,12 @@ pub fn compile(
         );
         Scopes::default()
     });
+    if scopes.is_empty() && !may_exchange.is_empty() {
+        fault(
+            "may_exchange",
+            "the client gets no tokens: its scopes are missing",
+        );
+    }
     if scopes.is_empty() && !introspect {
         fault(
             "scopes",
@@ -131,6 +140,7 @@ pub fn compile(
         subject,
         tenant,
         may_introspect: introspect,
+        may_exchange,
         made_up,
     }
 }

@@ -11,6 +11,7 @@ use serde::Serialize;
 use crate::algorithm::Algorithm;
 use crate::app::App;
 use crate::dpop;
+use crate::grant_type::{CLIENT_CREDENTIALS, TOKEN_EXCHANGE};
 use crate::refusal::Refusal;
 use crate::response::Document;
 
@@ -44,7 +45,7 @@ pub async fn answer(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<R
         issuer: issuer.as_str(),
         token_endpoint: issuer.url("/token"),
         token_endpoint_auth_methods_supported: &[BASIC, POST],
-        grant_types_supported: &["client_credentials"],
+        grant_types_supported: &[CLIENT_CREDENTIALS, TOKEN_EXCHANGE],
         response_types_supported: &[],
         scopes_supported: clients.flat_map(|client| client.scopes.iter()).collect(),
         jwks_uri: issuer.url("/jwks.json"),

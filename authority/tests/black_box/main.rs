@@ -23,3 +23,4 @@ mod revocation_list;
 mod server;
 mod status_list;
 mod token;
+mod token_exchange;
