@@ -1,4 +1,4 @@
-//! The command line. It is parsed by hand: there are three commands and five flags.
+//! The command line. It is parsed by hand: there are three commands and six flags.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 /// What `--help` prints.
 pub const USAGE: &str = "\
-usage: authority serve --config FILE [--listen ADDRESS] [--admin ADDRESS] [--database FILE] [--issuer URL]
+usage: authority serve --config FILE [--listen ADDRESS] [--admin ADDRESS] [--database FILE] [--issuer URL] [--faults]
        authority hash-secret     reads a client secret on stdin, prints its hash for the TOML
        authority health URL      asks URL once; exit status 0 if it answers 200";
 
@@ -25,7 +25,7 @@ pub enum Command {
     Help,
 }
 
-/// The flags of `serve`. Each but `--config` overrides the TOML key of the same name.
+/// The flags of `serve`. Each but `--config` and `--faults` overrides the TOML key of the same name.
 #[derive(Default)]
 pub struct Serve {
     /// The TOML file.
@@ -38,6 +38,9 @@ pub struct Serve {
     pub database: Option<PathBuf>,
     /// The issuer identifier.
     pub issuer: Option<String>,
+    /// Whether faults may be injected and claims made up. No key of the file can say so: a configuration that is copied
+    /// from a test must not bring them along.
+    pub faults: bool,
 }
 
 /// Why a command line is refused.
@@ -89,6 +92,7 @@ fn parse_serve(mut args: impl Iterator<Item = String>) -> Result<Serve, InvalidU
             "--admin" => serve.admin = Some(address("--admin", value("--admin")?)?),
             "--database" => serve.database = Some(PathBuf::from(value("--database")?)),
             "--issuer" => serve.issuer = Some(value("--issuer")?),
+            "--faults" => serve.faults = true,
             _ => return Err(InvalidUsage::UnknownArgument(flag)),
         }
     }

@@ -11,6 +11,7 @@ use percent_encoding::percent_decode_str;
 
 use crate::algorithm::Algorithm;
 use crate::form::Form;
+use crate::made_up::MadeUp;
 use crate::refusal::Refusal;
 use crate::scope::Scopes;
 use crate::secret::{Secret, SecretHash};
@@ -37,6 +38,10 @@ pub struct Client {
     pub tenant: Option<String>,
     /// Whether it may use the introspection endpoint and read the lists.
     pub may_introspect: bool,
+    /// The clients whose tokens it may exchange (RFC 8693).
+    pub may_exchange: Vec<String>,
+    /// What its own tokens say beyond what is so.
+    pub made_up: MadeUp,
 }
 
 /// The format of an access token.

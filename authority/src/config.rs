@@ -1,5 +1,9 @@
 //! The configuration file (TOML, unknown keys refused), compiled once into [`Settings`].
 
+mod client;
+mod invalid;
+mod made_up;
+
 use std::collections::HashSet;
 use std::fmt;
 use std::fs;
@@ -13,17 +17,16 @@ use serde::Deserialize;
 
 use crate::algorithm::Algorithm;
 use crate::cli;
-use crate::client::{Client, Clients, TokenFormat};
+use crate::client::{Client, Clients};
 use crate::clock::HumanDuration;
+use crate::config::client::ClientEntry;
+use crate::config::invalid::{Invalid, seconds};
 use crate::issuer::Issuer;
-use crate::scope::Scopes;
-use crate::secret::SecretHash;
 
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 9000);
 const DEFAULT_ADMIN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 9001);
 const DEFAULT_READ_TIMEOUT: Duration = Duration::from_secs(10);
 const DEFAULT_KEY_GRACE: Duration = Duration::from_secs(60 * 60);
-const DEFAULT_TOKEN_LIFETIME: Duration = Duration::from_secs(5 * 60);
 const DEFAULT_STATUS_TTL: Duration = Duration::from_secs(10);
 const DEFAULT_STATUS_LIFETIME: Duration = Duration::from_secs(60);
 
@@ -45,6 +48,8 @@ pub struct Settings {
     pub read_timeout: Duration,
     /// How status lists are made.
     pub status_list: StatusListSettings,
+    /// Whether faults may be injected.
+    pub faults: bool,
     /// Who may ask for tokens and introspect them.
     pub clients: Clients,
 }
@@ -91,30 +96,6 @@ struct StatusListEntry {
     lifetime: Option<HumanDuration>,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ClientEntry {
-    id: String,
-    secret_hash: String,
-    #[serde(default)]
-    scopes: String,
-    audiences: Option<Vec<String>>,
-    algorithm: Option<Algorithm>,
-    token_lifetime: Option<HumanDuration>,
-    access_token_format: Option<FormatEntry>,
-    subject: Option<String>,
-    tenant: Option<String>,
-    #[serde(default)]
-    introspect: bool,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum FormatEntry {
-    Jwt,
-    Opaque,
-}
-
 /// Why a configuration is refused.
 #[derive(Debug)]
 pub enum Error {
@@ -131,13 +112,6 @@ pub enum Error {
     },
 }
 
-/// A key with an invalid value.
-#[derive(Debug, PartialEq)]
-pub struct Invalid {
-    key: String,
-    problem: &'static str,
-}
-
 /// Reads the file, applies the flags, and checks the result.
 pub fn load(options: cli::Serve) -> Result<Settings, Error> {
     let cli::Serve {
@@ -146,6 +120,7 @@ pub fn load(options: cli::Serve) -> Result<Settings, Error> {
         admin,
         database,
         issuer,
+        faults,
     } = options;
     let text = match fs::read_to_string(&config) {
         Ok(text) => text,
@@ -156,7 +131,7 @@ pub fn load(options: cli::Serve) -> Result<Settings, Error> {
     file.admin = admin.or(file.admin);
     file.database = database.or(file.database);
     file.issuer = issuer.unwrap_or(file.issuer);
-    compile(file).map_err(Error::Invalid)
+    compile(file, faults).map_err(Error::Invalid)
 }
 
 fn parse(text: &str) -> Result<File, Error> {
@@ -171,7 +146,7 @@ fn parse(text: &str) -> Result<File, Error> {
     })
 }
 
-fn compile(file: File) -> Result<Settings, Vec<Invalid>> {
+fn compile(file: File, has_faults: bool) -> Result<Settings, Vec<Invalid>> {
     let File {
         issuer,
         audience,
@@ -212,18 +187,9 @@ fn compile(file: File) -> Result<Settings, Vec<Invalid>> {
     let clients: Vec<Client> = clients
         .into_iter()
         .enumerate()
-        .map(|(index, entry)| compile_client(index, entry, &audience, &mut faults))
+        .map(|(index, entry)| client::compile(index, entry, &audience, has_faults, &mut faults))
         .collect();
-    let mut seen = HashSet::new();
-    for (index, client) in clients.iter().enumerate() {
-        if !seen.insert(&client.id) {
-            faults.push(Invalid::of_client(
-                index,
-                "id",
-                "already taken by another client",
-            ));
-        }
-    }
+    check_names(&clients, &mut faults);
     let read_timeout = seconds(
         read_timeout,
         DEFAULT_READ_TIMEOUT,
@@ -252,8 +218,28 @@ fn compile(file: File) -> Result<Settings, Vec<Invalid>> {
         key_grace,
         read_timeout,
         status_list,
+        faults: has_faults,
         clients: Clients::new(clients),
     })
+}
+
+/// That each client has a name of its own, and that those whose tokens another may exchange are there.
+fn check_names(clients: &[Client], faults: &mut Vec<Invalid>) {
+    let mut names = HashSet::new();
+    for (index, client) in clients.iter().enumerate() {
+        if !names.insert(client.id.as_str()) {
+            let problem = "already taken by another client";
+            faults.push(Invalid::of_client(index, "id", problem));
+        }
+    }
+    for (index, client) in clients.iter().enumerate() {
+        for (name, other) in client.may_exchange.iter().enumerate() {
+            if !names.contains(other.as_str()) {
+                let key = format!("may_exchange[{name}]");
+                faults.push(Invalid::of_client(index, &key, "there is no such client"));
+            }
+        }
+    }
 }
 
 fn compile_status_list(entry: StatusListEntry, faults: &mut Vec<Invalid>) -> StatusListSettings {
@@ -276,102 +262,6 @@ fn compile_status_list(entry: StatusListEntry, faults: &mut Vec<Invalid>) -> Sta
     }
 }
 
-fn compile_client(
-    index: usize,
-    entry: ClientEntry,
-    default_audience: &str,
-    faults: &mut Vec<Invalid>,
-) -> Client {
-    let ClientEntry {
-        id,
-        secret_hash,
-        scopes,
-        audiences,
-        algorithm,
-        token_lifetime,
-        access_token_format,
-        subject,
-        tenant,
-        introspect,
-    } = entry;
-    let token_lifetime = seconds(
-        token_lifetime,
-        DEFAULT_TOKEN_LIFETIME,
-        &format!("clients[{index}].token_lifetime"),
-        faults,
-    );
-    let mut fault = |key, problem| faults.push(Invalid::of_client(index, key, problem));
-
-    if id.is_empty() {
-        fault("id", "expected a name");
-    }
-    let secret = SecretHash::parse(&secret_hash).unwrap_or_else(|_| {
-        fault(
-            "secret_hash",
-            "expected sha256:<64 hex digits>, as `authority hash-secret` prints it",
-        );
-        SecretHash::UNMATCHABLE
-    });
-    if secret.is_of_empty_secret() {
-        fault(
-            "secret_hash",
-            "the hash of the empty string: expected that of a secret",
-        );
-    }
-    let scopes = Scopes::parse(&scopes).unwrap_or_else(|_| {
-        fault(
-            "scopes",
-            "expected scope tokens, each once, with one space between two (RFC 6749 §3.3)",
-        );
-        Scopes::default()
-    });
-    if scopes.is_empty() && !introspect {
-        fault(
-            "scopes",
-            "required: the client may neither get tokens nor introspect them",
-        );
-    }
-    let audiences = audiences.unwrap_or_else(|| vec![default_audience.to_owned()]);
-    if audiences.is_empty() || audiences.iter().any(String::is_empty) {
-        fault("audiences", "expected at least one name");
-    }
-    let subject = subject.unwrap_or_else(|| id.clone());
-    if subject.is_empty() {
-        fault("subject", "expected a name");
-    }
-    Client {
-        id,
-        secret,
-        scopes,
-        audiences,
-        algorithm: algorithm.unwrap_or(Algorithm::Rs256),
-        token_lifetime,
-        format: match access_token_format {
-            None | Some(FormatEntry::Jwt) => TokenFormat::Jwt,
-            Some(FormatEntry::Opaque) => TokenFormat::Opaque,
-        },
-        subject,
-        tenant,
-        may_introspect: introspect,
-    }
-}
-
-/// A duration of whole seconds, as claims have it.
-fn seconds(
-    entry: Option<HumanDuration>,
-    default: Duration,
-    key: &str,
-    faults: &mut Vec<Invalid>,
-) -> Duration {
-    let Some(HumanDuration(duration)) = entry else {
-        return default;
-    };
-    if duration.is_zero() || duration.subsec_nanos() > 0 {
-        faults.push(Invalid::new(key, "expected whole seconds, one or more"));
-    }
-    duration
-}
-
 /// A name without a port: any port may be forwarded to ours.
 fn is_host(name: &str) -> bool {
     !name.is_empty()
@@ -390,32 +280,12 @@ impl StatusListSettings {
     }
 }
 
-// === impl Invalid ===
-
-impl Invalid {
-    fn new(key: &str, problem: &'static str) -> Self {
-        Self {
-            key: key.to_owned(),
-            problem,
-        }
-    }
-
-    fn of_client(index: usize, key: &str, problem: &'static str) -> Self {
-        Self {
-            key: format!("clients[{index}].{key}"),
-            problem,
-        }
-    }
-}
-
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Invalid(faults) => {
                 f.write_str("invalid configuration")?;
-                faults
-                    .iter()
-                    .try_for_each(|fault| write!(f, "\n  {}: {}", fault.key, fault.problem))
+                faults.iter().try_for_each(|fault| write!(f, "\n  {fault}"))
             }
             Self::Read(path, error) => write!(f, "{}: {error}", path.display()),
             Self::Syntax { line, message } => {
@@ -428,12 +298,18 @@ impl fmt::Display for Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::client::TokenFormat;
+    use crate::config::client::DEFAULT_TOKEN_LIFETIME;
 
     const HASH: &str = "sha256:5765dbcd1f68e5c4ddf61d672a14821b850e58463b3f48ff63eb2f6bd5493752";
     const EMPTY: &str = "sha256:E3B0C44298FC1C149AFBF4C8996FB92427AE41E4649B934CA495991B7852B855";
 
     /// A valid configuration with `from` replaced by `to`.
     fn with(from: &str, to: &str) -> Result<Settings, Error> {
+        with_flags(from, to, false)
+    }
+
+    fn with_flags(from: &str, to: &str, has_faults: bool) -> Result<Settings, Error> {
         let good = format!(
             r#"
             issuer = "http://authority"
@@ -452,7 +328,7 @@ mod tests {
             "#
         );
         assert!(good.contains(from), "{from}");
-        compile(parse(&good.replacen(from, to, 1))?).map_err(Error::Invalid)
+        compile(parse(&good.replacen(from, to, 1))?, has_faults).map_err(Error::Invalid)
     }
 
     #[test]
@@ -598,6 +474,21 @@ mod tests {
                 "clients[0].token_lifetime: ",
             ),
             (client, &plus("token_lifetime = \"2h\""), "key_grace: "),
+            (
+                client,
+                &plus("may_exchange = \"gateway\""),
+                "invalid type: string",
+            ),
+            (
+                client,
+                &plus("may_exchange = [\"gateway\", \"nobody\"]"),
+                "clients[0].may_exchange[1]: there is no such client",
+            ),
+            (
+                "introspect = true",
+                "introspect = true\nmay_exchange = [\"reader\"]",
+                "clients[1].may_exchange: ",
+            ),
         ] {
             let error = with(from, to)
                 .err()
@@ -611,6 +502,73 @@ mod tests {
                 !error.contains(HASH) && !error.contains("s3cret"),
                 "{error}"
             );
+        }
+    }
+
+    /// What one key of the reader makes of the configuration, with faults and without.
+    fn made_up(key: &str) -> (Result<Settings, String>, Result<Settings, String>) {
+        let reader = "id = \"reader\"";
+        let key = format!("{reader}\n{key}");
+        let load =
+            |has_faults| with_flags(reader, &key, has_faults).map_err(|error| error.to_string());
+        (load(true), load(false))
+    }
+
+    #[test]
+    fn claims_are_made_up_only_with_faults() {
+        for key in ["acr", "auth_age", "authorization_details"] {
+            let value = match key {
+                "authorization_details" => "[{type = \"tool_call\"}]",
+                _ => "\"5m\"",
+            };
+            let (with_faults, without) = made_up(&format!("{key} = {value}"));
+            assert!(with_faults.is_ok(), "{key}");
+            let error = without.err().unwrap();
+            assert!(
+                error.contains(&format!("clients[0].{key}: tokens would say"))
+                    && error.contains("--faults"),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn claims_that_are_made_up_are_claims_nevertheless() {
+        for (key, expected) in [
+            ("acr = \"\"", "clients[0].acr: "),
+            ("auth_age = \"1500ms\"", "clients[0].auth_age: "),
+            ("auth_age = 60", "invalid type: integer"),
+            (
+                "authorization_details = []",
+                "clients[0].authorization_details: ",
+            ),
+            (
+                "authorization_details = [\"tool_call\"]",
+                "invalid type: string",
+            ),
+            (
+                "authorization_details = [{type = \"a\"}, {identifier = \"b\"}]",
+                "clients[0].authorization_details[1].type: ",
+            ),
+            (
+                "authorization_details = [{type = \"\"}]",
+                "clients[0].authorization_details[0].type: ",
+            ),
+            (
+                "authorization_details = [{type = 7}]",
+                "clients[0].authorization_details[0].type: ",
+            ),
+            (
+                "authorization_details = [{type = \"a\", since = [{day = 2026-12-01}]}]",
+                "clients[0].authorization_details[0]: JSON has neither",
+            ),
+            (
+                "authorization_details = [{type = \"a\", amount = {value = inf}}]",
+                "clients[0].authorization_details[0]: JSON has neither",
+            ),
+        ] {
+            let error = made_up(key).0.err().unwrap_or_default();
+            assert!(error.contains(expected), "{key}: {error:?}");
         }
     }
 

@@ -45,12 +45,17 @@ pub fn public(app: Arc<App>) -> Router {
         .route("/revoke", post(revoke::answer))
         .route("/status/{list}", get(status::answer))
         .route("/token", post(token::answer));
-    finish(router, MAX_FORM)
-        .layer(middleware::from_fn_with_state(
-            Arc::clone(&app.faults),
+    let router = finish(router, MAX_FORM);
+    let router = if app.settings.faults {
+        let faults = Arc::clone(&app.faults);
+        router.layer(middleware::from_fn_with_state(
+            faults,
             fault_injection::inject,
         ))
-        .with_state(app)
+    } else {
+        router
+    };
+    router.with_state(app)
 }
 
 /// The admin port.
@@ -62,14 +67,19 @@ pub fn admin(app: Arc<App>) -> Router {
         )
         .route("/api-keys/{id}/revoke", post(admin::api_keys::revoke))
         .route("/api-keys/{id}/rotate", post(admin::api_keys::rotate))
-        .route(
-            "/faults",
-            put(admin::faults::set).delete(admin::faults::clear),
-        )
-        .route("/faults/key-swap", put(admin::faults::swap_keys))
         .route("/health", get(health::answer))
         .route("/keys/rotate", post(admin::keys::rotate))
         .route("/revocations", post(admin::revocations::add));
+    let router = if app.settings.faults {
+        router
+            .route(
+                "/faults",
+                put(admin::faults::set).delete(admin::faults::clear),
+            )
+            .route("/faults/key-swap", put(admin::faults::swap_keys))
+    } else {
+        router
+    };
     finish(router, MAX_ADMIN_BODY)
         .layer(middleware::from_fn_with_state(
             Arc::clone(&app.settings.admin_hosts),

@@ -8,7 +8,10 @@ use crate::refusal::Refusal;
 /// More than any endpoint has. Bounds the search for duplicates.
 const MAX_PARAMETERS: usize = 32;
 
-/// The parameters, each at most once except `resource` (RFC 8707 §2). Empty parameters count as omitted.
+/// May be there more than once (RFC 8707 §2, RFC 8693 §2.1).
+const REPEATABLE: [&str; 2] = ["audience", "resource"];
+
+/// The parameters, each at most once except [`REPEATABLE`] ones. Empty parameters count as omitted.
 ///
 /// No `Debug`: it may hold secrets and tokens.
 pub struct Form(Vec<(String, String)>);
@@ -35,7 +38,7 @@ impl Form {
             if count >= MAX_PARAMETERS {
                 return Err(Refusal::InvalidRequest("too many parameters"));
             }
-            if name != "resource" && pairs.iter().any(|(known, _)| *known == name) {
+            if !REPEATABLE.contains(&&*name) && pairs.iter().any(|(known, _)| *known == name) {
                 return Err(Refusal::InvalidRequest(
                     "a parameter is there more than once",
                 ));

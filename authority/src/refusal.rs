@@ -25,6 +25,8 @@ pub enum Refusal {
     InvalidBody(serde_json::Error),
     /// No client is authenticated. No reason is given: failures must be indistinguishable.
     InvalidClient,
+    /// A DPoP proof is wrong (RFC 9449 §5).
+    InvalidDpopProof(&'static str),
     /// The request is malformed.
     InvalidRequest(&'static str),
     /// A scope is malformed or not allowed.
@@ -68,7 +70,7 @@ struct Body<'a> {
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         use StatusCode as S;
-        // Codes of RFC 6749 §5.2 and, for `invalid_target`, RFC 8707 §2.
+        // Codes of RFC 6749 §5.2, and of RFC 8707 §2 (`invalid_target`) and RFC 9449 §5 (`invalid_dpop_proof`).
         let detail;
         let (status, error, description) = match self {
             Self::AccessDenied(why) => (S::FORBIDDEN, "access_denied", why),
@@ -94,6 +96,7 @@ impl IntoResponse for Refusal {
                 "invalid_client",
                 "client authentication failed",
             ),
+            Self::InvalidDpopProof(why) => (S::BAD_REQUEST, "invalid_dpop_proof", why),
             Self::InvalidRequest(why) => (S::BAD_REQUEST, "invalid_request", why),
             Self::InvalidScope => (
                 S::BAD_REQUEST,
@@ -120,7 +123,7 @@ impl IntoResponse for Refusal {
             Self::UnsupportedGrantType => (
                 S::BAD_REQUEST,
                 "unsupported_grant_type",
-                "only client_credentials is supported",
+                "only client_credentials and token exchange are supported",
             ),
             Self::UnsupportedMediaType => (
                 S::UNSUPPORTED_MEDIA_TYPE,

@@ -44,6 +44,13 @@ impl Scopes {
         self.0.is_empty()
     }
 
+    /// The tokens that are in `other` too.
+    pub fn intersection(&self, other: &Self) -> Self {
+        let mut common = self.clone();
+        common.0.retain(|scope| other.0.contains(scope));
+        common
+    }
+
     /// Whether all tokens are in `other`.
     pub fn is_subset_of(&self, other: &Self) -> bool {
         self.0.iter().all(|scope| other.0.contains(scope))

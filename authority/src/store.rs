@@ -2,6 +2,7 @@
 
 pub mod api_keys;
 pub mod database;
+pub mod dpop_proofs;
 pub mod revocations;
 pub mod signing_keys;
 pub mod tokens;

@@ -65,9 +65,9 @@ fn introspect(
         .ok_or(Refusal::InvalidRequest("token is missing"))?;
 
     let stored = tokens::find(&app.database, &Secret::new(token.to_owned()))?
-        .filter(|stored| is_active(stored, client, now));
+        .filter(|stored| stored.is_active(now) && is_for(stored, client));
     let token = stored.as_ref().map(|stored| Description {
-        token_type: "Bearer",
+        token_type: stored.token.token_type(),
         nbf: stored.token.iat,
         claims: stored.token.claims(&app.settings.issuer),
     });
@@ -77,11 +77,7 @@ fn introspect(
     })?)
 }
 
-fn is_active(stored: &StoredToken, client: &Client, now: UnixTime) -> bool {
-    let StoredToken { token, revoked } = stored;
-    let for_client = token
-        .audiences
-        .iter()
-        .any(|audience| client.audiences.contains(audience));
-    for_client && !revoked && now < token.exp
+fn is_for(stored: &StoredToken, client: &Client) -> bool {
+    let mut audiences = stored.token.audiences.iter();
+    audiences.any(|audience| client.audiences.contains(audience))
 }

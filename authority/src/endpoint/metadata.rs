@@ -8,7 +8,10 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use serde::Serialize;
 
+use crate::algorithm::Algorithm;
 use crate::app::App;
+use crate::dpop;
+use crate::grant_type::{CLIENT_CREDENTIALS, TOKEN_EXCHANGE};
 use crate::refusal::Refusal;
 use crate::response::Document;
 
@@ -30,6 +33,8 @@ struct Metadata<'a> {
     introspection_endpoint_auth_methods_supported: &'a [&'a str],
     revocation_endpoint: String,
     revocation_endpoint_auth_methods_supported: &'a [&'a str],
+    /// RFC 9449 §5.1
+    dpop_signing_alg_values_supported: [&'a str; dpop::ALGORITHMS.len()],
 }
 
 /// Handles the request.
@@ -40,7 +45,7 @@ pub async fn answer(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<R
         issuer: issuer.as_str(),
         token_endpoint: issuer.url("/token"),
         token_endpoint_auth_methods_supported: &[BASIC, POST],
-        grant_types_supported: &["client_credentials"],
+        grant_types_supported: &[CLIENT_CREDENTIALS, TOKEN_EXCHANGE],
         response_types_supported: &[],
         scopes_supported: clients.flat_map(|client| client.scopes.iter()).collect(),
         jwks_uri: issuer.url("/jwks.json"),
@@ -48,6 +53,7 @@ pub async fn answer(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<R
         introspection_endpoint_auth_methods_supported: &[BASIC],
         revocation_endpoint: issuer.url("/revoke"),
         revocation_endpoint_auth_methods_supported: &[BASIC, POST],
+        dpop_signing_alg_values_supported: dpop::ALGORITHMS.map(Algorithm::name),
     };
     Ok(Document::json(&metadata)?.respond(&headers))
 }

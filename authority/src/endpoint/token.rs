@@ -1,4 +1,8 @@
-//! `POST /token`: the client credentials grant (RFC 6749 §4.4), with tokens after RFC 9068.
+//! `POST /token` (RFC 6749 §3.2): a grant makes the token, a proof of possession binds it, and it is issued in the client's format.
+
+mod client_credentials;
+mod exchange;
+mod narrowing;
 
 use std::sync::Arc;
 
@@ -11,11 +15,12 @@ use crate::access_token::{AccessToken, Claims};
 use crate::app::App;
 use crate::client::{Client, TokenFormat};
 use crate::clock::UnixTime;
+use crate::dpop;
 use crate::form::Form;
+use crate::grant_type::{CLIENT_CREDENTIALS, TOKEN_EXCHANGE};
 use crate::refusal::Refusal;
 use crate::request_body::RequestBody;
 use crate::response;
-use crate::scope::Scopes;
 use crate::secret::{self, Secret};
 use crate::status_list::Status;
 use crate::store::tokens;
@@ -24,11 +29,15 @@ use crate::store::tokens;
 #[derive(Serialize)]
 struct TokenResponse<'a> {
     access_token: &'a str,
+    /// RFC 8693 §2.2.1
+    #[serde(skip_serializing_if = "Option::is_none")]
+    issued_token_type: Option<&'static str>,
     token_type: &'static str,
-    expires_in: u64,
+    expires_in: i64,
     scope: &'a str,
 }
 
+/// RFC 9068
 #[derive(Serialize)]
 struct JwtClaims<'a> {
     #[serde(flatten)]
@@ -50,67 +59,37 @@ pub async fn answer(
 fn grant(app: &App, headers: &HeaderMap, body: &[u8], now: UnixTime) -> Result<Response, Refusal> {
     let form = Form::parse(headers, body)?;
     let client = app.settings.clients.authenticate(headers, &form)?;
-    match form.get("grant_type") {
-        Some("client_credentials") => {}
-        Some(_) => return Err(Refusal::UnsupportedGrantType),
-        None => return Err(Refusal::InvalidRequest("grant_type is missing")),
+    let grant_type = form
+        .get("grant_type")
+        .ok_or(Refusal::InvalidRequest("grant_type is missing"))?;
+    if ![CLIENT_CREDENTIALS, TOKEN_EXCHANGE].contains(&grant_type) {
+        return Err(Refusal::UnsupportedGrantType);
     }
     if client.scopes.is_empty() {
         return Err(Refusal::UnauthorizedClient("this client gets no tokens"));
     }
-    let scopes = scopes(client, &form)?;
-    let audiences = audiences(client, &form)?;
-
-    let token = AccessToken {
-        jti: secret::random::<16>()?,
-        client_id: client.id.clone(),
-        sub: client.subject.clone(),
-        scope: scopes.to_string(),
-        audiences,
-        tenant: client.tenant.clone(),
-        iat: now,
-        exp: now.saturating_add(client.token_lifetime),
+    // After the client's authentication: nobody else can make the server verify signatures or remember proofs.
+    let proof = dpop::check(headers, &app.settings.issuer.url("/token"), now)?;
+    let jkt = proof.as_ref().map(|proof| proof.jkt.as_str());
+    let (token, issued_token_type) = if grant_type == TOKEN_EXCHANGE {
+        let (token, issued) = exchange::grant(app, client, &form, jkt, now)?;
+        (token, Some(issued))
+    } else {
+        (client_credentials::grant(client, &form, jkt, now)?, None)
     };
-    let access_token = tokens::issue(&app.database, &token, |index| {
+
+    let access_token = tokens::issue(&app.database, &token, proof.as_ref(), |index| {
         encode(app, client, &token, index)
     })?;
+    let access_token =
+        access_token.ok_or(Refusal::InvalidDpopProof("the proof was used before"))?;
     Ok(response::json_no_store(&TokenResponse {
         access_token: access_token.expose(),
-        token_type: "Bearer",
-        expires_in: client.token_lifetime.as_secs(),
+        issued_token_type,
+        token_type: token.token_type(),
+        expires_in: token.exp.seconds().saturating_sub(now.seconds()),
         scope: &token.scope,
     })?)
-}
-
-/// The scopes of the request, or all of the client's scopes if the request names none (RFC 6749 §3.3).
-fn scopes(client: &Client, form: &Form) -> Result<Scopes, Refusal> {
-    let Some(text) = form.get("scope") else {
-        return Ok(client.scopes.clone());
-    };
-    let asked = Scopes::parse(text).map_err(|_| Refusal::InvalidScope)?;
-    if asked.is_subset_of(&client.scopes) {
-        Ok(asked)
-    } else {
-        Err(Refusal::InvalidScope)
-    }
-}
-
-/// The resources of the request (RFC 8707 §2), or all of the client's audiences if it names none.
-fn audiences(client: &Client, form: &Form) -> Result<Vec<String>, Refusal> {
-    let mut asked: Vec<String> = Vec::new();
-    for resource in form.all("resource") {
-        if !client.audiences.iter().any(|audience| audience == resource) {
-            return Err(Refusal::InvalidTarget);
-        }
-        if !asked.iter().any(|known| known == resource) {
-            asked.push(resource.to_owned());
-        }
-    }
-    Ok(if asked.is_empty() {
-        client.audiences.clone()
-    } else {
-        asked
-    })
 }
 
 /// The token in the client's format. A JWT says where its status is published.

@@ -3,13 +3,16 @@
 use std::ops::Range;
 
 use rusqlite::{Row, Transaction, named_params};
+use serde_json::Value;
 
 use crate::access_token::AccessToken;
 use crate::clock::UnixTime;
+use crate::dpop::Proof;
 use crate::secret::{Secret, SecretHash};
 use crate::store::database::{
     CLEANED_PER_WRITE, Database, Dataset, Error, RETENTION, execute, last_id,
 };
+use crate::store::dpop_proofs;
 
 /// A token that was issued.
 pub struct StoredToken {
@@ -19,25 +22,40 @@ pub struct StoredToken {
     pub revoked: bool,
 }
 
-/// Records a token in the form that `encode` gives it for its index in the status lists.
+// === impl StoredToken ===
+
+impl StoredToken {
+    /// Whether it is good for anything.
+    pub fn is_active(&self, now: UnixTime) -> bool {
+        !self.revoked && now < self.token.exp
+    }
+}
+
+/// Records a token in the form that `encode` gives it for its index in the status lists. `None`: the proof was used before.
 ///
 /// The token may be handed out only after that: a token that is not on disk could not be revoked.
 pub fn issue<E: From<Error>>(
     database: &Database,
     token: &AccessToken,
+    proof: Option<&Proof>,
     encode: impl FnOnce(u64) -> Result<Secret, E>,
-) -> Result<Secret, E> {
-    let (encoded, is_revoked) = database.write(|tx| {
+) -> Result<Option<Secret>, E> {
+    let issued = database.write(|tx| {
+        if let Some(proof) = proof
+            && !dpop_proofs::spend(tx, proof, token.iat)?
+        {
+            return Ok::<_, E>(None);
+        }
         delete_expired(tx, token.iat)?;
         let index = next_index(tx)?;
         let encoded = encode(index)?;
         let is_revoked = insert(tx, index, token, &encoded)?;
-        Ok::<_, E>((encoded, is_revoked))
+        Ok(Some((encoded, is_revoked)))
     })?;
-    if is_revoked {
+    if let Some((_, true)) = issued {
         database.note_change(Dataset::Statuses);
     }
-    Ok(encoded)
+    Ok(issued.map(|(encoded, _)| encoded))
 }
 
 /// Finds a token by the digest of its bytes, so only a token exactly as it was issued is found.
@@ -66,6 +84,9 @@ pub fn revoked_indices(database: &Database, range: Range<u64>) -> Result<Option<
 
 fn stored_token(row: &Row<'_>) -> Result<StoredToken, Error> {
     let audiences: String = row.get("aud")?;
+    let actors: String = row.get("actors")?;
+    let details: Option<String> = row.get("authorization_details")?;
+    let details = details.map(|details| serde_json::from_str(&details));
     Ok(StoredToken {
         token: AccessToken {
             jti: row.get("jti")?,
@@ -76,6 +97,11 @@ fn stored_token(row: &Row<'_>) -> Result<StoredToken, Error> {
             tenant: row.get("tenant")?,
             iat: row.get("iat")?,
             exp: row.get("exp")?,
+            actors: serde_json::from_str(&actors).map_err(Error::Json)?,
+            acr: row.get("acr")?,
+            auth_time: row.get("auth_time")?,
+            authorization_details: details.transpose().map_err(Error::Json)?,
+            jkt: row.get("jkt")?,
         },
         revoked: row.get("revoked")?,
     })
@@ -110,13 +136,20 @@ fn insert(
         tenant,
         iat,
         exp,
+        actors,
+        acr,
+        auth_time,
+        authorization_details,
+        jkt,
     } = token;
     // A revocation with `before` covers all of that second, so a token of the same second is revoked from the start. The
     // filter reads `before` in the same way.
     let mut insert = tx.prepare_cached(
         "INSERT INTO tokens
-             (id, digest, jti, client_id, sub, scope, aud, tenant, iat, exp, revoked)
-         VALUES (:id, :digest, :jti, :client_id, :sub, :scope, :aud, :tenant, :iat, :exp, EXISTS (
+             (id, digest, jti, client_id, sub, scope, aud, tenant, iat, exp,
+              actors, acr, auth_time, authorization_details, jkt, revoked)
+         VALUES (:id, :digest, :jti, :client_id, :sub, :scope, :aud, :tenant, :iat, :exp,
+              :actors, :acr, :auth_time, :authorization_details, :jkt, EXISTS (
              SELECT 1 FROM revocations WHERE jti IS NULL AND before >= :iat
              AND (sub IS NULL OR sub = :sub) AND (client_id IS NULL OR client_id = :client_id)
          )) RETURNING revoked",
@@ -133,6 +166,11 @@ fn insert(
             ":tenant": tenant,
             ":iat": iat,
             ":exp": exp,
+            ":actors": serde_json::to_string(actors).map_err(Error::Json)?,
+            ":acr": acr,
+            ":auth_time": auth_time,
+            ":authorization_details": authorization_details.as_ref().map(Value::to_string),
+            ":jkt": jkt,
         },
         |row| row.get(0),
     )?;

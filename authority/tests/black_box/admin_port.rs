@@ -42,7 +42,7 @@ fn state(server: &Server) -> (String, String, String) {
 
 #[test]
 fn a_page_whose_name_was_rebound_is_refused_everything() {
-    let server = Server::start();
+    let server = Server::with_faults();
     let before = state(&server);
     for (method, path, body) in requests() {
         for host in [
@@ -121,7 +121,7 @@ fn other_names_are_configured() {
 /// Browsers add `Origin` to every request that could change something, and no script can remove it.
 #[test]
 fn a_request_of_a_page_is_refused() {
-    let server = Server::start();
+    let server = Server::with_faults();
     let before = state(&server);
     for (method, path, body) in requests() {
         for origin in ["https://evil.example", "http://localhost:9001", "null", ""] {
@@ -138,7 +138,7 @@ fn a_request_of_a_page_is_refused() {
 /// The types that a form, or a script without a preflight, can send (Fetch, CORS-safelisted request-header).
 #[test]
 fn a_body_that_does_not_say_that_it_is_json_is_not_read() {
-    let server = Server::start();
+    let server = Server::with_faults();
     let before = state(&server);
     for (method, path, body) in requests().into_iter().filter(|(.., body)| !body.is_empty()) {
         for content_type in [

@@ -8,6 +8,8 @@ use serde_json::Value;
 #[serde(deny_unknown_fields)]
 pub struct TokenResponse {
     pub access_token: String,
+    /// RFC 8693 §2.2.1
+    pub issued_token_type: Option<String>,
     pub token_type: String,
     pub expires_in: i64,
     pub scope: String,

@@ -82,6 +82,15 @@ fn the_hash_of_nothing_is_no_secret_hash() {
 }
 
 #[test]
+fn claims_are_made_up_only_where_faults_are_on() {
+    let folder = Folder::new();
+    let config = folder.write("authority.toml", &tour_where("acr = \"phr\""));
+    let args = ["serve", "--config", config.to_str().unwrap()];
+    refuses(&args, "clients[0].acr: tokens would say");
+    Server::with(&config, &["--faults"]);
+}
+
+#[test]
 fn an_admin_port_for_others_is_refused() {
     for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:0"] {
         let args = [
@@ -99,7 +108,7 @@ fn an_admin_port_for_others_is_refused() {
 
 #[test]
 fn health_is_told_by_the_exit_status() {
-    let server = Server::start();
+    let server = Server::with_faults();
     let url = |path: &str| format!("http://{}{path}", server.public);
     assert!(run(&["health", &url("/health")], "").status.success());
     for (url, expected) in [

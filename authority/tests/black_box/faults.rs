@@ -6,7 +6,7 @@ use crate::server::{READER, Server, WRITER};
 
 #[test]
 fn a_fault_answers_in_place_of_the_endpoint() {
-    let server = Server::start();
+    let server = Server::with_faults();
     let fault = json!({
         "path": "/jwks.json",
         "status": 302,
@@ -41,7 +41,7 @@ fn a_fault_answers_in_place_of_the_endpoint() {
 
 #[test]
 fn a_delay_alone_changes_no_answer() {
-    let server = Server::start();
+    let server = Server::with_faults();
     server
         .admin("PUT", "/faults", r#"{"path":"/token","delay":"300ms"}"#)
         .expect(204);
@@ -53,7 +53,7 @@ fn a_delay_alone_changes_no_answer() {
 
 #[test]
 fn swapped_keys_sign_what_nobody_can_verify() {
-    let server = Server::start();
+    let server = Server::with_faults();
     let kid = |token: &str| jsonwebtoken::decode_header(token).unwrap().kid.unwrap();
     let (good, jwks) = (server.token(WRITER), server.get("/jwks.json").body);
     server.admin("PUT", "/faults/key-swap", "").expect(204);
@@ -70,7 +70,7 @@ fn swapped_keys_sign_what_nobody_can_verify() {
 
 #[test]
 fn a_fault_that_is_none_is_refused() {
-    let server = Server::start();
+    let server = Server::with_faults();
     for wrong in [
         "",
         "{}",
@@ -88,6 +88,20 @@ fn a_fault_that_is_none_is_refused() {
         r#"{"path":"/jwks.json","status":500,"times":2}"#,
     ] {
         server.admin("PUT", "/faults", wrong).expect(400);
+    }
+    server.get("/jwks.json").expect(200);
+}
+
+/// Whoever reaches the admin port of a server in use must not be able to put it out of use this way.
+#[test]
+fn without_the_flag_there_are_no_faults() {
+    let server = Server::start();
+    for (method, path, body) in [
+        ("PUT", "/faults", r#"{"path":"/jwks.json","status":500}"#),
+        ("DELETE", "/faults", ""),
+        ("PUT", "/faults/key-swap", ""),
+    ] {
+        server.admin(method, path, body).expect(404);
     }
     server.get("/jwks.json").expect(200);
 }

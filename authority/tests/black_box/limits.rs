@@ -17,7 +17,7 @@ fn impatient() -> Server {
     let folder = Folder::new();
     let tour = std::fs::read_to_string(TOUR).unwrap();
     let config = folder.write("authority.toml", &format!("read_timeout = \"1s\"\n{tour}"));
-    Server::with(config, &[])
+    Server::with(config, &["--faults"])
 }
 
 /// Sends `begin`, then the bytes of `rest` slowly, over and over. Returns what the server sent until it hung up, and how long that

@@ -22,7 +22,13 @@ fn the_metadata_names_every_endpoint() {
             "revocation_endpoint",
             json!("https://idp.example.com/revoke"),
         ),
-        ("grant_types_supported", json!(["client_credentials"])),
+        (
+            "grant_types_supported",
+            json!([
+                "client_credentials",
+                "urn:ietf:params:oauth:grant-type:token-exchange",
+            ]),
+        ),
         ("response_types_supported", json!([])),
         ("scopes_supported", json!(["data:read", "data:write"])),
     ] {

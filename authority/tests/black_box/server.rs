@@ -47,6 +47,11 @@ impl Server {
         Self::with(TOUR, &[])
     }
 
+    /// As [`Self::start`], where faults can be injected.
+    pub fn with_faults() -> Self {
+        Self::with(TOUR, &["--faults"])
+    }
+
     pub fn with(config: impl AsRef<Path>, args: &[&str]) -> Self {
         let mut child = Command::new(AUTHORITY)
             .args([

@@ -24,6 +24,7 @@ fn every_client_gets_the_token_that_it_is_configured_for() {
         assert_eq!(answer.header("cache-control"), Some("no-store"));
         let answer: TokenResponse = answer.json_as();
         assert_eq!(answer.token_type, "Bearer");
+        assert_eq!(answer.issued_token_type, None);
         assert_eq!(answer.expires_in, lifetime);
         assert_eq!(answer.scope, scope);
 
