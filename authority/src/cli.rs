@@ -1,4 +1,4 @@
-//! The command line. It is parsed by hand: there are three commands and six flags.
+//! The command line. It is parsed by hand: there are four commands and eight flags.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -8,6 +8,8 @@ use std::path::PathBuf;
 pub const USAGE: &str = "\
 usage: authority serve --config FILE [--listen ADDRESS] [--admin ADDRESS] [--database FILE] [--issuer URL] [--faults]
        authority hash-secret     reads a client secret on stdin, prints its hash for the TOML
+       authority proof METHOD URL --key FILE [--token]     prints a DPoP proof by the key in FILE, which is made where
+                                 there is none; --token: for a request with the access token on stdin
        authority health URL      asks URL once; exit status 0 if it answers 200";
 
 /// What to do.
@@ -16,6 +18,8 @@ pub enum Command {
     Serve(Serve),
     /// Hash a client secret.
     HashSecret,
+    /// Make a DPoP proof.
+    Proof(Proof),
     /// Ask a server whether it is healthy.
     Health {
         /// The URL to ask.
@@ -43,6 +47,18 @@ pub struct Serve {
     pub faults: bool,
 }
 
+/// The arguments of `proof`.
+pub struct Proof {
+    /// The method of the request.
+    pub method: String,
+    /// Its URL.
+    pub url: String,
+    /// The key's file.
+    pub key: PathBuf,
+    /// Whether an access token goes with the request.
+    pub token: bool,
+}
+
 /// Why a command line is refused.
 #[derive(Debug)]
 pub enum InvalidUsage {
@@ -68,6 +84,7 @@ pub fn parse(mut args: impl Iterator<Item = String>) -> Result<Command, InvalidU
         .ok_or(InvalidUsage::MissingArgument("a command"))?;
     let command = match command.as_str() {
         "serve" => return parse_serve(args).map(Command::Serve),
+        "proof" => return parse_proof(args).map(Command::Proof),
         "hash-secret" => Command::HashSecret,
         "health" => Command::Health {
             url: args.next().ok_or(InvalidUsage::MissingArgument("a URL"))?,
@@ -98,6 +115,28 @@ fn parse_serve(mut args: impl Iterator<Item = String>) -> Result<Serve, InvalidU
     }
     serve.config = config.ok_or(InvalidUsage::MissingArgument("--config FILE"))?;
     Ok(serve)
+}
+
+fn parse_proof(mut args: impl Iterator<Item = String>) -> Result<Proof, InvalidUsage> {
+    let mut positional = |what| args.next().ok_or(InvalidUsage::MissingArgument(what));
+    let (method, url) = (positional("a method")?, positional("a URL")?);
+    let (mut key, mut token) = (None, false);
+    while let Some(flag) = args.next() {
+        match flag.as_str() {
+            "--key" => {
+                let file = args.next().ok_or(InvalidUsage::MissingValue("--key"))?;
+                key = Some(PathBuf::from(file));
+            }
+            "--token" => token = true,
+            _ => return Err(InvalidUsage::UnknownArgument(flag)),
+        }
+    }
+    Ok(Proof {
+        method,
+        url,
+        key: key.ok_or(InvalidUsage::MissingArgument("--key FILE"))?,
+        token,
+    })
 }
 
 fn address(flag: &'static str, found: String) -> Result<SocketAddr, InvalidUsage> {

@@ -33,6 +33,7 @@ mod json_body;
 mod keys;
 mod made_up;
 mod media_type;
+mod prove;
 mod refusal;
 mod request_body;
 mod response;
@@ -53,6 +54,7 @@ fn main() -> ExitCode {
     let result = match cli::parse(std::env::args().skip(1)) {
         Ok(Command::Serve(options)) => serve(options),
         Ok(Command::HashSecret) => hash_secret(),
+        Ok(Command::Proof(options)) => prove(&options),
         Ok(Command::Health { url }) => health_probe::check(&url).map_err(|error| error.to_string()),
         Ok(Command::Help) => {
             println!("{}", cli::USAGE);
@@ -76,14 +78,34 @@ fn serve(options: cli::Serve) -> Result<(), String> {
 }
 
 fn hash_secret() -> Result<(), String> {
+    let plain = standard_input("secret")?;
+    println!("{}", secret::SecretHash::digest(plain.as_bytes()));
+    Ok(())
+}
+
+fn prove(options: &cli::Proof) -> Result<(), String> {
+    let token = match options.token {
+        true => Some(standard_input("access token")?),
+        false => None,
+    };
+    let subject = prove::Subject {
+        method: &options.method,
+        url: &options.url,
+        token: token.as_deref(),
+    };
+    println!("{}", prove::proof(&options.key, &subject)?);
+    Ok(())
+}
+
+/// A secret, which no list of processes shows there.
+fn standard_input(what: &str) -> Result<String, String> {
     let mut input = String::new();
     io::stdin()
         .read_to_string(&mut input)
         .map_err(|error| error.to_string())?;
-    let plain = input.trim_end_matches(['\r', '\n']);
-    if plain.is_empty() {
-        return Err("no secret on standard input".to_owned());
+    let text = input.trim_end_matches(['\r', '\n']);
+    if text.is_empty() {
+        return Err(format!("no {what} on standard input"));
     }
-    println!("{}", secret::SecretHash::digest(plain.as_bytes()));
-    Ok(())
+    Ok(text.to_owned())
 }

@@ -10,7 +10,7 @@ use crate::server::{
     AUTHORITY, Folder, OPAQUE, PATIENCE, READER, Server, TOUR, eventually, tour_where,
 };
 
-fn run(args: &[&str], stdin: &str) -> Output {
+pub fn run(args: &[&str], stdin: &str) -> Output {
     let mut child = Command::new(AUTHORITY)
         .args(args)
         .stdin(Stdio::piped())

@@ -1,8 +1,14 @@
 //! RFC 9449 at the token endpoint. For each check of §4.3 there is a test.
 
+use std::os::unix::fs::PermissionsExt;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use crate::answers::TokenResponse;
+use crate::command_line::run;
 use crate::http::{Request, Response};
 use crate::proof::{Key, Proof, base64url};
 use crate::server::{Folder, OPAQUE, READER, Server, WRITER, now};
@@ -386,4 +392,55 @@ fn no_proof_is_logged() {
     refused(&server, &[&proof[1..]], "cut");
     let (_, stderr) = server.terminate();
     assert!(!stderr.contains(&proof[1..40]), "{stderr}");
+}
+
+/// To try it by hand.
+#[test]
+fn the_command_line_makes_proofs() {
+    let server = Server::start();
+    let folder = Folder::new();
+    let key = folder.file("client.key");
+    let prove = |method: &str, url: &str, token: Option<&str>| {
+        let mut args = vec!["proof", method, url, "--key", key.to_str().unwrap()];
+        args.extend(token.map(|_| "--token"));
+        let output = run(&args, token.unwrap_or_default());
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    };
+    let bound = || {
+        let proof = prove("POST", "http://authority/token", None);
+        let answer: TokenResponse = ask(&server, READER, &[&proof]).expect(200).json_as();
+        assert_eq!(answer.token_type, "DPoP");
+        answer.access_token
+    };
+    // One key, and proofs that count once each.
+    let (first, second) = (bound(), bound());
+    let claims = |token: &str| server.verify(token).unwrap().1;
+    assert_eq!(claims(&first)["cnf"], claims(&second)["cnf"]);
+    let mode = std::fs::metadata(&key).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+
+    let proof = prove("GET", "https://api.example.com/data", Some(&first));
+    let claims = proof.split('.').nth(1).unwrap();
+    let claims: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).unwrap()).unwrap();
+    assert_eq!(claims["htm"], "GET");
+    assert_eq!(claims["htu"], "https://api.example.com/data");
+    assert_eq!(claims["ath"], base64url(digest(&SHA256, first.as_bytes())));
+
+    folder.write("no.key", "no key");
+    let other = folder.file("no.key");
+    let args = [
+        "proof",
+        "GET",
+        "https://a/",
+        "--key",
+        other.to_str().unwrap(),
+    ];
+    let output = run(&args, "");
+    assert!(!output.status.success());
+    assert!(
+        String::from_utf8(output.stderr)
+            .unwrap()
+            .contains("no ES256 key")
+    );
 }
