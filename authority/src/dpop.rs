@@ -26,6 +26,7 @@ const MAX_AGE: Duration = Duration::from_secs(60);
 /// The members that no public key has (RFC 7518 §6.2.2, §6.3.2, §6.4; RFC 8037 §2).
 const PRIVATE_MEMBERS: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 
+const NOT_A_JWT: &str = "the proof is not a JWT";
 const UNUSABLE: &str = "jwk is not a public key for this alg";
 
 /// A proof that is sound. Whether it was used before, the store knows.
@@ -63,9 +64,7 @@ pub fn check(headers: &HeaderMap, endpoint: &str, now: UnixTime) -> Result<Optio
     if values.next().is_some() {
         return Err(invalid("more than one DPoP header"));
     }
-    let jwt = value
-        .to_str()
-        .map_err(|_| invalid("the proof is not a JWT"))?;
+    let jwt = value.to_str().map_err(|_| invalid(NOT_A_JWT))?;
 
     let (algorithm, key) = key(jwt)?;
     let claims = claims(jwt, algorithm, &key)?;
@@ -101,13 +100,13 @@ fn key(jwt: &str) -> Result<(Algorithm, Jwk), Refusal> {
     let head = jwt.split('.').next().unwrap_or_default();
     let head = URL_SAFE_NO_PAD
         .decode(head)
-        .map_err(|_| invalid("the proof is not a JWT"))?;
+        .map_err(|_| invalid(NOT_A_JWT))?;
     let Header {
         typ,
         alg,
         jwk,
         crit,
-    } = serde_json::from_slice(&head).map_err(|_| invalid("the proof is not a JWT"))?;
+    } = serde_json::from_slice(&head).map_err(|_| invalid(NOT_A_JWT))?;
     if typ.as_deref() != Some("dpop+jwt") {
         return Err(invalid("typ is not dpop+jwt"));
     }
@@ -155,7 +154,7 @@ fn claims(jwt: &str, algorithm: Algorithm, key: &Jwk) -> Result<Claims, Refusal>
         Err(error) => Err(invalid(match error.kind() {
             ErrorKind::Json(_) => "a member is missing or of the wrong type",
             ErrorKind::InvalidSignature => "the signature is wrong",
-            _ => "the proof is not a JWT",
+            _ => NOT_A_JWT,
         })),
     }
 }
