@@ -51,6 +51,7 @@ pub fn meaning(policy: &Policy) -> String {
         allow_cors_preflight,
         resources,
         forward,
+        compared_headers,
         claims,
         limits,
         audit,
@@ -73,7 +74,7 @@ pub fn meaning(policy: &Policy) -> String {
         allow_cors_preflight,
         resources,
         forward,
-        claims,
+        (compared_headers, claims),
         limits,
     );
     format!("{whole:?}{rest:?}{audit:?}{filter_state:?}")

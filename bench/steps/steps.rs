@@ -98,7 +98,7 @@ pub fn all() -> Result<Vec<Measurable>> {
             claims::validate_claims(policy, provider, object, ClaimsSource::Token, now)
         }),
         step("authorize", move || {
-            authorization::authorize(rule, verified)
+            authorization::authorize(rule, &rule.demands, verified, target, now)
         }),
         step("effects", move || {
             effects::of(policy, &request, decision, now)

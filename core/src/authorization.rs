@@ -3,11 +3,13 @@
 //! [`Permit`] is the evidence. Only this file makes one, and only after every check.
 
 mod approval;
+mod request_part;
 
 use crate::json::Value;
 use crate::policy::claim::ClaimId;
 use crate::policy::requirement::{Access, Authentication, Condition, Demands, Rule, Test};
 use crate::policy::{Policy, Unmatched};
+use crate::request::RequestTarget;
 use crate::time::UnixTime;
 use crate::verification::Verified;
 use crate::verification::principal::Principal;
@@ -42,6 +44,7 @@ pub fn authorize(
     rule: &Rule,
     demands: &Demands,
     caller: &Verified,
+    target: &RequestTarget<'_>,
     now: UnixTime,
 ) -> Result<Permit, Forbidden> {
     let principal = caller.principal();
@@ -65,7 +68,7 @@ pub fn authorize(
     if !rule
         .claims
         .iter()
-        .all(|condition| holds(condition, principal))
+        .all(|condition| holds(condition, principal, target))
     {
         return Err(Forbidden::Claim);
     }
@@ -127,8 +130,9 @@ fn authenticated(required: &Authentication, principal: &Principal, now: UnixTime
 
 // === conditions ===
 
-fn holds(condition: &Condition, principal: &Principal) -> bool {
-    claim_of(principal, condition.claim).is_some_and(|claim| meets(&condition.test, claim))
+fn holds(condition: &Condition, principal: &Principal, target: &RequestTarget<'_>) -> bool {
+    let claim = claim_of(principal, condition.claim);
+    claim.is_some_and(|claim| meets(&condition.test, claim, target))
 }
 
 fn claim_of(principal: &Principal, id: ClaimId) -> Option<&Value<'static>> {
@@ -136,10 +140,13 @@ fn claim_of(principal: &Principal, id: ClaimId) -> Option<&Value<'static>> {
 }
 
 /// Type-strict: the string `"1"` is not the number 1.
-fn meets(test: &Test, claim: &Value<'_>) -> bool {
+fn meets(test: &Test, claim: &Value<'_>, target: &RequestTarget<'_>) -> bool {
     match test {
         Test::Present => true,
         Test::Equals(wanted) => equal(claim, wanted),
+        Test::EqualsPart(part) => claim
+            .as_str()
+            .is_some_and(|claim| request_part::equals(target, part, claim)),
         Test::OneOf(wanted) => wanted.iter().any(|wanted| equal(claim, wanted)),
         Test::Contains(wanted) => match (claim, wanted) {
             (Value::Array(items), wanted) => items.iter().any(|item| equal(item, wanted)),

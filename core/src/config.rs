@@ -463,6 +463,32 @@ object! {
         pub methods: Optional<NonEmpty<&'v str>>,
         /// One of these hosts, without case and port; `*.` matches any depth. Default: all.
         pub hosts: Optional<NonEmpty<&'v str>>,
+        /// Conditions on headers, which must all hold. Default: none.
+        pub headers: Optional<NonEmpty<HeaderMatchConfig<'v>>>,
+    }
+}
+
+object! {
+    /// A condition on one header. It holds where the header is there exactly once.
+    pub struct HeaderMatchConfig<'v> {
+        /// The name of the header field, without case. Required.
+        pub name: Required<&'v str>,
+        /// What must hold for its value.
+        pub test: ExactlyOne<HeaderTestConfig<'v>>,
+    }
+}
+
+one_of! {
+    /// What must hold for a header's value, compared byte for byte.
+    pub enum HeaderTestConfig<'v> {
+        /// It equals this.
+        Equals = "equals": &'v str,
+        /// It equals one of these.
+        OneOf = "one_of": NonEmpty<&'v str>,
+        /// It begins with this.
+        Prefix = "prefix": &'v str,
+        /// The header is there. `true`; nothing else.
+        Present = "present": bool,
     }
 }
 
@@ -514,14 +540,34 @@ object! {
 one_of! {
     /// What must hold for a claim.
     pub enum ClaimTestConfig<'v> {
-        /// It equals this string, number or boolean; `"1"` is not `1`.
-        Equals = "equals": &'v Value<'v>,
+        /// It equals this string, number or boolean, or this part of the request; `"1"` is not `1`.
+        Equals = "equals": EqualsConfig<'v>,
         /// It equals one of these strings, numbers or booleans.
         OneOf = "one_of": NonEmpty<&'v Value<'v>>,
         /// An element of the array, or a space-separated word of the string, equals this.
         Contains = "contains": &'v Value<'v>,
         /// It is present. `true`; nothing else.
         Present = "present": bool,
+    }
+}
+
+/// What a claim must equal.
+pub enum EqualsConfig<'v> {
+    /// A value.
+    Value(&'v Value<'v>),
+    /// What the request has in this part.
+    Part(RequestPartConfig<'v>),
+}
+
+one_of! {
+    /// A part of the request.
+    pub enum RequestPartConfig<'v> {
+        /// The segment that this name stands for in the rule's `path.template`, percent-decoded.
+        Path = "path": &'v str,
+        /// The header field of this name, which must be there exactly once.
+        Header = "header": &'v str,
+        /// This label of the host in lower case, from the left. 0 to 126.
+        Host = "host": u64,
     }
 }
 
@@ -589,6 +635,19 @@ impl<'v> FromValue<'v> for ClaimConfig<'v> {
                 findings.wrong_type(at, value, "a string or an array of strings");
                 None
             }
+        }
+    }
+}
+
+// === impl EqualsConfig ===
+
+impl<'v> FromValue<'v> for EqualsConfig<'v> {
+    fn from_value(value: &'v Value<'v>, at: At, findings: &mut Findings<'v>) -> Option<Self> {
+        match value {
+            Value::Object(_) => {
+                RequestPartConfig::from_value(value, at, findings).map(EqualsConfig::Part)
+            }
+            _ => Some(EqualsConfig::Value(value)),
         }
     }
 }

@@ -172,8 +172,14 @@ pub fn removed_trailers<'a>(
                     CredentialLocation::Query { .. } => false,
                 })
     };
+    // A tenant that was compared with the caller's must not be replaced behind the check.
+    let is_compared = move |name: &[u8]| {
+        policy.mode == Mode::Enforce && policy.compared_headers.iter().any(|h| h.is(name))
+    };
     let names = trailers.iter().map(|(name, _)| *name);
-    names.filter(move |name| policy.forward.is_identity(name) || is_credential(name))
+    names.filter(move |name| {
+        policy.forward.is_identity(name) || is_credential(name) || is_compared(name)
+    })
 }
 
 // === the request that goes on ===

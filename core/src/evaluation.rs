@@ -123,7 +123,7 @@ fn evaluate(
         return Ok(Verdict::Allow(permit));
     };
     let caller = verification::verify(context, state, &rule.accepts, &credential)?;
-    match authorization::authorize(rule, &rule.demands, &caller, context.now) {
+    match authorization::authorize(rule, &rule.demands, &caller, &target, context.now) {
         Ok(permit) => Ok(Verdict::Allow(permit)),
         Err(forbidden) => Err(Denial::about(forbidden, &caller).into()),
     }

@@ -5,12 +5,14 @@
 //! effect: a filter that uses it lets clients choose their own rule (CVE-2026-40575).
 
 pub mod header_name;
+pub mod headers;
 pub mod host;
 pub mod origin;
 pub mod path;
 
 use std::fmt;
 
+use crate::request::headers::Headers;
 use crate::request::host::Host;
 use crate::request::path::{CanonicalPath, PathQuirks};
 
@@ -24,7 +26,7 @@ pub struct Request<'a> {
     /// `:path`, raw and with its query.
     pub path: &'a [u8],
     /// All of them in order, with pseudo-headers and duplicates; names are lower case.
-    pub headers: &'a [(&'a [u8], &'a [u8])],
+    pub headers: Headers<'a>,
 }
 
 /// What rules are matched against: a request that can be read in one way only. Without `Debug`, as its
@@ -36,6 +38,8 @@ pub struct RequestTarget<'a> {
     method: &'a [u8],
     /// The method that a CORS preflight asks about.
     asked: Option<&'a [u8]>,
+    /// Whether a CORS preflight asks about it: then the headers are the preflight's.
+    is_announced: bool,
     /// The request itself.
     request: Request<'a>,
 }
@@ -60,7 +64,7 @@ pub fn is_token(text: &[u8]) -> bool {
 
 impl<'a> Request<'a> {
     /// A pseudo-header that is missing is empty, which no host and no path may be.
-    pub fn from_headers(headers: &'a [(&'a [u8], &'a [u8])]) -> Self {
+    pub fn from_headers(headers: Headers<'a>) -> Self {
         let mut request = Request {
             method: b"",
             authority: b"",
@@ -155,6 +159,7 @@ impl<'a> RequestTarget<'a> {
             host: Host::parse(request.authority).map_err(|_| AmbiguousTarget::Host)?,
             method: request.method,
             asked: request.asked_method(),
+            is_announced: false,
             request: *request,
         })
     }
@@ -191,6 +196,12 @@ impl<'a> RequestTarget<'a> {
         self.method
     }
 
+    /// Whether a CORS preflight asks about this request, which is not here yet: the headers are the
+    /// preflight's, which name those of the request.
+    pub fn is_announced(&self) -> bool {
+        self.is_announced
+    }
+
     /// Whether the request is a CORS preflight.
     pub fn is_preflight(&self) -> bool {
         self.asked.is_some()
@@ -203,6 +214,7 @@ impl<'a> RequestTarget<'a> {
             host: self.host.borrowed(),
             method: self.asked?,
             asked: None,
+            is_announced: true,
             request: self.request,
         })
     }

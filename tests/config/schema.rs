@@ -394,6 +394,9 @@ fn fits(schema: &Value, node: &Value, value: &Value) -> Result<(), String> {
             ("minProperties", Value::Object(members)) if members.len() < count() => {
                 return misfit(keyword);
             }
+            ("maxProperties", Value::Object(members)) if members.len() > count() => {
+                return misfit(keyword);
+            }
             ("items", Value::Array(items)) => {
                 items.iter().try_for_each(|item| fits(schema, rule, item))?;
             }
@@ -417,6 +420,7 @@ fn fits(schema: &Value, node: &Value, value: &Value) -> Result<(), String> {
                 "additionalProperties"
                 | "items"
                 | "maxItems"
+                | "maxProperties"
                 | "maximum"
                 | "minItems"
                 | "minLength"

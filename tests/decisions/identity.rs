@@ -300,6 +300,32 @@ fn trailers_bring_no_identity_and_no_credential() {
     assert_eq!(removed(json!({ "mode": "shadow" })), identity);
 }
 
+/// What a rule has compared must not be said otherwise where the check does not look.
+#[test]
+fn trailers_bring_nothing_that_a_rule_compares() {
+    let key = Key::new("ES256", "k");
+    let names = ["x-tenant", "X_Tenant", "x-kind", "x-kinds", "digest"];
+    let trailers = names.map(|name| (name.as_bytes(), &b"globex"[..]));
+    let rules = json!([
+        { "match": { "headers": [{ "name": "x-kind", "present": true }] }, "access": "deny" },
+        { "claims": [{ "claim": "tenant", "equals": { "header": "x-tenant" } }] },
+    ]);
+    let removed = |changes: Value| {
+        let filter = Filter::new(amended(config(&key, json!({})), changes));
+        effects::removed_trailers(&filter.policy, &trailers)
+            .map(|name| String::from_utf8_lossy(name).into_owned())
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    assert_eq!(removed(json!({})), "");
+    assert_eq!(
+        removed(json!({ "rules": rules })),
+        "x-tenant X_Tenant x-kind"
+    );
+    let shadow = json!({ "rules": rules, "mode": "shadow" });
+    assert_eq!(removed(shadow), "");
+}
+
 /// Envoy's router compares text: it is to read the path that was judged. What needs no escape stays, for `normalize_path`
 /// has decoded it before.
 #[test]

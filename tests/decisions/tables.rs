@@ -9,9 +9,11 @@ mod algorithms;
 mod ask;
 mod attacks;
 pub mod credentials;
+mod header_conditions;
 mod key_choice;
 mod rules;
 mod step_up;
+mod tenants;
 mod tokens;
 
 pub use ask::{Ask, get, preflight};

@@ -26,6 +26,7 @@ mod credentials;
 mod decisions;
 mod grpc;
 mod harness;
+mod header_conditions;
 mod host_signatures;
 mod hosts;
 mod identity;

@@ -76,9 +76,8 @@ impl Route {
         let is_satisfied = match self {
             Self::Read | Self::Keys | Self::Always => has("data:read"),
             Self::Write => has("data:write"),
-            // API keys have no claims.
             Self::Acme => {
-                let is_acme = caller.tenant == Some("acme") && caller.place == Place::Bearer;
+                let is_acme = caller.tenant == Some("acme");
                 return (!is_acme).then_some(&["CLAIM_MISMATCH"]);
             }
             _ => true,

@@ -313,7 +313,10 @@ impl<'v> ObjectReader<'_, 'v> {
     /// A member that may be absent.
     #[inline(never)]
     pub fn optional<T: FromValue<'v>>(&mut self, key: &'static str) -> Optional<T> {
-        self.known.push(key);
+        // One of several members was asked for already.
+        if !self.known.contains(&key) {
+            self.known.push(key);
+        }
         let at = self.findings.key(self.at, key);
         let value = self.object.and_then(|object| object.get(key));
         let written = match value.map(|value| T::from_value(value, at, self.findings)) {

@@ -10,6 +10,17 @@ pub struct ClaimId(pub usize);
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct ClaimPath(Vec<Box<str>>);
 
+/// A claim that API keys have.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum ApiKeyClaim {
+    /// `sub` and `client_id`.
+    Client,
+    /// `tenant`, where the key has one.
+    Tenant,
+    /// `scope`, where the key has scopes: separated by spaces.
+    Scope,
+}
+
 // === impl ClaimPath ===
 
 impl ClaimPath {
@@ -33,5 +44,18 @@ impl ClaimPath {
     /// The members, outermost first.
     pub fn members(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|m| m.as_ref())
+    }
+
+    /// What it is of an API key; `None` where keys lack it.
+    pub fn of_api_key(&self) -> Option<ApiKeyClaim> {
+        let [name] = self.0.as_slice() else {
+            return None;
+        };
+        match name.as_ref() {
+            "sub" | "client_id" => Some(ApiKeyClaim::Client),
+            "tenant" => Some(ApiKeyClaim::Tenant),
+            "scope" => Some(ApiKeyClaim::Scope),
+            _ => None,
+        }
     }
 }

@@ -30,6 +30,7 @@ use crate::policy::location::CredentialLocation;
 use crate::policy::requirement::Accepted;
 use crate::policy::resource::Resources;
 use crate::policy::route::Routes;
+use crate::request::header_name::HeaderName;
 use crate::secret::Pepper;
 
 /// A policy, and what its author should know about it.
@@ -130,7 +131,10 @@ impl<'v> Compiler<'v> {
             self.findings.warn(*at, message);
         }
         let accepting = providers.as_deref().unwrap_or_default();
-        let rules = rules.and_then(|rules| self.rules(rules.value, names.as_ref(), accepting));
+        let unmatched = unmatched.or(Unmatched::Deny);
+        let unmatched = unmatched.map(|unmatched| unmatched.value);
+        let rules =
+            rules.and_then(|rules| self.rules(rules.value, names.as_ref(), accepting, unmatched));
         let resources = resources.map_or(Resources::default(), |resources| {
             let rules = rules.as_deref().unwrap_or_default();
             self.resources(resources.value, rules, providers.as_deref())
@@ -159,15 +163,26 @@ impl<'v> Compiler<'v> {
             locations: std::mem::take(&mut self.locations).values,
             routes: Routes::compile(matches),
             rules,
-            unmatched: unmatched.or(Unmatched::Deny)?.value,
+            unmatched: unmatched?,
             allow_cors_preflight: allow_cors_preflight.or(true)?.value,
             resources: resources?,
             forward: forward?,
+            compared_headers: self.compared_headers(),
             claims: std::mem::take(&mut self.claims).values,
             limits: limits?,
             audit: audit.or(Audit::Denied)?.value,
             filter_state: filter_state?,
         })
+    }
+
+    fn compared_headers(&mut self) -> Vec<HeaderName> {
+        let mut names: Vec<HeaderName> = Vec::new();
+        for (name, _) in std::mem::take(&mut self.compared_headers) {
+            if !names.iter().any(|n| n.is(name.as_str().as_bytes())) {
+                names.push(name);
+            }
+        }
+        names
     }
 
     fn filter_state(&mut self, fields: ListOf<FilterStateField>) -> Option<Vec<FilterStateField>> {

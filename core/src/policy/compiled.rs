@@ -13,6 +13,7 @@ use crate::policy::provider::{CredentialSource, Provider};
 use crate::policy::requirement::Rule;
 use crate::policy::resource::Resources;
 use crate::policy::route::Routes;
+use crate::request::header_name::HeaderName;
 use crate::revocation::{Kind, Retention};
 
 /// Everything that is decided at configure time.
@@ -40,6 +41,8 @@ pub struct Policy {
     pub resources: Resources,
     /// What upstreams learn about the caller.
     pub forward: Forward,
+    /// Every header of the request that a rule compares, each once.
+    pub compared_headers: Vec<HeaderName>,
     /// Every claim that a rule or a forwarded header asks about, in the order of their ids.
     pub claims: Vec<ClaimPath>,
     /// Ceilings.

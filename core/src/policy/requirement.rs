@@ -7,6 +7,7 @@ use crate::json::Value;
 use crate::policy::claim::ClaimId;
 use crate::policy::location::CredentialLocation;
 use crate::policy::provider::Provider;
+use crate::request::header_name::HeaderName;
 use crate::scope::RequiredScopes;
 
 pub use crate::config::Access;
@@ -83,12 +84,25 @@ pub struct Condition {
 pub enum Test {
     /// It equals this.
     Equals(Value<'static>),
+    /// It is a string and equals this part of the request.
+    EqualsPart(RequestPart),
     /// It equals one of these.
     OneOf(Vec<Value<'static>>),
     /// An element of an array, or a space-separated word of a string, equals it.
     Contains(Value<'static>),
     /// The claim is there.
     Present,
+}
+
+/// A part of a request that a claim is compared with.
+#[derive(Debug)]
+pub enum RequestPart {
+    /// A segment of the path, counted from 0, percent-decoded.
+    Segment(usize),
+    /// A header that must be there exactly once.
+    Header(HeaderName),
+    /// A label of the host, counted from 0 and from the left.
+    HostLabel(usize),
 }
 
 // === impl Demands ===

@@ -1,5 +1,6 @@
 //! Which rule a request meets: the first one that matches, without walking them all.
 
+pub mod header;
 pub mod invalid_match;
 pub mod path;
 mod tree;
@@ -7,6 +8,7 @@ mod tree;
 use std::collections::BTreeMap;
 
 use crate::limits::REGEX_PATH_BYTES;
+use crate::policy::route::header::HeaderMatch;
 use crate::policy::route::path::PathMatch;
 use crate::policy::route::tree::{Search, Tree};
 use crate::request::host::Host;
@@ -23,6 +25,8 @@ pub struct Match {
     methods: Vec<Method>,
     /// Empty: every host.
     hosts: Vec<HostPattern>,
+    /// All of them must hold.
+    headers: Vec<HeaderMatch>,
     allowed: PathQuirks,
 }
 
@@ -64,6 +68,7 @@ pub struct Routes<T> {
 #[derive(Debug)]
 struct Route<T> {
     methods: Vec<Method>,
+    headers: Vec<HeaderMatch>,
     allowed: PathQuirks,
     regex: Option<path::Regex>,
     to: T,
@@ -77,6 +82,7 @@ impl Match {
         path: Option<PathMatch>,
         methods: Vec<Method>,
         hosts: Vec<HostPattern>,
+        headers: Vec<HeaderMatch>,
         allowed: PathQuirks,
     ) -> Result<Self, InvalidMatch> {
         let quirks = path.as_ref().map_or(PathQuirks::NONE, PathMatch::quirks);
@@ -87,8 +93,63 @@ impl Match {
             path,
             methods,
             hosts,
+            headers,
             allowed,
         })
+    }
+
+    /// Whether it has conditions on headers.
+    pub fn has_headers(&self) -> bool {
+        !self.headers.is_empty()
+    }
+
+    /// The segment that a name in the path's template stands for, counted from 0.
+    pub fn variable(&self, name: &str) -> Option<usize> {
+        self.path.as_ref().and_then(|path| path.variable(name))
+    }
+
+    /// Whether requests can get around this match by leaving out a header and meet `other`. Where it cannot
+    /// tell, it says yes.
+    pub fn is_evaded_to(&self, other: &Match) -> bool {
+        let is_asked_for = |header: &HeaderMatch| {
+            let name = header.name().as_str().as_bytes();
+            other.headers.iter().any(|h| h.name().is(name))
+        };
+        let meet_hosts = |a: &HostPattern| other.hosts.iter().any(|b| a.covers(b) || b.covers(a));
+        !self.headers.iter().all(is_asked_for)
+            && self.paths_may_meet(other)
+            && (self.methods.is_empty()
+                || other.methods.is_empty()
+                || self.methods.iter().any(|m| other.methods.contains(m)))
+            && (self.hosts.is_empty()
+                || other.hosts.is_empty()
+                || self.hosts.iter().any(meet_hosts))
+    }
+
+    /// Whether it takes every request that `other` would take without conditions on headers. Where it cannot
+    /// tell, it says no.
+    pub fn covers(&self, other: &Match) -> bool {
+        let covers_path = match (&self.path, &other.path) {
+            (None, _) => true,
+            (Some(path), Some(other)) => path.covers(other),
+            (Some(path), None) => path.covers(&PathMatch::default()),
+        };
+        let covered = |b: &HostPattern| self.hosts.iter().any(|a| a.covers(b));
+        covers_path
+            && self.headers.is_empty()
+            && (self.methods.is_empty()
+                || (!other.methods.is_empty()
+                    && other.methods.iter().all(|m| self.methods.contains(m))))
+            && (self.hosts.is_empty()
+                || self.hosts.contains(&HostPattern::Any)
+                || (!other.hosts.is_empty() && other.hosts.iter().all(covered)))
+    }
+
+    fn paths_may_meet(&self, other: &Match) -> bool {
+        match (&self.path, &other.path) {
+            (Some(path), Some(other)) => path.may_meet(other),
+            _ => true,
+        }
     }
 }
 
@@ -171,6 +232,19 @@ impl HostPattern {
     }
 }
 
+impl HostPattern {
+    fn covers(&self, other: &HostPattern) -> bool {
+        match (self, other) {
+            (_, HostPattern::Exactly(name)) => self.matches(name),
+            (HostPattern::Any, _) => true,
+            (HostPattern::Below(_), HostPattern::Below(domain)) => {
+                self == other || self.matches(domain)
+            }
+            (HostPattern::Exactly(_) | HostPattern::Below(_), _) => false,
+        }
+    }
+}
+
 // === impl Routes ===
 
 impl<T> Routes<T> {
@@ -187,6 +261,7 @@ impl<T> Routes<T> {
                 path,
                 methods,
                 hosts,
+                headers,
                 allowed,
             } = matching;
             let path = path.unwrap_or_default();
@@ -203,6 +278,7 @@ impl<T> Routes<T> {
             }
             routes.routes.push(Route {
                 methods,
+                headers,
                 allowed,
                 regex: path.into_regex(),
                 to,
@@ -215,11 +291,11 @@ impl<T> Routes<T> {
     /// allow, or where no match holds, the request is refused: neither a later rule nor what the
     /// configuration says about unmatched requests is meant for it.
     pub fn find(&self, target: &RequestTarget<'_>) -> Result<Option<&T>, Unroutable> {
-        let takes_method = |number: usize| {
+        let takes = |number: usize| {
             let route = self.routes.get(number);
-            route.is_some_and(|route| route.takes(target.method()))
+            route.is_some_and(|route| route.takes(target))
         };
-        let mut search = Search::new(target.path(), takes_method);
+        let mut search = Search::new(target.path(), takes);
         search.visit(&self.every_host);
         if let Some(tree) = self.hosts.get(target.host()) {
             search.visit(tree);
@@ -258,8 +334,19 @@ impl<T> Routes<T> {
 // === impl Route ===
 
 impl<T> Route<T> {
-    fn takes(&self, method: &[u8]) -> bool {
-        self.methods.is_empty() || self.methods.iter().any(|m| m.0.as_bytes() == method)
+    /// Whether all of it holds but the path and the host.
+    fn takes(&self, target: &RequestTarget<'_>) -> bool {
+        let method = target.method();
+        let takes_method =
+            self.methods.is_empty() || self.methods.iter().any(|m| m.0.as_bytes() == method);
+        takes_method
+            && self.headers.iter().all(|header| {
+                let headers = target.request().headers;
+                match target.is_announced() {
+                    true => header.is_announced(headers),
+                    false => header.holds(headers),
+                }
+            })
     }
 }
 

@@ -76,6 +76,15 @@ impl<'a> Host<'a> {
     }
 }
 
+/// Whether a host is an IP address. A name whose last label is a number is one to resolvers (URL standard, "ends
+/// in a number").
+pub fn is_address(host: &str) -> bool {
+    let last = host.rsplit('.').next().unwrap_or_default();
+    let is_number = |digits: &str, radix| digits.chars().all(|c| c.is_digit(radix));
+    let hex = last.strip_prefix("0x");
+    host.starts_with('[') || is_number(last, 10) || hex.is_some_and(|hex| is_number(hex, 16))
+}
+
 /// RFC 3986 §3.2.3 also allows an empty port. We refuse it.
 fn check_port(port: &str) -> Result<(), HostFault> {
     let digits = port.bytes().all(|b| b.is_ascii_digit());

@@ -33,7 +33,7 @@ pub struct Principal {
     pub scopes: ScopeSet,
     /// `aud`.
     pub audiences: Vec<Box<str>>,
-    /// By [`ClaimId`](crate::policy::claim::ClaimId). An API key has none.
+    /// By [`ClaimId`](crate::policy::claim::ClaimId).
     pub claims: Vec<Option<Value<'static>>>,
     /// When the credential is valid.
     pub validity: Validity,

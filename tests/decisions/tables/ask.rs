@@ -33,6 +33,10 @@ impl Ask {
         self.replaced(":method", method)
     }
 
+    pub fn at(self, path: &str) -> Self {
+        self.replaced(":path", path)
+    }
+
     pub fn host(self, host: &str) -> Self {
         self.replaced(":authority", host)
     }

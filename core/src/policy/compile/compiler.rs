@@ -12,6 +12,7 @@ use crate::config::scalar::DisplayDuration;
 use crate::policy::claim::ClaimPath;
 use crate::policy::location::CredentialLocation;
 use crate::policy::provider::ProviderId;
+use crate::request::header_name::HeaderName;
 
 /// The findings so far, and what one part of the configuration must know about another.
 pub(super) struct Compiler<'v> {
@@ -27,6 +28,8 @@ pub(super) struct Compiler<'v> {
     pub(super) token_locations: usize,
     /// The providers that introspect, and where their tokens are.
     pub(super) introspecting: Vec<(ProviderId, Vec<LocationId>)>,
+    /// Every header of the request that a rule compares, and where.
+    pub(super) compared_headers: Vec<(HeaderName, At)>,
 }
 
 /// A location by its index, while locations are collected.
@@ -57,6 +60,7 @@ impl<'v> Compiler<'v> {
             mentions: Vec::new(),
             token_locations: 0,
             introspecting: Vec::new(),
+            compared_headers: Vec::new(),
         }
     }
 

@@ -47,8 +47,20 @@ impl<'v> Compiler<'v> {
                 .and_then(|headers| self.identity_headers(headers.value, &mut taken)),
         };
         let payload_header = payload_header.and_then(|name| self.free_name(name, &mut taken));
+        taken.insert("cookie".into());
+        self.refuse_compared(&taken);
         let credential = credential.or(ForwardCredential::Strip);
         Some(Forward::new(headers?, payload_header?, credential?.value))
+    }
+
+    /// A credential is not the client's to choose, and of an identity header the upstream gets ours.
+    fn refuse_compared(&mut self, taken: &HashSet<String>) {
+        for (name, at) in &self.compared_headers {
+            if taken.contains(&folded_name(name.as_str())) {
+                let found = "a header of credentials or of the caller's identity";
+                self.findings.unfit(*at, found, "another header");
+            }
+        }
     }
 
     fn identity_headers(

@@ -8,16 +8,18 @@ use std::time::Duration;
 use crate::config::fault::{At, alternatives, quoted};
 use crate::config::reader::{ExactlyOne, ListOf, Located, NonEmpty, Optional};
 use crate::config::{
-    Access, AuthenticationConfig, ClaimConfig, ClaimTestConfig, ConditionConfig, MatchConfig,
-    PathMatchConfig, RuleConfig, ScopesConfig,
+    Access, AuthenticationConfig, ClaimConfig, ClaimTestConfig, ConditionConfig, EqualsConfig,
+    HeaderMatchConfig, HeaderTestConfig, MatchConfig, PathMatchConfig, RequestPartConfig,
+    RuleConfig, ScopesConfig, Unmatched,
 };
 use crate::json::{self, Value};
 use crate::policy::claim::{ClaimId, ClaimPath};
 use crate::policy::compile::compiler::{API_KEYS, Compiler, insert_sorted};
 use crate::policy::provider::{Provider, ProviderId};
 use crate::policy::requirement::{
-    Accepted, Authentication, Condition, Demands, RefusalForm, Rule, Test,
+    Accepted, Authentication, Condition, Demands, RefusalForm, RequestPart, Rule, Test,
 };
+use crate::policy::route::header::{self, HeaderMatch, HeaderTest};
 use crate::policy::route::path::PathMatch;
 use crate::policy::route::{HostPattern, InvalidMatch, Match, Method};
 use crate::request::path::PathQuirks;
@@ -44,6 +46,8 @@ const LISTED_NAMES: usize = 16;
 /// A challenge names whole seconds (RFC 9470 §3).
 const AUTHENTICATION_AGE: RangeInclusive<Duration> =
     Duration::from_secs(1)..=Duration::from_secs(8760 * 3600);
+/// The last label that a host can have: labels of one character in 253 (RFC 1035 §2.3.4).
+const LAST_LABEL: u64 = 126;
 
 impl<'v> Compiler<'v> {
     /// `names` is `None` where `providers` is faulty.
@@ -52,10 +56,56 @@ impl<'v> Compiler<'v> {
         rules: ListOf<RuleConfig<'v>>,
         names: Option<&CredentialNames<'_>>,
         providers: &[Rc<Provider>],
+        unmatched: Option<Unmatched>,
     ) -> Option<Vec<(Rule, Match)>> {
-        self.each(rules, |compiler, rule| {
+        let mut conditions = Vec::new();
+        let rules = self.each(rules, |compiler, rule| {
+            let matching = compiler.findings.key(rule.at, "match");
+            conditions.push((rule.at, compiler.findings.key(matching, "headers")));
             compiler.rule(rule, names, providers)
-        })
+        })?;
+        self.warn_of_wider_rules(&rules, &conditions, unmatched?);
+        Some(rules)
+    }
+
+    /// A client may leave out a header, and meets a later rule then. A rule that everybody passes is none
+    /// that anybody would leave for another.
+    fn warn_of_wider_rules(
+        &mut self,
+        rules: &[(Rule, Match)],
+        conditions: &[(At, At)],
+        unmatched: Unmatched,
+    ) {
+        let mut rest = rules.iter().zip(conditions);
+        while let Some(((rule, matching), (_, at))) = rest.next() {
+            if !matching.has_headers() || rule.access == Access::Anonymous {
+                continue;
+            }
+            let mut later = rest.clone();
+            let wider = loop {
+                match later.next() {
+                    Some(((other, wider), (at, _))) if matching.is_evaded_to(wider) => {
+                        if other.access != Access::Deny {
+                            break Some(self.findings.path(*at));
+                        }
+                        if wider.covers(matching) {
+                            break None;
+                        }
+                    }
+                    Some(_) => {}
+                    None if unmatched == Unmatched::Anonymous => {
+                        break Some("unmatched: anonymous".to_owned());
+                    }
+                    None => break None,
+                }
+            };
+            if let Some(wider) = wider {
+                let message = format!(
+                    "a client may leave out a header: its request is then judged by {wider}"
+                );
+                self.findings.warn(*at, message);
+            }
+        }
     }
 
     fn rule(
@@ -104,8 +154,13 @@ impl<'v> Compiler<'v> {
         demands.push((authentication_at, has_authentication));
         let authentication = authentication.and_then(|a| self.authentication(a));
         let claims_at = claims.at;
+        let keys_alone = accepts
+            .as_ref()
+            .is_some_and(|accepts| accepts.api_keys && accepts.providers.is_empty());
         let claims = claims.map_or(Vec::new(), |claims| {
-            self.each(claims.value, Self::condition)
+            self.each(claims.value, |compiler, condition| {
+                compiler.condition(condition, matches.as_ref(), keys_alone)
+            })
         });
         let has_claims = claims.as_ref().is_some_and(|claims| !claims.is_empty());
         demands.push((claims_at, has_claims));
@@ -121,7 +176,7 @@ impl<'v> Compiler<'v> {
             }
             Some(Access::Optional | Access::Required) | None => {
                 if let Some(accepts) = &accepts {
-                    if accepts.api_keys && accepts.providers.is_empty() {
+                    if keys_alone {
                         let of_tokens = [
                             (audiences_at, has_audiences),
                             (authentication_at, has_authentication),
@@ -130,10 +185,6 @@ impl<'v> Compiler<'v> {
                             let found = "a requirement on tokens where only API keys are accepted";
                             let expected = "a provider in credentials";
                             self.findings.unfit(at, found, expected);
-                        }
-                        if has_claims {
-                            let message = "no API key has claims: no request can meet this rule";
-                            self.findings.warn(claims_at, message);
                         }
                     }
                     self.refuse_two_introspectors(accepts, names, credentials_at);
@@ -190,6 +241,7 @@ impl<'v> Compiler<'v> {
             path,
             methods,
             hosts,
+            headers,
         } = matches;
         let path_at = path.at;
         let path = path.and_then(|path| {
@@ -211,8 +263,43 @@ impl<'v> Compiler<'v> {
                 compiler.matched(HostPattern::parse(host.value), host.at)
             })
         });
-        let matches = Match::new(path?, methods?, hosts?, quirks?);
+        let headers = headers.map_or(Vec::new(), |headers| {
+            self.each(headers.value, Self::header_match)
+        });
+        let matches = Match::new(path?, methods?, hosts?, headers?, quirks?);
         self.matched(matches, path_at)
+    }
+
+    fn header_match(&mut self, condition: Located<HeaderMatchConfig<'_>>) -> Option<HeaderMatch> {
+        let HeaderMatchConfig {
+            name,
+            test: ExactlyOne(test),
+        } = condition.value;
+        let name = name.and_then(|name| self.compared_header(name));
+        let (name, test) = (name?, test?);
+        let value = |compiler: &mut Self, text: Located<&str>, is_whole| {
+            compiler.matched(header::value(&name, text.value, is_whole), text.at)
+        };
+        let test = match test {
+            HeaderTestConfig::Equals(text) => HeaderTest::OneOf(vec![value(self, text, true)?]),
+            HeaderTestConfig::OneOf(texts) => {
+                let texts = self.each(texts.value, |compiler, text| value(compiler, text, true));
+                HeaderTest::OneOf(texts?)
+            }
+            HeaderTestConfig::Prefix(text) => HeaderTest::Prefix(value(self, text, false)?),
+            HeaderTestConfig::Present(present) => {
+                self.present(present)?;
+                HeaderTest::Present
+            }
+        };
+        Some(HeaderMatch::new(name, test))
+    }
+
+    fn present(&mut self, Located { at, value }: Located<bool>) -> Option<()> {
+        if !value {
+            self.findings.unfit(at, "false", "true");
+        }
+        value.then_some(())
     }
 
     fn matched<T>(&mut self, result: Result<T, InvalidMatch>, at: At) -> Option<T> {
@@ -319,13 +406,26 @@ impl<'v> Compiler<'v> {
         ClaimId(self.claims.index(ClaimPath::of_member(name)))
     }
 
-    fn condition(&mut self, condition: Located<ConditionConfig<'_>>) -> Option<Condition> {
+    fn condition(
+        &mut self,
+        condition: Located<ConditionConfig<'_>>,
+        matching: Option<&Match>,
+        keys_alone: bool,
+    ) -> Option<Condition> {
         let ConditionConfig {
             claim,
             test: ExactlyOne(test),
         } = condition.value;
-        let claim = claim.and_then(|claim| self.claim_id(claim));
-        let test = test.and_then(|test| self.test(test));
+        let claim = claim.and_then(|claim| {
+            let at = claim.at;
+            let path = self.claim(claim)?;
+            if keys_alone && path.of_api_key().is_none() {
+                let message = "no API key has this claim: no request can meet this rule";
+                self.findings.warn(at, message);
+            }
+            Some(ClaimId(self.claims.index(path)))
+        });
+        let test = test.and_then(|test| self.test(test, matching));
         Some(Condition {
             claim: claim?,
             test: test?,
@@ -337,17 +437,43 @@ impl<'v> Compiler<'v> {
         Some(ClaimId(self.claims.index(path)))
     }
 
-    fn test(&mut self, test: ClaimTestConfig<'_>) -> Option<Test> {
+    fn test(&mut self, test: ClaimTestConfig<'_>, matching: Option<&Match>) -> Option<Test> {
         match test {
-            ClaimTestConfig::Equals(value) => self.scalar(value).map(Test::Equals),
+            ClaimTestConfig::Equals(Located { at, value }) => match value {
+                EqualsConfig::Value(value) => self.scalar(Located { at, value }).map(Test::Equals),
+                EqualsConfig::Part(part) => self.request_part(part, matching).map(Test::EqualsPart),
+            },
             ClaimTestConfig::Contains(value) => self.scalar(value).map(Test::Contains),
             ClaimTestConfig::OneOf(values) => {
                 self.each(values.value, Self::scalar).map(Test::OneOf)
             }
-            ClaimTestConfig::Present(Located { value: true, .. }) => Some(Test::Present),
-            ClaimTestConfig::Present(Located { at, value: false }) => {
-                self.findings.unfit(at, "false", "true");
-                None
+            ClaimTestConfig::Present(present) => self.present(present).map(|()| Test::Present),
+        }
+    }
+
+    /// `matching` is `None` where it is faulty.
+    fn request_part(
+        &mut self,
+        part: RequestPartConfig<'_>,
+        matching: Option<&Match>,
+    ) -> Option<RequestPart> {
+        match part {
+            RequestPartConfig::Path(Located { at, value: name }) => {
+                let segment = matching?.variable(name);
+                if segment.is_none() {
+                    let expected = "a name in the path.template of this rule";
+                    self.findings.unfit(at, quoted(name), expected);
+                }
+                segment.map(RequestPart::Segment)
+            }
+            RequestPartConfig::Header(name) => self.compared_header(name).map(RequestPart::Header),
+            RequestPartConfig::Host(Located { at, value: label }) => {
+                if label > LAST_LABEL {
+                    let expected = format!("0 to {LAST_LABEL}");
+                    self.findings.unfit(at, label.to_string(), expected);
+                    return None;
+                }
+                usize::try_from(label).ok().map(RequestPart::HostLabel)
             }
         }
     }

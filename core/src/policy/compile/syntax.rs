@@ -3,7 +3,7 @@
 use crate::config::fault::quoted;
 use crate::config::reader::Located;
 use crate::policy::compile::compiler::Compiler;
-use crate::request::header_name::folded_name;
+use crate::request::header_name::{HeaderName, folded_name};
 use crate::request::is_token;
 
 /// Header fields of Envoy itself, and those of one connection (RFC 9110 §7.6.1): to set or remove
@@ -32,6 +32,28 @@ impl Compiler<'_> {
             return None;
         }
         Some(value.into())
+    }
+
+    /// A header of the request that a rule compares: one that clients choose and upstreams get as it is.
+    /// Credentials and identity headers are found out once all of them are known.
+    pub(super) fn compared_header(
+        &mut self,
+        Located { at, value }: Located<&str>,
+    ) -> Option<HeaderName> {
+        if !is_token(value.as_bytes()) {
+            let expected = "a header name; method, host and path have keys of their own";
+            self.findings.unfit(at, quoted(value), expected);
+            return None;
+        }
+        let name = HeaderName::new(value);
+        // Envoy makes `:authority` of it, and a pseudo-header is no header (RFC 9113 §8.3).
+        if name.is(b"host") {
+            let expected = "another header: match.hosts compares the host";
+            self.findings.unfit(at, quoted(value), expected);
+            return None;
+        }
+        self.compared_headers.push((name.clone(), at));
+        Some(name)
     }
 
     /// A header's name in lower case, but none that has a meaning for Envoy itself.

@@ -9,6 +9,16 @@ use crate::request::path::{PathFault, PathQuirks};
 /// Why a part of a match cannot be honoured: what was found, and what is expected instead.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum InvalidMatch {
+    /// A value with a comma, of a header whose values Envoy joins with commas.
+    HeaderComma {
+        /// What was written.
+        found: Box<str>,
+    },
+    /// No value of a header.
+    HeaderValue {
+        /// What was written.
+        found: Box<str>,
+    },
     /// No host name.
     Host {
         /// What was written.
@@ -73,6 +83,17 @@ pub enum InvalidPath {
 impl fmt::Display for InvalidMatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            InvalidMatch::HeaderComma { found } => write!(
+                f,
+                "{} has a comma, which counts as two headers here: Envoy joins doubled headers of \
+                 this name with one",
+                Quoted(found)
+            ),
+            InvalidMatch::HeaderValue { found } => write!(
+                f,
+                "{}; expected a text without control characters and outer white space",
+                Quoted(found)
+            ),
             InvalidMatch::Host { found, fault } => write!(
                 f,
                 "{} has {fault}; expected a host name, `*.` and a domain, or an IPv6 address in \

@@ -1,7 +1,5 @@
 //! What a rule says about paths, parsed to what the index needs.
 
-use std::collections::HashSet;
-
 use regex_lite::RegexBuilder;
 
 use crate::policy::route::invalid_match::{InvalidMatch, InvalidPath};
@@ -17,6 +15,8 @@ pub struct PathMatch {
     pub(super) segments: Vec<Segment>,
     pub(super) end: End,
     quirks: PathQuirks,
+    /// The names in a template, and which segment each stands for.
+    variables: Vec<(Box<str>, usize)>,
 }
 
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -83,10 +83,64 @@ impl PathMatch {
         Some(if path.is_empty() { "/".into() } else { path })
     }
 
+    /// The segment that a name in a template stands for, counted from 0.
+    pub(super) fn variable(&self, name: &str) -> Option<usize> {
+        let mut variables = self.variables.iter();
+        variables
+            .find(|(n, _)| n.as_ref() == name)
+            .map(|(_, segment)| *segment)
+    }
+
+    /// Whether one path may match both. Of an expression, only the segments that all of its matches begin
+    /// with are looked at.
+    pub(super) fn may_meet(&self, other: &PathMatch) -> bool {
+        let (shorter, longer) = match self.segments.len() <= other.segments.len() {
+            true => (self, other),
+            false => (other, self),
+        };
+        let pairs = shorter.segments.iter().zip(&longer.segments);
+        let has_room = shorter.segments.len() == longer.segments.len();
+        pairs.into_iter().all(|(a, b)| a.may_be(b))
+            && (has_room || !matches!(shorter.end, End::Nothing))
+    }
+
+    /// Whether it matches every path that `other` matches. An expression counts as matching none of them.
+    pub(super) fn covers(&self, other: &PathMatch) -> bool {
+        let covers_start = self.segments.len() <= other.segments.len()
+            && self
+                .segments
+                .iter()
+                .zip(&other.segments)
+                .all(|(a, b)| a.covers(b));
+        covers_start
+            && match (&self.end, &other.end) {
+                (End::Anything, _) => true,
+                (End::Nothing, End::Nothing) => self.segments.len() == other.segments.len(),
+                (End::Nothing | End::Regex(_), _) => false,
+            }
+    }
+
     pub(super) fn into_regex(self) -> Option<Regex> {
         match self.end {
             End::Regex(regex) => Some(regex),
             End::Anything | End::Nothing => None,
+        }
+    }
+}
+
+// === impl Segment ===
+
+impl Segment {
+    fn may_be(&self, other: &Segment) -> bool {
+        self.covers(other) || other.covers(self)
+    }
+
+    fn covers(&self, other: &Segment) -> bool {
+        match (self, other) {
+            (Segment::One, Segment::One) => true,
+            (Segment::One, Segment::Literal(text)) => !text.is_empty(),
+            (Segment::Literal(a), Segment::Literal(b)) => a == b,
+            (Segment::Literal(_), Segment::One) => false,
         }
     }
 }
@@ -120,12 +174,13 @@ fn literal(text: &str, end: End) -> Result<PathMatch, InvalidPath> {
             .collect(),
         end,
         quirks: path.quirks(),
+        variables: Vec::new(),
     })
 }
 
 fn template(text: &str) -> Result<PathMatch, InvalidPath> {
     let path = canonical(text)?;
-    let mut names = HashSet::new();
+    let mut variables: Vec<(Box<str>, usize)> = Vec::new();
     let mut parsed = Vec::new();
     let mut end = End::Nothing;
     for segment in segments(path.as_str()) {
@@ -138,9 +193,10 @@ fn template(text: &str) -> Result<PathMatch, InvalidPath> {
         } else if segment == "*" {
             parsed.push(Segment::One);
         } else if let Some(name) = variable(segment) {
-            if !names.insert(name) {
+            if variables.iter().any(|(n, _)| n.as_ref() == name) {
                 return Err(InvalidPath::TemplateRepeats);
             }
+            variables.push((name.into(), parsed.len()));
             parsed.push(Segment::One);
         } else if segment.contains(['*', '{', '}']) {
             return Err(InvalidPath::TemplateSegment);
@@ -152,6 +208,7 @@ fn template(text: &str) -> Result<PathMatch, InvalidPath> {
         segments: parsed,
         end,
         quirks: path.quirks(),
+        variables,
     })
 }
 
@@ -191,6 +248,7 @@ fn regex(text: &str) -> Result<PathMatch, InvalidPath> {
         segments,
         end: End::Regex(Regex(whole)),
         quirks: PathQuirks::NONE,
+        variables: Vec::new(),
     })
 }
 

@@ -1,6 +1,8 @@
 use super::*;
+use crate::policy::route::header::HeaderTest;
 use crate::request::AmbiguousTarget;
 use crate::request::Request;
+use crate::request::header_name::HeaderName;
 
 const NONE: PathQuirks = PathQuirks::NONE;
 
@@ -21,6 +23,8 @@ struct Rule<'a> {
     path: Path<'a>,
     methods: Vec<&'a str>,
     hosts: Vec<&'a str>,
+    /// Those that must be there.
+    headers: Vec<&'a str>,
     allowed: PathQuirks,
 }
 
@@ -30,6 +34,7 @@ impl<'a> Rule<'a> {
             path,
             methods: vec![],
             hosts: vec![],
+            headers: vec![],
             allowed: NONE,
         }
     }
@@ -41,6 +46,11 @@ impl<'a> Rule<'a> {
 
     fn hosts(mut self, hosts: &[&'a str]) -> Self {
         self.hosts = hosts.into();
+        self
+    }
+
+    fn headers(mut self, headers: &[&'a str]) -> Self {
+        self.headers = headers.into();
         self
     }
 
@@ -59,7 +69,9 @@ impl<'a> Rule<'a> {
         };
         let methods: Result<_, _> = self.methods.iter().map(|m| Method::parse(m)).collect();
         let hosts: Result<_, _> = self.hosts.iter().map(|h| HostPattern::parse(h)).collect();
-        Match::new(path, methods?, hosts?, self.allowed)
+        let present = |name: &&str| HeaderMatch::new(HeaderName::new(name), HeaderTest::Present);
+        let headers = self.headers.iter().map(present).collect();
+        Match::new(path, methods?, hosts?, headers, self.allowed)
     }
 }
 
@@ -459,36 +471,24 @@ fn the_index_agrees_with_a_walk_over_all_rules() {
         let texts: Vec<(usize, String)> = (0..count).map(|_| rule_path(&mut dice)).collect();
         let rules: Vec<Rule<'_>> = texts
             .iter()
-            .map(|(kind, text)| {
-                let path = match kind {
-                    0 => Any,
-                    1 => Exact(text),
-                    2 => Prefix(text),
-                    3 => Template(text),
-                    _ => Regex(text),
-                };
-                let allowed = dice.pick(&[NONE, NONE, PathQuirks::DOUBLE_SLASH, ODD]);
-                Rule::new(path)
-                    .methods(dice.pick(&[&[][..], &[], &["GET"], &["POST", "PUT"]]))
-                    .hosts(dice.pick(HOSTS))
-                    .allowing(allowed)
+            .map(|text| {
+                rule(&mut dice, text).headers(dice.pick(&[&[][..], &[], &["x-a"], &["x-b"]]))
             })
             .filter(|rule| rule.parse().is_ok())
             .collect();
         let routes = compile(&rules);
         for _ in 0..24 {
-            let method = dice.pick(&["GET", "POST", "PUT"]);
-            let host = dice.pick(&["a.test", "b.a.test", "c.b.a.test", "B.test:80", "[::1]"]);
+            let (method, host) = (dice.pick(METHODS), dice.pick(AUTHORITIES));
             let path = request_path(&mut dice);
-            let headers = [
-                (&b":method"[..], method.as_bytes()),
-                (b":authority", host.as_bytes()),
-                (b":path", path.as_bytes()),
-            ];
+            let sent = dice.pick(&[&[][..], &["x-a"], &["x-a", "x_b"], &["x-b", "x.b"]]);
+            let headers = request(method, host, &path, sent);
             let target = RequestTarget::from_request(&Request::from_headers(&headers)).unwrap();
             let expected = walk(&rules, &target);
             let actual = routes.find(&target).map(Option::<&usize>::copied);
-            assert_eq!(actual, expected, "{method} {host} {path}\n{rules:#?}");
+            assert_eq!(
+                actual, expected,
+                "{method} {host} {path} {sent:?}\n{rules:#?}"
+            );
             match actual {
                 Ok(Some(_)) => found[0] += 1,
                 Ok(None) => found[1] += 1,
@@ -497,6 +497,87 @@ fn the_index_agrees_with_a_walk_over_all_rules() {
         }
     }
     assert!(found.iter().all(|count| *count > 5_000), "{found:?}");
+}
+
+/// What the warning about evaded rules rests on: it must never be silent where a request without the header
+/// meets the other rule.
+#[test]
+fn a_match_that_is_evaded_is_found() {
+    let mut dice = Dice(0x2545_f491_4f6c_dd1d);
+    let (mut evaded, mut covered, mut silent) = (0, 0, 0);
+    for _ in 0..20_000 {
+        let texts = [rule_path(&mut dice), rule_path(&mut dice)];
+        let [first, later] = texts.each_ref().map(|text| rule(&mut dice, text));
+        let first = first.headers(&["x-a"]);
+        let later = later.headers(dice.pick(&[&[][..], &[], &["x-b"], &["x-a"]]));
+        let (Ok(strict), Ok(wide)) = (first.parse(), later.parse()) else {
+            continue;
+        };
+        silent += usize::from(!strict.is_evaded_to(&wide));
+        for _ in 0..24 {
+            let (method, host) = (dice.pick(METHODS), dice.pick(AUTHORITIES));
+            let path = request_path(&mut dice);
+            let takes = |rule: &Rule<'_>, sent: &[&'static str]| {
+                let headers = request(method, host, &path, sent);
+                let target = RequestTarget::from_request(&Request::from_headers(&headers)).unwrap();
+                let open = rule.clone().allowing(ODD);
+                walk(&[open], &target) == Ok(Some(0))
+            };
+            if !takes(&first, &["x-a", "x-b"]) {
+                continue;
+            }
+            if takes(&later, &["x-b"]) {
+                assert!(
+                    strict.is_evaded_to(&wide),
+                    "{method} {host} {path} {first:?} {later:?}"
+                );
+                evaded += 1;
+            }
+            if wide.covers(&strict) {
+                assert!(
+                    takes(&later, &[]),
+                    "{method} {host} {path} {first:?} {later:?}"
+                );
+                covered += 1;
+            }
+        }
+    }
+    let counts = (evaded, covered, silent);
+    assert!(
+        evaded > 1_000 && covered > 1_000 && silent > 1_000,
+        "{counts:?}"
+    );
+}
+
+const METHODS: &[&str] = &["GET", "POST", "PUT"];
+
+const AUTHORITIES: &[&str] = &["a.test", "b.a.test", "c.b.a.test", "B.test:80", "[::1]"];
+
+fn request<'r>(
+    method: &'r str,
+    host: &'r str,
+    path: &'r str,
+    sent: &[&'static str],
+) -> Vec<(&'r [u8], &'r [u8])> {
+    let pseudo = [(":method", method), (":authority", host), (":path", path)];
+    let sent = sent.iter().map(|name| (*name, "1"));
+    let all = pseudo.into_iter().chain(sent);
+    all.map(|(n, v)| (n.as_bytes(), v.as_bytes())).collect()
+}
+
+fn rule<'t>(dice: &mut Dice, (kind, text): &'t (usize, String)) -> Rule<'t> {
+    let path = match kind {
+        0 => Any,
+        1 => Exact(text),
+        2 => Prefix(text),
+        3 => Template(text),
+        _ => Regex(text),
+    };
+    let allowed = dice.pick(&[NONE, NONE, PathQuirks::DOUBLE_SLASH, ODD]);
+    Rule::new(path)
+        .methods(dice.pick(&[&[][..], &[], &["GET"], &["POST", "PUT"]]))
+        .hosts(dice.pick(HOSTS))
+        .allowing(allowed)
 }
 
 const ODD: PathQuirks = PathQuirks::DOUBLE_SLASH;
@@ -518,8 +599,15 @@ fn walk(rules: &[Rule<'_>], target: &RequestTarget<'_>) -> Result<Option<usize>,
         None => target.host() == *pattern,
     };
     let path = target.path();
+    let folded = |name: &[u8]| String::from_utf8_lossy(name).replace(['_', '.'], "-");
+    let is_once = |wanted: &&str| {
+        let headers = target.request().headers.iter();
+        headers.filter(|(name, _)| folded(name) == **wanted).count() == 1
+    };
     let matches = |rule: &Rule<'_>| {
-        (rule.methods.is_empty() || rule.methods.iter().any(|m| m.as_bytes() == target.method()))
+        rule.headers.iter().all(is_once)
+            && (rule.methods.is_empty()
+                || rule.methods.iter().any(|m| m.as_bytes() == target.method()))
             && (rule.hosts.is_empty() || rule.hosts.iter().any(host))
             && match rule.path {
                 Any => true,

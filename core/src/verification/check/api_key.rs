@@ -4,8 +4,10 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::cache::Cache;
+use crate::json::Value;
 use crate::policy::Policy;
 use crate::policy::api_keys::{ApiKey, ApiKeyTable, ApiKeys};
+use crate::policy::claim::{ApiKeyClaim, ClaimPath};
 use crate::secret::{Fingerprint, FingerprintKey};
 use crate::time::UnixTime;
 use crate::verification::context::Context;
@@ -195,7 +197,7 @@ fn principal(
         actor: None,
         scopes: key.scopes.clone(),
         audiences: Vec::new(),
-        claims: Vec::new(),
+        claims: policy.claims.iter().map(|path| claim(key, path)).collect(),
         validity,
         token_id: None,
         status: None,
@@ -205,4 +207,15 @@ fn principal(
     principal
         .with_forwarded_headers(policy)
         .map_err(|_| InvalidApiKey::Unforwardable)
+}
+
+fn claim(key: &ApiKey, path: &ClaimPath) -> Option<Value<'static>> {
+    let text = match path.of_api_key()? {
+        ApiKeyClaim::Client => key.client.to_string(),
+        ApiKeyClaim::Tenant => key.tenant.as_ref()?.to_string(),
+        ApiKeyClaim::Scope => Some(key.scopes.text())
+            .filter(|s| !s.is_empty())?
+            .to_string(),
+    };
+    Some(Value::String(text.into()))
 }
