@@ -202,6 +202,9 @@ object! {
         pub query: Optional<ListOf<&'v str>>,
         /// Names of cookies (RFC 6265 §4.1.1). Default: none.
         pub cookies: Optional<ListOf<&'v str>>,
+        /// Other origins whose pages may use these cookies with methods that change something:
+        /// `https://app.example.com`. Only beside `cookies`; default: none.
+        pub cookie_origins: Optional<ListOf<&'v str>>,
     }
 }
 

@@ -3,6 +3,8 @@
 //! An attacker gains where one parser reads a request's second credential and we read the first. So a
 //! request that can be read in two ways is refused.
 
+mod cross_site;
+
 use std::borrow::Cow;
 use std::rc::Rc;
 
@@ -11,6 +13,8 @@ use crate::policy::location::{CredentialLocation, Prefix};
 use crate::policy::requirement::{Access, Rule};
 use crate::request::Request;
 use crate::request::path::escape;
+
+pub use crate::credential::cross_site::{CrossSiteRequest, refuse_cross_site};
 
 /// What a request carries at one location.
 #[derive(Clone, Debug)]

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::authorization::{Forbidden, Permit};
-use crate::credential::AmbiguousCredentials;
+use crate::credential::{AmbiguousCredentials, CrossSiteRequest};
 use crate::policy::requirement::{Demands, Rule};
 use crate::policy::route::Unroutable;
 use crate::request::AmbiguousTarget;
@@ -95,6 +95,12 @@ impl From<Unroutable> for Denial {
 impl From<AmbiguousCredentials> for Denial {
     fn from(_: AmbiguousCredentials) -> Self {
         Code::AmbiguousCredentials.into()
+    }
+}
+
+impl From<CrossSiteRequest> for Denial {
+    fn from(_: CrossSiteRequest) -> Self {
+        Code::CrossSiteRequest.into()
     }
 }
 

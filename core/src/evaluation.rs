@@ -122,7 +122,15 @@ fn evaluate(
         let permit = authorization::without_credential(rule, is_preflight)?;
         return Ok(Verdict::Allow(permit));
     };
+    let location = credential.location;
+    let allowed = rule.accepts.cookie_origins(location);
+    credential::refuse_cross_site(request, location, allowed)?;
     let caller = verification::verify(context, state, &rule.accepts, &credential)?;
+    // Of several providers, each allows the origins of its own pages alone.
+    if let Some(provider) = &caller.principal().provider {
+        credential::refuse_cross_site(request, location, provider.cookie_origins.iter())
+            .map_err(|refused| Denial::about(refused, &caller))?;
+    }
     match authorization::authorize(rule, &rule.demands, &caller, &target, context.now) {
         Ok(permit) => Ok(Verdict::Allow(permit)),
         Err(forbidden) => Err(Denial::about(forbidden, &caller).into()),

@@ -5,6 +5,7 @@ use std::io;
 
 use h2::SendStream;
 use h2::client;
+use h2::ext::Protocol;
 use tokio::net::TcpStream;
 use tokio::runtime;
 use tokio::time::{sleep, timeout};
@@ -14,23 +15,44 @@ use crate::client::{Answer, BETWEEN_PIECES, Pieces, Request};
 
 /// Sends a request with prior knowledge (RFC 9113 §3.3): each piece is a DATA frame or more.
 pub fn send(request: &Request, port: u16) -> io::Result<Answer> {
+    send_for(request, None, port)
+}
+
+/// Asks for a WebSocket: `CONNECT` with a `:protocol` (RFC 8441 §4).
+pub fn open_socket(request: &Request, port: u16) -> io::Result<Answer> {
+    send_for(request, Some(Protocol::from_static("websocket")), port)
+}
+
+fn send_for(request: &Request, protocol: Option<Protocol>, port: u16) -> io::Result<Answer> {
     let runtime = runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     runtime.block_on(async {
         let stream = TcpStream::connect(("127.0.0.1", port)).await?;
-        let exchanged = timeout(PATIENCE, exchange(request, stream)).await;
+        let exchanged = timeout(PATIENCE, exchange(request, protocol, stream)).await;
         exchanged
             .map_err(io::Error::other)?
             .map_err(io::Error::other)
     })
 }
 
-async fn exchange(request: &Request, stream: TcpStream) -> Result<Answer, h2::Error> {
+async fn exchange(
+    request: &Request,
+    protocol: Option<Protocol>,
+    stream: TcpStream,
+) -> Result<Answer, h2::Error> {
     let (client, connection) = client::handshake(stream).await?;
     tokio::spawn(connection);
     let mut client = client.ready().await?;
-    let (head, pieces) = request.parts();
+    let (mut head, pieces) = request.parts();
+    if let Some(protocol) = protocol {
+        // Only a server that has said so takes it.
+        while !client.is_extended_connect_protocol_enabled() {
+            sleep(BETWEEN_PIECES).await;
+        }
+        *head.method_mut() = http::Method::CONNECT;
+        head.extensions_mut().insert(protocol);
+    }
     let is_all = pieces.body.is_empty() && pieces.trailers.is_empty();
     let (answer, body) = client.send_request(head, is_all)?;
     if !is_all {

@@ -21,7 +21,9 @@ use super::harness::{Filter, NOW, Stage, fetched, get};
 fn every_code_is_reached() {
     let key = Key::new("ES256", "k");
     let mut filter = Filter::new(json!({
-        "providers": { "corp": provider([&key]) },
+        "providers": { "corp": amended(provider([&key]), json!({
+            "from": { "headers": [{ "name": "authorization", "prefix": "Bearer " }], "cookies": ["session"] },
+        })) },
         "api_keys": { "keys": [
             { "id": "old", "hash": sha256("old"), "expires_at": "2020-01-01T00:00:00Z" },
             { "id": "new", "hash": sha256("new"), "not_before": "2030-01-01T00:00:00Z" },
@@ -62,6 +64,10 @@ fn every_code_is_reached() {
         get("/nowhere"),
         get("/deny"),
         get("/strong").bearer(&good),
+        get("/")
+            .method("POST")
+            .with("cookie", "session=x")
+            .with("sec-fetch-site", "cross-site"),
     ]
     .iter()
     .map(|ask| filter.ask(ask).code())

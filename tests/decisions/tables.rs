@@ -8,6 +8,7 @@
 mod algorithms;
 mod ask;
 mod attacks;
+mod cookies;
 pub mod credentials;
 mod header_conditions;
 mod key_choice;

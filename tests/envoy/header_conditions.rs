@@ -1,12 +1,14 @@
-//! Headers and trailers as Envoy hands them on, and what it joins.
+//! Headers as Envoy hands them on: what it joins, and what it makes of a handshake of WebSockets.
 
 use portcullis_core::request::header_name::HeaderName;
+use portcullis_testing::http2;
 use serde_json::json;
 
-use crate::harness::client::get;
+use crate::harness::client::{Request, get};
 use crate::harness::gateway::Setup;
 use crate::harness::keys::Key;
 use crate::harness::policy::{only, provider};
+use crate::harness::refusal::{self, Challenge};
 
 /// Names that requests have. Envoy's own are among them, and those that its extensions ask for.
 const NAMES: &str = "accept accept-charset accept-encoding accept-language access-control-request-headers \
@@ -44,6 +46,70 @@ fn what_envoy_joins_is_known() {
         }
     }
     assert!(joined > 25 && apart > 25, "{joined} joined, {apart} apart");
+}
+
+/// WebSockets know no CORS: any page may open one, and the browser sends the cookies.
+#[test]
+fn a_socket_with_a_cookie_is_for_pages_of_its_own_origin() {
+    let key = Key::new("ES256", "k");
+    let mut provider = provider([&key]);
+    provider["from"] =
+        json!({ "cookies": ["session"], "cookie_origins": ["https://www.example.com"] });
+    let gateway = Setup::of(only(provider)).web_sockets().start();
+    let cookie = format!("session={}", key.token(json!({})));
+    let request = || get("/").host("api.example.com").header("cookie", &cookie);
+    let socket = || {
+        request()
+            .header("upgrade", "websocket")
+            .header("connection", "upgrade")
+            .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")
+            .header("sec-websocket-version", "13")
+    };
+    let from = |request: Request, origin: &str| request.header("origin", origin);
+    for (what, request) in [
+        ("no page", socket()),
+        ("its own page", from(socket(), "https://api.example.com")),
+        (
+            "a page that is listed",
+            from(socket(), "https://www.example.com"),
+        ),
+        (
+            "another page, without a socket",
+            from(request(), "https://evil.example"),
+        ),
+    ] {
+        let answer = gateway.send(&request);
+        let has_passed = answer.header("x-echo").is_some();
+        assert!(has_passed, "{what}: {answer:?}");
+    }
+    for (what, request) in [
+        ("another page", from(socket(), "https://evil.example")),
+        ("a sandboxed page", from(socket(), "null")),
+        (
+            "another site",
+            socket().header("sec-fetch-site", "cross-site"),
+        ),
+        (
+            "two pages",
+            from(
+                from(socket(), "https://www.example.com"),
+                "https://evil.example",
+            ),
+        ),
+    ] {
+        let answer = gateway.send(&request);
+        let checked = refusal::check(&answer, "CROSS_SITE_REQUEST", Challenge::Bearer);
+        assert_eq!(checked, Ok(()), "{what}: {answer:?}");
+    }
+    let over_http2 = |origin: &str| {
+        let answer = http2::open_socket(&from(request(), origin), gateway.port());
+        answer.expect("an answer")
+    };
+    let answer = over_http2("https://api.example.com");
+    assert!(answer.header("x-echo").is_some(), "{answer:?}");
+    let answer = over_http2("https://evil.example");
+    let checked = refusal::check(&answer, "CROSS_SITE_REQUEST", Challenge::Bearer);
+    assert_eq!(checked, Ok(()), "{answer:?}");
 }
 
 /// The upstream gets the header that was compared, and no trailer that says otherwise.

@@ -8,6 +8,7 @@ use crate::policy::callout::{Introspection, RevocationList, StatusLists};
 use crate::policy::claim::ClaimPath;
 use crate::policy::endpoint::Endpoint;
 use crate::policy::location::CredentialLocation;
+use crate::request::origin::Origin;
 use crate::revocation::Retention;
 
 /// A provider within its policy: what tells its keys, lists and questions from those of others.
@@ -50,6 +51,8 @@ pub struct Provider {
     pub types: Types,
     /// Where requests carry its tokens.
     pub locations: Vec<Rc<CredentialLocation>>,
+    /// Other origins whose pages may use its cookies with methods that change something.
+    pub cookie_origins: Vec<Origin>,
     /// The claims that list scopes; their union counts.
     pub scope_claims: Vec<ClaimPath>,
     /// The claims that name the client; the first that is there is the client.

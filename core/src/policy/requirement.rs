@@ -8,6 +8,7 @@ use crate::policy::claim::ClaimId;
 use crate::policy::location::CredentialLocation;
 use crate::policy::provider::Provider;
 use crate::request::header_name::HeaderName;
+use crate::request::origin::Origin;
 use crate::scope::RequiredScopes;
 
 pub use crate::config::Access;
@@ -151,6 +152,15 @@ impl Accepted {
     pub fn accepts(&self, provider: &Rc<Provider>, location: &Rc<CredentialLocation>) -> bool {
         let is_accepted = self.providers.iter().any(|p| Rc::ptr_eq(p, provider));
         is_accepted && provider.locations.contains(location)
+    }
+
+    /// The origins whose pages may use the cookie at `location`, of any accepted provider.
+    pub fn cookie_origins(
+        &self,
+        location: &Rc<CredentialLocation>,
+    ) -> impl Iterator<Item = &Origin> {
+        self.providers_at(location)
+            .flat_map(|provider| &provider.cookie_origins)
     }
 
     fn providers_at(

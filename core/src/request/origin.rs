@@ -38,6 +38,17 @@ impl Origin {
         }))
     }
 
+    /// Whether it is the origin of a site at this authority: its own scheme decides which port needs not be
+    /// written.
+    pub fn is_at(&self, authority: &[u8]) -> bool {
+        let scheme = self.0.split_once("://").map_or("", |(scheme, _)| scheme);
+        if !matches!(scheme, "http" | "https") {
+            return false;
+        }
+        let site = [scheme.as_bytes(), b"://", authority].concat();
+        Origin::parse(&site).as_ref() == Some(self)
+    }
+
     /// In lower case, without a default port.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -33,6 +33,7 @@ pub struct Setup {
     virtual_hosts: Option<Value>,
     held_up: bool,
     twice: bool,
+    web_sockets: bool,
     /// Envoy's `allow_on_headers_stop_iteration`: a pause at the headers then lets the body's callbacks run.
     stop_iteration: bool,
     module: fn() -> PathBuf,
@@ -60,6 +61,7 @@ impl Setup {
             virtual_hosts: None,
             held_up: false,
             twice: false,
+            web_sockets: false,
             stop_iteration: env::var_os("PORTCULLIS_TEST_STOP_ITERATION")
                 .is_some_and(|on| on == "1"),
             module,
@@ -160,6 +162,12 @@ impl Setup {
     /// The filter stands in the chain twice, in one VM.
     pub fn twice(mut self) -> Self {
         self.twice = true;
+        self
+    }
+
+    /// WebSockets pass, over HTTP/1.1 and HTTP/2.
+    pub fn web_sockets(mut self) -> Self {
+        self.web_sockets = true;
         self
     }
 
@@ -319,6 +327,7 @@ impl Setup {
             "ignore_port_in_host_matching": true,
             "virtual_hosts": self.virtual_hosts.as_ref().unwrap_or(&all),
         });
+        let upgrades = json!([{ "upgrade_type": "websocket", "enabled": self.web_sockets }]);
         json!({
             "name": "envoy.filters.network.http_connection_manager",
             "typed_config": {
@@ -329,6 +338,8 @@ impl Setup {
                 "http_filters": filters,
                 "strip_trailing_host_dot": true,
                 "http_protocol_options": { "enable_trailers": true },
+                "http2_protocol_options": { "allow_connect": self.web_sockets },
+                "upgrade_configs": upgrades,
                 "route_config": routes,
             },
         })

@@ -9,25 +9,27 @@ use crate::config::{KeyHeaderConfig, TokenHeaderConfig, TokenLocationsConfig};
 use crate::policy::compile::compiler::{Compiler, LocationId, insert_sorted};
 use crate::policy::location::{CredentialLocation, Prefix};
 use crate::request::is_token;
+use crate::request::origin::Origin;
 
 impl Compiler<'_> {
     pub(super) fn token_locations(
         &mut self,
         from: Optional<TokenLocationsConfig<'_>>,
-    ) -> Option<Vec<LocationId>> {
+    ) -> Option<(Vec<LocationId>, Vec<Origin>)> {
         let at = from.at;
         if from.is_absent() {
             let location = CredentialLocation::Header {
                 name: "authorization".into(),
                 prefix: Prefix::Scheme("bearer".into()),
             };
-            return Some(vec![self.location(location, at)]);
+            return Some((vec![self.location(location, at)], Vec::new()));
         }
         let from = from.given()?;
         let TokenLocationsConfig {
             headers,
             query,
             cookies,
+            cookie_origins,
         } = from.value;
         let headers = headers.or(ListOf::default());
         let query = query.or(ListOf::default());
@@ -42,8 +44,25 @@ impl Compiler<'_> {
         }
         let headers = headers.and_then(|headers| self.each(headers.value, Self::token_header));
         let query = query.and_then(|query| self.each(query.value, Self::parameter));
+        let has_cookies = cookies.as_ref().is_none_or(|c| !c.value.is_empty());
         let cookies = cookies.and_then(|cookies| self.each(cookies.value, Self::cookie));
-        Some(sorted([headers?, query?, cookies?].concat()))
+        let origins = cookie_origins.map_or(Vec::new(), |Located { at, value: origins }| {
+            if !origins.is_empty() && !has_cookies {
+                let found = "origins where no cookie is read";
+                self.findings.unfit(at, found, "cookies beside them");
+            }
+            self.each(origins, Self::origin)
+        });
+        Some((sorted([headers?, query?, cookies?].concat()), origins?))
+    }
+
+    fn origin(&mut self, Located { at, value }: Located<&str>) -> Option<Origin> {
+        let origin = Origin::parse(value.as_bytes());
+        if origin.is_none() {
+            let expected = "an origin as browsers send it, such as https://app.example.com";
+            self.findings.unfit(at, quoted(value), expected);
+        }
+        origin
     }
 
     fn token_header(

@@ -106,7 +106,7 @@ impl<'v> Compiler<'v> {
         let max_lifetime = max_lifetime.and_then(|max| self.within(max, PERIOD));
         let max_actors = max_actors.and_then(|max| self.count_within(max, ACTORS));
         let types = self.types(types);
-        let locations = self.token_locations(from);
+        let (locations, cookie_origins) = self.token_locations(from).unzip();
         let scope_claims = self.claims(scope_claims, ["scope", "scp"]);
         let client_id_claims = self.claims(client_id_claims, ["client_id", "azp"]);
         let tenant_claim = tenant_claim.or(ClaimConfig::Dotted("tenant"));
@@ -132,6 +132,7 @@ impl<'v> Compiler<'v> {
             max_actors: max_actors?,
             types: types?,
             locations: self.resolve(&locations?)?,
+            cookie_origins: cookie_origins?,
             scope_claims: scope_claims?,
             client_id_claims: client_id_claims?,
             tenant_claim: tenant_claim?,

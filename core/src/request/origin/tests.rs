@@ -60,3 +60,32 @@ fn what_is_more_or_less_than_an_origin_is_none() {
     }
     assert_eq!(Origin::parse(b"https://app.example.\xff"), None);
 }
+
+#[test]
+fn an_origin_is_at_the_requests_host_and_port() {
+    for (origin, authority, same) in [
+        ("https://a.example.com", "a.example.com", true),
+        ("https://a.example.com", "A.example.com", true),
+        ("https://a.example.com", "a.example.com:443", true),
+        ("https://a.example.com:443", "a.example.com", true),
+        ("http://a.example.com", "a.example.com:80", true),
+        ("http://a.example.com:8080", "a.example.com:8080", true),
+        ("https://[2001:db8::1]", "[2001:db8::1]:443", true),
+        // Another port is another server, whoever runs it.
+        ("http://a.example.com:3000", "a.example.com", false),
+        ("http://a.example.com", "a.example.com:8080", false),
+        ("http://a.example.com", "a.example.com:443", false),
+        ("https://a.example.com", "a.example.com:80", false),
+        ("https://b.example.com", "a.example.com", false),
+        ("https://[2001:db8::2]", "[2001:db8::1]", false),
+        // No page of this host, but an extension of that name.
+        ("chrome-extension://abcdef", "abcdef", false),
+    ] {
+        let found = Origin::parse(origin.as_bytes()).expect(origin);
+        assert_eq!(
+            found.is_at(authority.as_bytes()),
+            same,
+            "{origin} {authority}"
+        );
+    }
+}
