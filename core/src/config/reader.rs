@@ -313,18 +313,24 @@ impl<'v> ObjectReader<'_, 'v> {
     /// A member that may be absent.
     #[inline(never)]
     pub fn optional<T: FromValue<'v>>(&mut self, key: &'static str) -> Optional<T> {
-        // One of several members was asked for already.
-        if !self.known.contains(&key) {
-            self.known.push(key);
-        }
-        let at = self.findings.key(self.at, key);
-        let value = self.object.and_then(|object| object.get(key));
+        let (at, value) = self.look_up(key);
         let written = match value.map(|value| T::from_value(value, at, self.findings)) {
             None => Written::Absent,
             Some(None) => Written::Faulty,
             Some(Some(value)) => Written::Valid(value),
         };
         Optional { at, written }
+    }
+
+    /// Apart from its reading, of which there is one function for each type.
+    #[inline(never)]
+    fn look_up(&mut self, key: &'static str) -> (At, Option<&'v Value<'v>>) {
+        // One of several members was asked for already.
+        if !self.known.contains(&key) {
+            self.known.push(key);
+        }
+        let at = self.findings.key(self.at, key);
+        (at, self.object.and_then(|object| object.get(key)))
     }
 
     /// Which one of `keys` is there: none and several are faults.
