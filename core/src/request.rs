@@ -8,11 +8,13 @@ pub mod header_name;
 pub mod host;
 pub mod origin;
 pub mod path;
+pub mod uri;
 
 use std::fmt;
 
 use crate::request::host::Host;
 use crate::request::path::{CanonicalPath, PathQuirks};
+use crate::request::uri::{RequestUri, Scheme};
 
 /// Bytes throughout: header values need not be UTF-8. Without `Debug`, as it holds credentials.
 #[derive(Clone, Copy)]
@@ -108,6 +110,17 @@ impl<'a> Request<'a> {
         self.header("content-type")
             .and_then(|value| value.strip_prefix(b"application/grpc"))
             .is_some_and(|rest| matches!(rest, [] | [b'+' | b';', ..]))
+    }
+
+    /// The URI that the client used; `None` where it is not known. Envoy says in `x-forwarded-proto` how the
+    /// client reached it, and with `use_remote_address` lets no client write it.
+    pub fn uri(&self) -> Option<RequestUri<'a>> {
+        let scheme = match self.only("x-forwarded-proto")? {
+            b"http" => Scheme::Http,
+            b"https" => Scheme::Https,
+            _ => return None,
+        };
+        RequestUri::new(scheme, self.authority, self.raw_path())
     }
 
     fn split_path(&self) -> (&'a [u8], Option<&'a [u8]>) {

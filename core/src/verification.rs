@@ -12,6 +12,7 @@ mod freshness;
 pub mod held_keys;
 pub mod introspection;
 pub mod principal;
+pub mod proof;
 pub mod refusal;
 pub mod signature;
 pub mod source;

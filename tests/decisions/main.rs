@@ -24,6 +24,7 @@ mod forwarded;
 mod identity;
 mod libraries;
 mod opaque;
+mod proofs;
 mod providers;
 mod record;
 mod remote_keys;
