@@ -122,7 +122,7 @@ fn evaluate(
         let permit = authorization::without_credential(rule, is_preflight)?;
         return Ok(Verdict::Allow(permit));
     };
-    let caller = verification::verify(context, state, &rule.accepts, &credential)?;
+    let caller = verification::verify(context, state, &rule.accepts, request, &credential)?;
     match authorization::authorize(rule, &rule.demands, &caller, context.now) {
         Ok(permit) => Ok(Verdict::Allow(permit)),
         Err(forbidden) => Err(Denial::about(forbidden, &caller).into()),

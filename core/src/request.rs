@@ -35,6 +35,7 @@ pub struct Request<'a> {
 pub struct RequestTarget<'a> {
     path: CanonicalPath<'a>,
     host: Host<'a>,
+    port: Option<u16>,
     method: &'a [u8],
     /// The method that a CORS preflight asks about.
     asked: Option<&'a [u8]>,
@@ -163,9 +164,12 @@ impl<'a> RequestTarget<'a> {
         if query.is_some_and(|q| q.contains(&b'#')) {
             return Err(AmbiguousTarget::Path);
         }
+        let path = CanonicalPath::parse(path).map_err(|_| AmbiguousTarget::Path)?;
+        let (host, port) = Host::with_port(request.authority).map_err(|_| AmbiguousTarget::Host)?;
         Ok(RequestTarget {
-            path: CanonicalPath::parse(path).map_err(|_| AmbiguousTarget::Path)?,
-            host: Host::parse(request.authority).map_err(|_| AmbiguousTarget::Host)?,
+            path,
+            host,
+            port,
             method: request.method,
             asked: request.asked_method(),
             request: *request,
@@ -189,9 +193,7 @@ impl<'a> RequestTarget<'a> {
 
     /// The port that the authority names.
     pub fn port(&self) -> Option<u16> {
-        let authority = std::str::from_utf8(self.request.authority).ok()?;
-        let (_, port) = authority.rsplit_once(':')?;
-        port.parse().ok()
+        self.port
     }
 
     /// The request itself.
@@ -214,6 +216,7 @@ impl<'a> RequestTarget<'a> {
         Some(RequestTarget {
             path: self.path.borrowed(),
             host: self.host.borrowed(),
+            port: self.port,
             method: self.asked?,
             asked: None,
             request: self.request,

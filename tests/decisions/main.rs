@@ -20,6 +20,7 @@ mod catalogue;
 mod clock;
 mod codes;
 mod confirmation;
+mod dpop;
 mod forwarded;
 mod identity;
 mod libraries;

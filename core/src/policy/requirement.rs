@@ -4,6 +4,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::json::Value;
+use crate::keys::AlgorithmSet;
 use crate::policy::claim::ClaimId;
 use crate::policy::location::CredentialLocation;
 use crate::policy::provider::Provider;
@@ -137,6 +138,13 @@ impl Accepted {
     pub fn accepts(&self, provider: &Rc<Provider>, location: &Rc<CredentialLocation>) -> bool {
         let is_accepted = self.providers.iter().any(|p| Rc::ptr_eq(p, provider));
         is_accepted && provider.locations.contains(location)
+    }
+
+    /// The algorithms of the proofs that its providers accept; none where no token may be bound to a key.
+    pub fn proof_algorithms(&self) -> AlgorithmSet {
+        let proofs = self.providers.iter();
+        let proofs = proofs.filter_map(|provider| provider.dpop.as_ref());
+        proofs.flat_map(|dpop| dpop.algorithms.iter()).collect()
     }
 
     fn providers_at(

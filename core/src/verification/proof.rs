@@ -62,6 +62,8 @@ pub enum InvalidProof {
     Malformed,
     /// `htm` is another method.
     Method,
+    /// It was used before.
+    Replayed,
     /// The signature is not its key's.
     Signature,
     /// `iat` is too long ago, or too far ahead.
@@ -70,6 +72,8 @@ pub enum InvalidProof {
     TooLarge,
     /// `typ` is another one.
     Type,
+    /// That it is used cannot be recorded, so it could be used again.
+    Unrecorded,
     /// `htu` is another URI, or the request's own is not known.
     Uri,
 }
