@@ -2,7 +2,6 @@
 
 use std::rc::Rc;
 
-use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
 
 use super::harness::keys::{Key, amended, encode, sha256};
@@ -12,11 +11,12 @@ use super::harness::{Ask, Filter, NOW, PASSES, get};
 const NO_PROOF: &str = "INVALID_DPOP_PROOF";
 const NO_TOKEN: &str = "INVALID_TOKEN";
 
-/// An issuer's key, a client's key, and how many proofs the client has made.
+const URI: &str = "https://api.example.com/";
+
+/// An issuer's key and a client's.
 struct Cast {
     issuer: Key,
     client: Key,
-    proofs: u32,
 }
 
 impl Cast {
@@ -24,7 +24,6 @@ impl Cast {
         Cast {
             issuer: Key::new("ES256", "k"),
             client: Key::new("ES256", "client"),
-            proofs: 0,
         }
     }
 
@@ -36,15 +35,8 @@ impl Cast {
         Filter::new(self.config(dpop))
     }
 
-    /// The thumbprint of the client's key (RFC 7638).
-    fn jkt(&self) -> String {
-        let jwk = self.client.jwk();
-        let members = json!({ "crv": jwk["crv"], "kty": jwk["kty"], "x": jwk["x"], "y": jwk["y"] });
-        encode(digest(&SHA256, members.to_string().as_bytes()))
-    }
-
     fn cnf(&self) -> Value {
-        json!({ "cnf": { "jkt": self.jkt() } })
+        json!({ "cnf": { "jkt": self.client.jkt() } })
     }
 
     fn bound(&self, claims: Value) -> String {
@@ -52,22 +44,12 @@ impl Cast {
     }
 
     /// A proof for `GET /` with this token and these changes of its claims.
-    fn proof(&mut self, token: &str, claims: Value) -> String {
-        self.proofs += 1;
-        let header = json!({ "typ": "dpop+jwt", "alg": "ES256", "jwk": self.client.jwk() });
-        let sound = json!({
-            "htm": "GET",
-            "htu": "https://api.example.com/",
-            "iat": NOW,
-            "jti": format!("proof {}", self.proofs),
-            "ath": encode(digest(&SHA256, token.as_bytes())),
-        });
-        self.client
-            .seal(header.to_string(), amended(sound, claims).to_string())
+    fn proof(&self, token: &str, claims: Value) -> String {
+        self.client.proof(URI, token, claims)
     }
 
     /// A request with a token, and a proof that holds.
-    fn proven(&mut self, token: &str) -> Ask {
+    fn proven(&self, token: &str) -> Ask {
         let proof = self.proof(token, json!({}));
         as_dpop(get("/"), token).with("dpop", proof)
     }
@@ -88,7 +70,7 @@ fn challenge<'a>(challenges: &[&'a str], scheme: &str) -> &'a str {
 
 #[test]
 fn a_bound_token_passes_with_a_proof_of_its_key() {
-    let mut cast = Cast::new();
+    let cast = Cast::new();
     let mut filter = cast.filter(json!({}));
     let token = cast.bound(json!({}));
     for scheme in ["DPoP", "dpop", "DPOP"] {
@@ -103,15 +85,16 @@ fn a_bound_token_passes_with_a_proof_of_its_key() {
 
 #[test]
 fn a_proof_counts_once() {
-    let mut cast = Cast::new();
+    let cast = Cast::new();
     let mut filter = cast.filter(json!({}));
     let token = cast.bound(json!({}));
-    let ask = cast.proven(&token);
+    let proof = cast.proof(&token, json!({ "jti": "once" }));
+    let ask = as_dpop(get("/"), &token).with("dpop", proof);
     assert_eq!(filter.ask(&ask).code(), PASSES);
     assert_eq!(filter.ask(&ask).code(), NO_PROOF);
     assert_eq!(filter.ask(&cast.proven(&token)).code(), PASSES);
     // Another proof with the same key and id, and with another token of the same key.
-    let again = cast.proof(&token, json!({ "jti": "proof 1", "iat": NOW - 1 }));
+    let again = cast.proof(&token, json!({ "jti": "once", "iat": NOW - 1 }));
     assert_eq!(
         filter
             .ask(&as_dpop(get("/"), &token).with("dpop", again))
@@ -119,7 +102,7 @@ fn a_proof_counts_once() {
         NO_PROOF
     );
     let second = cast.bound(json!({ "sub": "bob" }));
-    let again = cast.proof(&second, json!({ "jti": "proof 1" }));
+    let again = cast.proof(&second, json!({ "jti": "once" }));
     assert_eq!(
         filter
             .ask(&as_dpop(get("/"), &second).with("dpop", again))
@@ -130,12 +113,14 @@ fn a_proof_counts_once() {
     let mut other = Cast::new();
     other.issuer = cast.issuer;
     let token = other.bound(json!({}));
-    assert_eq!(filter.ask(&other.proven(&token)).code(), PASSES);
+    let proof = other.proof(&token, json!({ "jti": "once" }));
+    let ask = as_dpop(get("/"), &token).with("dpop", proof);
+    assert_eq!(filter.ask(&ask).code(), PASSES);
 }
 
 #[test]
 fn a_proof_is_remembered_until_it_would_not_hold_anyway() {
-    let mut cast = Cast::new();
+    let cast = Cast::new();
     let mut filter = cast.filter(json!({ "max_age": "10s" }));
     let token = cast.bound(json!({}));
     let proof = cast.proof(&token, json!({ "iat": NOW + 10 }));
@@ -154,7 +139,7 @@ fn a_proof_is_remembered_until_it_would_not_hold_anyway() {
 
 #[test]
 fn workers_of_one_process_remember_proofs_together() {
-    let mut cast = Cast::new();
+    let cast = Cast::new();
     let (mut one, mut other) = (cast.filter(json!({})), cast.filter(json!({})));
     other.spent = Rc::clone(&one.spent);
     let token = cast.bound(json!({}));
@@ -165,7 +150,7 @@ fn workers_of_one_process_remember_proofs_together() {
 
 #[test]
 fn a_full_memory_forgets_its_oldest_proof() {
-    let mut cast = Cast::new();
+    let cast = Cast::new();
     let mut filter = cast.filter(json!({ "replay_cache_entries": 2 }));
     let token = cast.bound(json!({}));
     let asks = [(); 3].map(|()| cast.proven(&token));
@@ -179,7 +164,7 @@ fn a_full_memory_forgets_its_oldest_proof() {
 
 #[test]
 fn a_proof_that_fails_is_not_remembered() {
-    let mut cast = Cast::new();
+    let cast = Cast::new();
     let mut filter = cast.filter(json!({}));
     let token = cast.bound(json!({}));
     let ask = cast.proven(&token);
@@ -191,7 +176,7 @@ fn a_proof_that_fails_is_not_remembered() {
 
 #[test]
 fn the_token_is_judged_first() {
-    let mut cast = Cast::new();
+    let cast = Cast::new();
     let mut filter = cast.filter(json!({}));
     let stranger = Key::new("ES256", "k");
     for (token, code) in [
@@ -207,7 +192,7 @@ fn the_token_is_judged_first() {
 
 #[test]
 fn a_proof_is_used_up_whatever_follows() {
-    let mut cast = Cast::new();
+    let cast = Cast::new();
     let mut config = cast.config(json!({}));
     config["rules"] = json!([
         { "match": { "methods": ["GET"] }, "scopes": { "all": ["read"] } },
@@ -221,7 +206,7 @@ fn a_proof_is_used_up_whatever_follows() {
 
 #[test]
 fn shadow_mode_remembers_proofs() {
-    let mut cast = Cast::new();
+    let cast = Cast::new();
     let config = amended(cast.config(json!({})), json!({ "mode": "shadow" }));
     let mut filter = Filter::new(config);
     let token = cast.bound(json!({}));
@@ -234,7 +219,7 @@ fn shadow_mode_remembers_proofs() {
 
 #[test]
 fn exactly_one_proof_of_acceptable_length_comes_along() {
-    let mut cast = Cast::new();
+    let cast = Cast::new();
     let mut filter = cast.filter(json!({}));
     let token = cast.bound(json!({}));
     let bare = as_dpop(get("/"), &token);
@@ -262,7 +247,7 @@ fn exactly_one_proof_of_acceptable_length_comes_along() {
 
 #[test]
 fn proofs_are_held_to_what_the_provider_says() {
-    let mut cast = Cast::new();
+    let cast = Cast::new();
     let token = cast.bound(json!({}));
     let mut brief = cast.filter(json!({ "max_age": "5s" }));
     let old = cast.proof(&token, json!({ "iat": NOW - 6 }));
@@ -277,7 +262,7 @@ fn proofs_are_held_to_what_the_provider_says() {
 
 #[test]
 fn a_bound_token_is_worth_nothing_elsewhere() {
-    let mut cast = Cast::new();
+    let cast = Cast::new();
     let from = json!({
         "headers": [
             { "name": "authorization", "prefix": "Bearer " },
@@ -311,7 +296,7 @@ fn a_bound_token_is_worth_nothing_elsewhere() {
 
 #[test]
 fn a_token_that_is_not_bound_is_no_dpop_token() {
-    let mut cast = Cast::new();
+    let cast = Cast::new();
     let mut filter = cast.filter(json!({}));
     let token = cast.issuer.token(json!({}));
     assert_eq!(filter.ask(&cast.proven(&token)).code(), NO_TOKEN);
@@ -334,7 +319,7 @@ fn a_token_that_is_not_bound_is_no_dpop_token() {
 
 #[test]
 fn every_token_is_bound_where_that_is_required() {
-    let mut cast = Cast::new();
+    let cast = Cast::new();
     let mut filter = cast.filter(json!({ "mode": "required" }));
     filter.certificate = Some([7; 32]);
     let certificate = json!({ "cnf": { "x5t#S256": encode([7; 32]) } });
@@ -349,10 +334,10 @@ fn every_token_is_bound_where_that_is_required() {
 
 #[test]
 fn a_confirmation_that_is_not_one_key_refuses() {
-    let mut cast = Cast::new();
+    let cast = Cast::new();
     let mut filter = cast.filter(json!({}));
     filter.certificate = Some([7; 32]);
-    let jkt = cast.jkt();
+    let jkt = cast.client.jkt();
     for cnf in [
         json!({ "jkt": jkt, "x5t#S256": encode([7; 32]) }),
         json!({ "jkt": jkt, "kid": "x" }),
@@ -376,7 +361,7 @@ fn a_confirmation_that_is_not_one_key_refuses() {
 
 #[test]
 fn two_credentials_are_ambiguous_whatever_their_schemes() {
-    let mut cast = Cast::new();
+    let cast = Cast::new();
     let mut filter = cast.filter(json!({}));
     let (bound, bearer) = (cast.bound(json!({})), cast.issuer.token(json!({})));
     let both = cast.proven(&bound);
@@ -392,7 +377,7 @@ fn two_credentials_are_ambiguous_whatever_their_schemes() {
 
 #[test]
 fn without_dpop_it_is_none_of_our_business() {
-    let mut cast = Cast::new();
+    let cast = Cast::new();
     let mut filter = Filter::new(only(provider([&cast.issuer])));
     let token = cast.bound(json!({}));
     assert_eq!(filter.ask(&get("/").bearer(&token)).code(), NO_TOKEN);
@@ -406,7 +391,7 @@ fn without_dpop_it_is_none_of_our_business() {
 
 #[test]
 fn a_provider_without_dpop_gains_nothing_from_one_beside_it() {
-    let mut cast = Cast::new();
+    let cast = Cast::new();
     let other = Key::new("ES256", "other");
     let mut config = cast.config(json!({}));
     config["providers"]["other"] = amended(
@@ -426,7 +411,7 @@ fn a_provider_without_dpop_gains_nothing_from_one_beside_it() {
 
 #[test]
 fn proofs_are_removed_on_every_rule_as_credentials_are() {
-    let mut cast = Cast::new();
+    let cast = Cast::new();
     let mut config = cast.config(json!({}));
     config["rules"] = json!([
         { "match": { "path": { "prefix": "/open" } }, "access": "anonymous" },
@@ -459,7 +444,7 @@ fn proofs_are_removed_on_every_rule_as_credentials_are() {
 
 #[test]
 fn challenges_name_both_schemes_and_the_error_of_the_one_that_was_used() {
-    let mut cast = Cast::new();
+    let cast = Cast::new();
     let mut config = cast.config(json!({ "algorithms": ["EdDSA", "ES256", "PS256"] }));
     config["resources"] = json!([{ "resource": "https://api.example.com" }]);
     config["rules"] = json!([{ "scopes": { "all": ["read", "write"] } }]);
@@ -548,7 +533,7 @@ fn active(changes: Value) -> Value {
 
 #[test]
 fn an_introspected_token_is_bound_alike_cached_or_not() {
-    let mut cast = Cast::new();
+    let cast = Cast::new();
     let mut filter = introspected(&cast, json!({}), json!({}));
     let bound = active(amended(cast.cnf(), json!({ "token_type": "DPoP" })));
     let ask = cast.proven("opaque");
@@ -567,7 +552,7 @@ fn an_introspected_token_is_bound_alike_cached_or_not() {
 
 #[test]
 fn an_introspected_token_that_is_not_bound_is_a_bearer_token() {
-    let mut cast = Cast::new();
+    let cast = Cast::new();
     for (changes, as_bearer) in [
         (json!({}), PASSES),
         (json!({ "token_type": "Bearer" }), PASSES),
@@ -588,7 +573,7 @@ fn an_introspected_token_that_is_not_bound_is_a_bearer_token() {
 
 #[test]
 fn token_and_answer_name_the_same_key() {
-    let mut cast = Cast::new();
+    let cast = Cast::new();
     let other = json!({ "cnf": { "jkt": encode([7; 32]) } });
     let certificate = json!({ "cnf": { "x5t#S256": encode([7; 32]) } });
     let (bound, unbound) = (cast.bound(json!({})), cast.issuer.token(json!({})));
