@@ -566,6 +566,7 @@ fn kind(callout: &Callout) -> &'static str {
         Callout::Source(SourceId::Revocation(_)) => "a revocation list",
         Callout::Ask(Question::Introspection { .. }, _) => "introspection",
         Callout::Ask(Question::StatusList { .. }, _) => "a status list",
+        Callout::Spend(_) => "what counts once",
     }
 }
 
@@ -686,7 +687,7 @@ impl World {
                 let position = self.position(which % count);
                 self.serve_statuses(position, STATUS_LISTS.len());
             }
-            Callout::ClientCertificate => panic!("nobody is asked for a certificate"),
+            Callout::ClientCertificate | Callout::Spend(_) => panic!("nobody is asked"),
         }
     }
 

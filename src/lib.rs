@@ -24,7 +24,6 @@ mod log;
 mod reply;
 mod root;
 mod shared_data;
-#[expect(dead_code, reason = "the checks that spend something come next")]
 mod spent_share;
 mod stream;
 mod telemetry;

@@ -3,6 +3,7 @@
 use portcullis_core::secret::{Digest, FingerprintKey};
 use portcullis_core::spent::{Mark, Spending, Spent, SpentTable};
 use portcullis_core::time::UnixTime;
+use portcullis_core::verification::spending::{Expense, SpentBook, SpentId};
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::Status;
 
@@ -10,8 +11,10 @@ use crate::shared_data::{ONLY_IF_ABSENT, PREFIX};
 
 /// A table in the shared map: one key for each bucket, and one for the key of its marks.
 pub struct SpentShare {
+    id: SpentId,
     table: SpentTable,
-    marks: FingerprintKey,
+    /// `None` where nothing can be spent: the host has no random numbers, or does not give the key back.
+    marks: Option<FingerprintKey>,
     prefix: String,
 }
 
@@ -22,36 +25,37 @@ const ATTEMPTS: usize = 100;
 // === impl SpentShare ===
 
 impl SpentShare {
-    /// The table for things of one `kind` within one `scope`, which is whoever gives them their names. Every
-    /// configuration with a table of the same shape shares it.
-    ///
-    /// `None` where the host has no random numbers, or does not give back the key that the marks share.
-    pub fn open(kind: &str, scope: &str, table: SpentTable) -> Option<Self> {
+    /// The table that every configuration with a table of the same kind, scope and shape shares.
+    pub fn open(book: SpentBook) -> Self {
+        let SpentBook { id, scope, table } = book;
         let scope = base16ct::lower::encode_string(Digest::sha256(scope.as_bytes()).as_bytes());
-        let prefix = format!("{PREFIX}/{kind}/{scope}");
-        let name = format!("{prefix}/key");
-        let mut random = [0; 16];
-        getrandom::fill(&mut random).ok()?;
-        // A mismatch says that another worker, or an earlier configuration, has drawn it.
-        let _ = hostcalls::set_shared_data(&name, Some(&random), ONLY_IF_ABSENT);
-        let (key, _) = hostcalls::get_shared_data(&name).ok()?;
-        Some(SpentShare {
+        let prefix = format!("{PREFIX}/{}/{scope}", id.name());
+        SpentShare {
+            id,
             table,
-            marks: FingerprintKey::new(key?.try_into().ok()?),
+            marks: marks(&format!("{prefix}/key")),
             prefix: format!("{prefix}/{}", table.buckets()),
-        })
+        }
     }
 
-    /// Spends what `digest` identifies, for all workers; it counts up to and including `until`. The number is
-    /// how many things that still counted were forgotten to make room.
-    pub fn spend(&self, digest: &Digest, until: UnixTime, now: UnixTime) -> (Spent, usize) {
-        let mark = Mark::new(&self.marks, digest);
+    /// Which table it is.
+    pub fn id(&self) -> SpentId {
+        self.id
+    }
+
+    /// Spends something for all workers. The number is how much that still counted was forgotten to make room.
+    pub fn spend(&self, expense: &Expense, now: UnixTime) -> (Spent, usize) {
+        let Some(marks) = &self.marks else {
+            return (Spent::Unrecorded, 0);
+        };
+        let mark = Mark::new(marks, &expense.digest);
         let key = format!("{}/{}", self.prefix, self.table.bucket_of(mark));
         for _ in 0..ATTEMPTS {
             let Ok((held, cas)) = hostcalls::get_shared_data(&key) else {
                 break;
             };
-            let (bucket, forgotten) = match self.table.spend(held.as_deref(), mark, until, now) {
+            let spending = self.table.spend(held.as_deref(), mark, expense.until, now);
+            let (bucket, forgotten) = match spending {
                 Spending::Again => return (Spent::Again, 0),
                 Spending::First { bucket, forgotten } => (bucket, forgotten),
                 Spending::Full => break,
@@ -65,4 +69,14 @@ impl SpentShare {
         }
         (Spent::Unrecorded, 0)
     }
+}
+
+/// The key of a table's marks: whoever comes first draws it, for the life of the process.
+fn marks(name: &str) -> Option<FingerprintKey> {
+    let mut random = [0; 16];
+    getrandom::fill(&mut random).ok()?;
+    // A mismatch says that it is drawn already.
+    let _ = hostcalls::set_shared_data(name, Some(&random), ONLY_IF_ABSENT);
+    let (key, _) = hostcalls::get_shared_data(name).ok()?;
+    Some(FingerprintKey::new(key?.try_into().ok()?))
 }

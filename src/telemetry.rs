@@ -12,6 +12,7 @@ use portcullis_core::effects::{AuditRecord, Counter};
 use portcullis_core::time::UnixTime;
 use portcullis_core::verification::State;
 use portcullis_core::verification::callout::{CallFault, Service};
+use portcullis_core::verification::spending::SpentId;
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::{LogLevel, MetricType};
 
@@ -42,6 +43,7 @@ pub struct Telemetry {
     answer_misses: Metric,
     /// By service, then by outcome.
     callouts: [[Metric; 4]; Service::ALL.len()],
+    proofs_forgotten: Metric,
     suppressed: Metric,
     audit_rate: RefCell<AuditRate>,
 }
@@ -80,6 +82,7 @@ impl Telemetry {
             answer_hits: Metric::define("portcullis.cache.introspection.hit"),
             answer_misses: Metric::define("portcullis.cache.introspection.miss"),
             callouts: Service::ALL.map(by_outcome),
+            proofs_forgotten: Metric::define("portcullis.proofs.forgotten"),
             suppressed: Metric::define("portcullis.audit.suppressed"),
             audit_rate: RefCell::default(),
         }
@@ -106,6 +109,15 @@ impl Telemetry {
         }
     }
 
+    /// Counts what a full table forgot although it still counted.
+    pub fn count_forgotten(&self, id: SpentId, forgotten: usize) {
+        match id {
+            SpentId::Proof(_) => self
+                .proofs_forgotten
+                .add(u32::try_from(forgotten).unwrap_or(u32::MAX)),
+        }
+    }
+
     /// Counts how often tokens and answers were remembered since the last time.
     pub fn count_uses(&self, state: &mut State) {
         let Uses { hits, misses } = state.take_token_uses();
@@ -125,6 +137,7 @@ impl Telemetry {
             &self.token_misses,
             &self.answer_hits,
             &self.answer_misses,
+            &self.proofs_forgotten,
             &self.suppressed,
         ];
         let by_code = self.denied.iter().chain(&self.shadow_denied);

@@ -12,16 +12,19 @@ use portcullis_core::evaluation::{self, Step, Waiting};
 use portcullis_core::in_flight::{Admission, InFlight};
 use portcullis_core::policy::Policy;
 use portcullis_core::request::Request;
+use portcullis_core::spent::Spent;
 use portcullis_core::time::UnixTime;
 use portcullis_core::verification::State;
 use portcullis_core::verification::callout::{Call, CallFault, Callout, Fetch, Question, Reply};
 use portcullis_core::verification::source::{self, SourceId};
+use portcullis_core::verification::spending::{self, Expense};
 use portcullis_core::waiting::{Awaited, WaitingRequests};
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::{Action, MapType, Status};
 
 use crate::fetcher::{Availability, FetchFault, Fetcher};
 use crate::reply::{answer, fail_closed};
+use crate::spent_share::SpentShare;
 use crate::telemetry::{CalloutOutcome, Telemetry};
 use crate::{call, clock, host_abi, log};
 
@@ -48,6 +51,7 @@ pub struct Worker {
     policy: Rc<Policy>,
     state: RefCell<State>,
     fetchers: RefCell<Vec<Fetcher>>,
+    spent: Vec<SpentShare>,
     in_flight: RefCell<InFlight>,
     requests: RefCell<WaitingRequests>,
     tick_period: Cell<Duration>,
@@ -67,8 +71,10 @@ impl Worker {
             .into_iter()
             .map(Fetcher::new)
             .collect();
+        let spent = spending::books(&policy).into_iter().map(SpentShare::open);
         Worker {
             root,
+            spent: spent.collect(),
             policy: Rc::new(policy),
             state: RefCell::new(state),
             fetchers: RefCell::new(fetchers),
@@ -113,6 +119,7 @@ impl Worker {
             };
             let reply = match callout {
                 Callout::ClientCertificate => Reply::ClientCertificate(client_certificate()),
+                Callout::Spend(expense) => Reply::Spent(expense.id, self.spend(&expense, now)),
                 Callout::Source(id) => match self.fetch(id, now) {
                     Ok(fetch) => Reply::Source(id, fetch),
                     Err(deadline) if waiting.may_wait() => {
@@ -211,6 +218,16 @@ impl Worker {
     }
 
     // === callouts ===
+
+    /// Spends something for all workers of the process.
+    fn spend(&self, expense: &Expense, now: UnixTime) -> Spent {
+        let Some(share) = self.spent.iter().find(|share| share.id() == expense.id) else {
+            return Spent::Unrecorded;
+        };
+        let (spent, forgotten) = share.spend(expense, now);
+        self.telemetry.count_forgotten(expense.id, forgotten);
+        spent
+    }
 
     /// Asks for a document: what came of it, or until when to wait.
     fn fetch(&self, id: SourceId, now: UnixTime) -> Result<Fetch, Deadline> {

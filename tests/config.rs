@@ -44,6 +44,7 @@ pub fn meaning(policy: &Policy) -> String {
         mode,
         providers,
         api_keys,
+        takes_proofs,
         locations,
         routes,
         rules,
@@ -70,6 +71,7 @@ pub fn meaning(policy: &Policy) -> String {
     let forward = (headers, &forward.payload_header, forward.credential);
     let whole = (realm, mode, providers, api_keys, locations, routes, rules);
     let rest = (
+        takes_proofs,
         unmatched,
         allow_cors_preflight,
         resources,

@@ -336,37 +336,51 @@ fn the_checker_knows_what_a_schema_says() {
 /// rules of one host goes where another is routed. The same holds for escapes in the path.
 #[test]
 fn every_way_to_ship_it_has_one_reading_of_host_and_path() {
-    const SETTINGS: [&str; 3] = [
-        "strip_trailing_host_dot",
-        "ignore_port_in_host_matching",
-        "normalize_path",
-    ];
+    for setting in ["strip_trailing_host_dot", "ignore_port_in_host_matching"] {
+        assert_set_everywhere(setting, true);
+    }
+    // Envoy Gateway normalizes paths by itself.
+    assert_set_everywhere("normalize_path", false);
+}
+
+/// A proof of possession is for one URI: its scheme is what Envoy says, and its port what the client wrote.
+#[test]
+fn every_way_to_ship_it_knows_the_uri_that_the_client_used() {
+    assert_set_everywhere("use_remote_address", true);
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let tour = fs::read_to_string(root.join("envoy/envoy.yaml")).unwrap();
-    for setting in SETTINGS {
-        let line = format!("{setting}: true");
-        assert!(tour.lines().any(|l| l.trim() == line), "{setting}");
+    let manifests = documents().into_iter().map(|d| d.content.to_string());
+    for text in manifests.chain([tour]) {
+        for strips in ["strip_any_host_port", "strip_matching_host_port"] {
+            assert!(!text.contains(strips), "{strips}");
+        }
     }
+}
+
+fn assert_set_everywhere(setting: &str, also_in_envoy_gateway: bool) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let tour = fs::read_to_string(root.join("envoy/envoy.yaml")).unwrap();
+    let line = format!("{setting}: true");
+    assert!(tour.lines().any(|l| l.trim() == line), "{setting}");
     // What is merged into Istio's own configuration.
     let patches: Vec<Document> = documents()
         .into_iter()
         .filter(|document| document.file == "envoy/istio/proxy.yaml")
         .collect();
-    for setting in SETTINGS {
-        let mut found = Vec::new();
-        let contents = patches.iter().map(|document| &document.content);
-        contents.for_each(|content| all(content, setting, &mut found));
-        assert_eq!(found, [&json!(true)], "{setting}");
+    let mut found = Vec::new();
+    let contents = patches.iter().map(|document| &document.content);
+    contents.for_each(|content| all(content, setting, &mut found));
+    assert_eq!(found, [&json!(true)], "{setting}");
+    if !also_in_envoy_gateway {
+        return;
     }
-    // What is put into Envoy Gateway's; it normalizes paths by itself.
+    // What is put into Envoy Gateway's.
     let policy = of_kind("EnvoyPatchPolicy").content;
     let patches = policy["spec"]["jsonPatches"].as_array().unwrap();
-    for setting in &SETTINGS[..2] {
-        let sets = |patch: &&Value| {
-            let path = patch["operation"]["path"].as_str().unwrap();
-            path.trim_start_matches('/') == *setting
-        };
-        let patch = patches.iter().find(sets).expect(setting);
-        assert_eq!(patch["operation"]["value"], true, "{setting}");
-    }
+    let sets = |patch: &&Value| {
+        let path = patch["operation"]["path"].as_str().unwrap();
+        path.trim_start_matches('/') == setting
+    };
+    let patch = patches.iter().find(sets).expect(setting);
+    assert_eq!(patch["operation"]["value"], true, "{setting}");
 }

@@ -70,7 +70,7 @@ pub fn all() -> Result<Vec<Measurable>> {
         replies: &Replies::default(),
         now,
     };
-    let verified = verification::verify(&context, &mut state, &rule.accepts, found);
+    let verified = verification::verify(&context, &mut state, &rule.accepts, &request, found);
     let verified = leak(verified.map_err(|_| "not verified")?);
     let Step::Decided(decision) = evaluation::begin(policy, &mut state, &request, now) else {
         return Err("a decision waits".into());

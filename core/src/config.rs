@@ -151,6 +151,9 @@ object! {
         pub client_id_claims: Optional<NonEmpty<ClaimConfig<'v>>>,
         /// The claim that names the tenant. Default `tenant`.
         pub tenant_claim: Optional<ClaimConfig<'v>>,
+        /// Tokens that are bound to a key of their client, and the proofs of it (RFC 9449). Default: such
+        /// tokens are refused.
+        pub dpop: Optional<DpopConfig<'v>>,
         /// Token introspection (RFC 7662). Default: none.
         pub introspection: Optional<IntrospectionConfig<'v>>,
         /// Where revoked tokens are listed. Default: none.
@@ -216,6 +219,32 @@ object! {
         /// The text before the token. One word and one space are an authentication scheme, compared
         /// without case (RFC 9110 §11.1); anything else is compared literally. Default: none.
         pub prefix: Optional<&'v str>,
+    }
+}
+
+object! {
+    /// Tokens that are bound to a key of their client. `Authorization: DPoP` carries them, whatever `from`
+    /// says, beside a proof in the header field `DPoP` (RFC 9449 §7.1).
+    pub struct DpopConfig<'v> {
+        /// Whether every token must be bound. Default `optional`.
+        pub mode: Optional<DpopMode>,
+        /// How far the `iat` of a proof may be from now, either way. Duration, `1ms` to `1h`; default `60s`.
+        pub max_age: Optional<Duration>,
+        /// The accepted signature algorithms of proofs; asymmetric ones alone. Default `[ES256, EdDSA]`.
+        pub algorithms: Optional<NonEmpty<&'v str>>,
+        /// How many proofs all workers together remember, so that none counts twice. 1 to 1048576; default
+        /// 65536.
+        pub replay_cache_entries: Optional<u64>,
+    }
+}
+
+words! {
+    /// Whether every token must be bound to a key.
+    pub enum DpopMode {
+        /// A token that is bound to a key needs a proof; others are accepted as they are.
+        Optional = "optional",
+        /// A token that is not bound to a key is refused.
+        Required = "required",
     }
 }
 

@@ -138,7 +138,7 @@ pub struct Stripped<'a> {
     pub cookies: Option<Vec<Vec<u8>>>,
 }
 
-/// Removes every credential at any location. Of a query or a cookie header, only that parameter or cookie is
+/// Removes every credential at any location, and every proof of possession. Of a query or a cookie header, only that parameter or cookie is
 /// removed; the rest stays byte for byte.
 pub fn strip<'p>(policy: &'p Policy, request: &Request<'_>) -> Stripped<'p> {
     let mut stripped = Stripped::default();
@@ -151,6 +151,9 @@ pub fn strip<'p>(policy: &'p Policy, request: &Request<'_>) -> Stripped<'p> {
         {
             stripped.headers.push(name);
         }
+    }
+    if policy.takes_proofs && request.header("dpop").is_some() {
+        stripped.headers.push("dpop");
     }
     stripped.path = strip_query(policy, request);
     stripped.cookies = strip_cookies(policy, request);

@@ -11,6 +11,7 @@ use crate::policy::requirement::{Demands, Rule};
 use crate::policy::route::Unroutable;
 use crate::request::AmbiguousTarget;
 use crate::verification::claims::InvalidClaims;
+use crate::verification::proof::InvalidProof;
 use crate::verification::refusal::InvalidApiKey;
 use crate::verification::{Refusal, Verified};
 
@@ -145,6 +146,8 @@ impl From<Refusal> for Denial {
             Refusal::Contradiction | Refusal::Extension | Refusal::Type | Refusal::Untraceable => {
                 Code::InvalidToken
             }
+            Refusal::Proof(InvalidProof::TooLarge) => Code::RequestTooLarge,
+            Refusal::Proof(_) => Code::InvalidDpopProof,
             Refusal::RevocationUnavailable { .. } => Code::RevocationUnavailable,
             Refusal::Revoked => Code::TokenRevoked,
             Refusal::Inactive => Code::TokenInactive,

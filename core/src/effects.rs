@@ -6,6 +6,7 @@ mod refusal;
 
 use std::borrow::Cow;
 use std::fmt::{self, Write as _};
+use std::rc::Rc;
 
 use crate::config::FilterStateField;
 use crate::credential;
@@ -162,15 +163,13 @@ pub fn removed_trailers<'a>(
     // RFC 9110 §6.5.1: no credential is sent in a trailer, so every trailer with a credential's name is
     // removed. This one was not verified, so it is removed also where credentials are kept.
     let is_credential = move |name: &[u8]| {
-        policy.mode == Mode::Enforce
-            && policy
-                .locations
-                .iter()
-                .any(|location| match location.as_ref() {
-                    CredentialLocation::Header { name: n, .. } => n.as_bytes() == name,
-                    CredentialLocation::Cookie { .. } => name == b"cookie",
-                    CredentialLocation::Query { .. } => false,
-                })
+        let is_at = |location: &Rc<CredentialLocation>| match location.as_ref() {
+            CredentialLocation::Header { name: n, .. } => n.as_bytes() == name,
+            CredentialLocation::Cookie { .. } => name == b"cookie",
+            CredentialLocation::Query { .. } => false,
+        };
+        let is_proof = || policy.takes_proofs && name == b"dpop";
+        policy.mode == Mode::Enforce && (policy.locations.iter().any(is_at) || is_proof())
     };
     // A tenant that was compared with the caller's must not be replaced behind the check.
     let is_compared = move |name: &[u8]| {

@@ -125,7 +125,7 @@ fn evaluate(
     let location = credential.location;
     let allowed = rule.accepts.cookie_origins(location);
     credential::refuse_cross_site(request, location, allowed)?;
-    let caller = verification::verify(context, state, &rule.accepts, &credential)?;
+    let caller = verification::verify(context, state, &rule.accepts, request, &credential)?;
     // Of several providers, each allows the origins of its own pages alone.
     if let Some(provider) = &caller.principal().provider {
         credential::refuse_cross_site(request, location, provider.cookie_origins.iter())

@@ -257,6 +257,11 @@ impl Key {
         Ok(key)
     }
 
+    /// Reads a key that a stranger shows: as a published one, it has no private member and is no shared secret.
+    pub fn from_jwk(jwk: &Value<'_>) -> Result<Self, KeyFault> {
+        Key::read(jwk, Origin::Remote).map_err(|(reason, _)| reason)
+    }
+
     /// What tells this key from others.
     pub fn id(&self) -> KeyId {
         self.id
@@ -308,6 +313,11 @@ impl fmt::Debug for Key {
             .field("algorithms", &self.algorithms)
             .finish_non_exhaustive()
     }
+}
+
+/// The thumbprint of a public key as it is written (RFC 7638): one key in two spellings has two.
+pub fn thumbprint(jwk: &Value<'_>) -> Result<Digest, KeyFault> {
+    jwk::thumbprint(jwk.as_object().ok_or(KeyFault::NotAnObject)?)
 }
 
 // === impl KeyId ===

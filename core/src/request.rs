@@ -9,12 +9,14 @@ pub mod headers;
 pub mod host;
 pub mod origin;
 pub mod path;
+pub mod uri;
 
 use std::fmt;
 
 use crate::request::headers::Headers;
 use crate::request::host::Host;
 use crate::request::path::{CanonicalPath, PathQuirks};
+use crate::request::uri::{RequestUri, Scheme};
 
 /// Bytes throughout: header values need not be UTF-8. Without `Debug`, as it holds credentials.
 #[derive(Clone, Copy)]
@@ -35,6 +37,7 @@ pub struct Request<'a> {
 pub struct RequestTarget<'a> {
     path: CanonicalPath<'a>,
     host: Host<'a>,
+    port: Option<u16>,
     method: &'a [u8],
     /// The method that a CORS preflight asks about.
     asked: Option<&'a [u8]>,
@@ -114,6 +117,17 @@ impl<'a> Request<'a> {
             .is_some_and(|rest| matches!(rest, [] | [b'+' | b';', ..]))
     }
 
+    /// The URI that the client used; `None` where it is not known. Envoy says in `x-forwarded-proto` how the
+    /// client reached it, and with `use_remote_address` lets no client write it.
+    pub fn uri(&self) -> Option<RequestUri<'a>> {
+        let scheme = match self.only("x-forwarded-proto")? {
+            b"http" => Scheme::Http,
+            b"https" => Scheme::Https,
+            _ => return None,
+        };
+        RequestUri::new(scheme, self.authority, self.raw_path())
+    }
+
     fn split_path(&self) -> (&'a [u8], Option<&'a [u8]>) {
         match self.path.iter().position(|b| *b == b'?') {
             Some(at) => {
@@ -154,9 +168,12 @@ impl<'a> RequestTarget<'a> {
         if query.is_some_and(|q| q.contains(&b'#')) {
             return Err(AmbiguousTarget::Path);
         }
+        let path = CanonicalPath::parse(path).map_err(|_| AmbiguousTarget::Path)?;
+        let (host, port) = Host::with_port(request.authority).map_err(|_| AmbiguousTarget::Host)?;
         Ok(RequestTarget {
-            path: CanonicalPath::parse(path).map_err(|_| AmbiguousTarget::Path)?,
-            host: Host::parse(request.authority).map_err(|_| AmbiguousTarget::Host)?,
+            path,
+            host,
+            port,
             method: request.method,
             asked: request.asked_method(),
             is_announced: false,
@@ -181,9 +198,7 @@ impl<'a> RequestTarget<'a> {
 
     /// The port that the authority names.
     pub fn port(&self) -> Option<u16> {
-        let authority = std::str::from_utf8(self.request.authority).ok()?;
-        let (_, port) = authority.rsplit_once(':')?;
-        port.parse().ok()
+        self.port
     }
 
     /// The request itself.
@@ -212,6 +227,7 @@ impl<'a> RequestTarget<'a> {
         Some(RequestTarget {
             path: self.path.borrowed(),
             host: self.host.borrowed(),
+            port: self.port,
             method: self.asked?,
             asked: None,
             is_announced: true,

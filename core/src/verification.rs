@@ -12,9 +12,11 @@ mod freshness;
 pub mod held_keys;
 pub mod introspection;
 pub mod principal;
+pub mod proof;
 pub mod refusal;
 pub mod signature;
 pub mod source;
+pub mod spending;
 mod state;
 pub mod status_list;
 pub mod token;
@@ -25,8 +27,10 @@ use crate::credential::Credential;
 use crate::policy::callout::Fallback;
 use crate::policy::provider::Provider;
 use crate::policy::requirement::Accepted;
+use crate::request::Request;
 use crate::verification::check::confirmation::check_confirmation;
 use crate::verification::check::introspection::{AskedProvider, Proof};
+use crate::verification::check::possession::check_possession;
 use crate::verification::token::Form;
 
 pub use crate::verification::context::Context;
@@ -40,6 +44,7 @@ pub fn verify(
     context: &Context<'_>,
     state: &mut State,
     accepted: &Accepted,
+    request: &Request<'_>,
     credential: &Credential<'_>,
 ) -> Result<Verified, Unverified> {
     if credential.value.len() > context.policy.limits.token_bytes {
@@ -57,7 +62,14 @@ pub fn verify(
         lists.check_api_key(context, list, verified.principal())?;
         return Ok(verified);
     }
-    verify_token(context, state, accepted, credential)
+    let verified = verify_token(context, state, accepted, credential)?;
+    let principal = verified.principal();
+    if let Some(provider) = &principal.provider {
+        let verifier = state.signatures.verifier();
+        let bound = (provider.as_ref(), principal, credential.value.as_ref());
+        check_possession(context, verifier, request, bound)?;
+    }
+    Ok(verified)
 }
 
 fn verify_token(
@@ -71,7 +83,8 @@ fn verify_token(
     let Some(provider) = principal.provider.clone() else {
         return Err(Refusal::Issuer.into());
     };
-    check_confirmation(principal, context.replies)?;
+    let location = credential.location;
+    check_confirmation(&provider, principal, location, context.replies)?;
     state
         .revocation_lists
         .check_token(context, &provider, principal)?;
@@ -79,9 +92,7 @@ fn verify_token(
         .status_lists
         .check(context, &state.signatures, &provider, principal)?;
     match (proof, AskedProvider::about_jwts(&provider)) {
-        (Proof::Signature, Some(asked)) => {
-            confirm(context, state, asked, verified, &credential.value)
-        }
+        (Proof::Signature, Some(asked)) => confirm(context, state, asked, verified, credential),
         (Proof::Signature, None) | (Proof::Answer, _) => Ok(verified),
     }
 }
@@ -121,14 +132,15 @@ fn confirm(
     state: &mut State,
     asked: AskedProvider<'_>,
     verified: Verified,
-    token: &[u8],
+    credential: &Credential<'_>,
 ) -> Result<Verified, Unverified> {
     let provider: &Provider = asked.provider;
+    let (token, location) = (&credential.value, credential.location);
     let introspections = &mut state.introspections;
     match introspections.ask(context, asked, token, Proof::Signature) {
         Ok((answer, provenance)) => {
             let principal = answer.narrow(context.policy, verified.shared_principal())?;
-            check_confirmation(&principal, context.replies)?;
+            check_confirmation(provider, &principal, location, context.replies)?;
             let lists = &state.revocation_lists;
             lists.check_answer(provider, verified.principal(), &answer.principal)?;
             Ok(verified.confirmed(principal, provenance))

@@ -10,7 +10,7 @@ use portcullis_core::policy::claim::{ClaimId, ClaimPath};
 use portcullis_core::policy::endpoint::Endpoint;
 use portcullis_core::policy::forward::{ForwardCredential, Identity};
 use portcullis_core::policy::location::{CredentialLocation, Prefix};
-use portcullis_core::policy::provider::{Audiences, Keys, Provider};
+use portcullis_core::policy::provider::{Audiences, DpopMode, Keys, Provider};
 use portcullis_core::policy::requirement::{Access, Rule, Test};
 use portcullis_core::policy::{
     Audit, Limits, Mode, Policy, ProviderId, Unmatched, compile_api_keys,
@@ -82,6 +82,7 @@ fn what_is_not_written_has_the_default_of_the_reference() {
         [dotted("client_id"), dotted("azp")]
     );
     assert_eq!(provider.tenant_claim, dotted("tenant"));
+    assert!(provider.dpop.is_none() && !policy.takes_proofs);
     let Keys::Remote(remote) = &provider.keys else {
         panic!("they are remote");
     };
@@ -123,6 +124,19 @@ fn what_is_not_written_has_the_default_of_the_reference() {
     assert_eq!(headers, six);
     assert_eq!(policy.forward.payload_header, None);
     assert_eq!(policy.forward.credential, ForwardCredential::Strip);
+}
+
+#[test]
+fn proofs_of_possession_have_the_defaults_of_the_reference() {
+    let policy = policy(
+        "providers: {corp: {issuer: i, audiences: [a], dpop: {}, jwks: {remote: {cluster: c, uri: \"http://h\"}}}}",
+    );
+    let dpop = policy.providers[0].dpop.as_ref().unwrap();
+    assert_eq!(dpop.mode, DpopMode::Optional);
+    assert_eq!(dpop.max_age, Duration::from_secs(60));
+    let algorithms = [Algorithm::Es256, Algorithm::EdDsa];
+    assert_eq!(dpop.algorithms, AlgorithmSet::from_iter(algorithms));
+    assert_eq!(dpop.replay_cache_entries, 65_536);
 }
 
 #[test]
@@ -187,8 +201,17 @@ fn what_is_written_is_meant() {
         place(CredentialLocation::Cookie {
             name: "session".into(),
         }),
+        // Not in `from`.
+        place(CredentialLocation::dpop()),
     ];
     assert_eq!(corp.locations, places);
+    let dpop = corp.dpop.as_ref().unwrap();
+    assert_eq!(dpop.mode, DpopMode::Required);
+    assert_eq!(dpop.max_age, Duration::from_secs(3600));
+    let proofs = [Algorithm::Ps256, Algorithm::Es384, Algorithm::EdDsa];
+    assert_eq!(dpop.algorithms, AlgorithmSet::from_iter(proofs));
+    assert_eq!(dpop.replay_cache_entries, 1);
+    assert!(policy.takes_proofs);
 
     let (_, partner) = named("partner");
     assert!(matches!(partner.audiences, Audiences::Any));

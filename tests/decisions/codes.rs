@@ -13,7 +13,7 @@ use portcullis_core::verification::introspection::Introspected;
 use portcullis_core::verification::source::SourceId;
 use serde_json::json;
 
-use super::harness::keys::{Key, amended, sha256, tampered};
+use super::harness::keys::{Key, amended, encode, sha256, tampered};
 use super::harness::policy::{ISSUER, only, provider, remote_provider};
 use super::harness::{Filter, NOW, Stage, fetched, get};
 
@@ -121,6 +121,11 @@ fn every_code_is_reached() {
         reached.insert(answer.code());
     }
     filter.revoke(r#"{"cursor": "1", "revoked": [{"jti": "lost", "exp": 4102444800}]}"#);
+    reached.insert(filter.ask(&ask).code());
+
+    let mut filter = Filter::new(only(amended(provider([&key]), json!({ "dpop": {} }))));
+    let bound = key.token(json!({ "cnf": { "jkt": encode([7; 32]) } }));
+    let ask = get("/").with("authorization", format!("DPoP {bound}"));
     reached.insert(filter.ask(&ask).code());
 
     let all: BTreeSet<&str> = Code::ALL.iter().map(|code| code.name()).collect();

@@ -10,6 +10,7 @@ pub mod keys;
 #[path = "../envoy/harness/policy.rs"]
 pub mod policy;
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -21,11 +22,13 @@ use portcullis_core::policy::{Policy, ProviderId, compile};
 use portcullis_core::request::Request;
 use portcullis_core::revocation::{Progress, SharedKey};
 use portcullis_core::secret::FingerprintKey;
+use portcullis_core::spent::{Mark, Spending, Spent};
 use portcullis_core::time::UnixTime;
 use portcullis_core::verification::State;
 use portcullis_core::verification::callout::{Callout, Fetch, Reply};
 use portcullis_core::verification::signature::Verifier;
 use portcullis_core::verification::source::{Document, SourceId};
+use portcullis_core::verification::spending::{self, Expense};
 use serde_json::Value;
 
 use crate::tables::Tables;
@@ -45,12 +48,17 @@ pub const PEPPER: &str = "0123456789abcdef0123";
 
 // === the filter ===
 
+/// Buckets by the scope of their table and their number; workers have it in common.
+pub type SharedSpent = Rc<RefCell<HashMap<(Box<str>, usize), Vec<u8>>>>;
+
 pub struct Filter {
     pub policy: Rc<Policy>,
     pub state: State,
     pub now: UnixTime,
     /// What the connection's client showed.
     pub certificate: Option<[u8; 32]>,
+    /// What workers share of what counts once.
+    pub spent: SharedSpent,
     /// What workers share of the first provider's list.
     list_head: Option<Vec<u8>>,
     writer: u64,
@@ -82,6 +90,7 @@ impl Filter {
             state,
             now: UnixTime::from_secs(NOW),
             certificate: None,
+            spent: SharedSpent::default(),
             list_head: None,
             writer: 0,
         })
@@ -143,17 +152,40 @@ impl Filter {
     /// The answer of a filter that needs nothing but the client's certificate.
     pub fn ask(&mut self, ask: &Ask) -> Answer {
         let mut stage = self.begin(ask);
-        for _ in 0..2 {
+        for _ in 0..3 {
             match stage {
                 Stage::Answered(answer) => return answer,
                 Stage::Waits(waiting, Callout::ClientCertificate) => {
                     let reply = Reply::ClientCertificate(self.certificate);
                     stage = self.resume(waiting, ask, reply);
                 }
+                Stage::Waits(waiting, Callout::Spend(expense)) => {
+                    let reply = self.spend(&expense);
+                    stage = self.resume(waiting, ask, reply);
+                }
                 Stage::Waits(_, callout) => panic!("waits for {callout:?}"),
             }
         }
-        panic!("the client's certificate is asked for twice")
+        panic!("something is asked for twice")
+    }
+
+    /// Spends something, as a worker does with the map of its process.
+    fn spend(&mut self, expense: &Expense) -> Reply {
+        let mut books = spending::books(&self.policy).into_iter();
+        let book = books.find(|book| book.id == expense.id).expect("a table");
+        let mark = Mark::new(&FingerprintKey::new([7; 16]), &expense.digest);
+        let key = (book.scope, book.table.bucket_of(mark));
+        let mut map = self.spent.borrow_mut();
+        let held = map.get(&key).map(Vec::as_slice);
+        let spent = match book.table.spend(held, mark, expense.until, self.now) {
+            Spending::Again => Spent::Again,
+            Spending::Full => Spent::Unrecorded,
+            Spending::First { bucket, .. } => {
+                map.insert(key, bucket);
+                Spent::First
+            }
+        };
+        Reply::Spent(expense.id, spent)
     }
 
     /// The answer of a filter that asks an introspection endpoint, which says `answer`; and how often it asked.
@@ -164,6 +196,10 @@ impl Filter {
                 Stage::Answered(answer) => return (answer, asked),
                 Stage::Waits(waiting, Callout::ClientCertificate) => {
                     (waiting, Reply::ClientCertificate(self.certificate))
+                }
+                Stage::Waits(waiting, Callout::Spend(expense)) => {
+                    let reply = self.spend(&expense);
+                    (waiting, reply)
                 }
                 Stage::Waits(waiting, Callout::Ask(question, _)) => {
                     asked += 1;
@@ -313,6 +349,13 @@ impl Answer {
         Some(&value.1)
     }
 
+    /// Every challenge of the refusal.
+    pub fn challenges(&self) -> Vec<&str> {
+        let headers = self.reply.iter().flat_map(|reply| &reply.headers);
+        let challenges = headers.filter(|(name, _)| *name == "www-authenticate");
+        challenges.map(|(_, value)| value.as_str()).collect()
+    }
+
     /// The values of a header that the upstream gets.
     pub fn forwarded(&self, name: &str) -> Vec<String> {
         let upstream = self.upstream.as_ref().expect("a request that goes on");
@@ -353,18 +396,19 @@ impl Answer {
         assert_eq!(reply.details, details);
         let challenged = status == 401
             || ["insufficient_scope", "insufficient_authorization_details"].contains(&error);
-        let challenge = self.header("www-authenticate");
-        assert_eq!(challenge.is_some(), challenged, "{code}");
-        if let Some(challenge) = challenge {
-            let scheme = challenge.split(' ').next().unwrap();
-            assert!(["Bearer", "ApiKey"].contains(&scheme), "{challenge}");
-            let names_error = challenge.contains("error=");
-            assert_eq!(
-                names_error,
-                scheme == "Bearer" && code != "MISSING_TOKEN",
-                "{challenge}"
-            );
-        }
+        let challenges = self.challenges();
+        assert_eq!(!challenges.is_empty(), challenged, "{code}");
+        let schemes = challenges
+            .iter()
+            .map(|text| text.split(' ').next().unwrap());
+        let schemes: Vec<&str> = schemes.collect();
+        assert!(
+            [&[][..], &["ApiKey"], &["Bearer"], &["Bearer", "DPoP"]].contains(&schemes.as_slice()),
+            "{challenges:?}"
+        );
+        let errors = challenges.iter().filter(|text| text.contains("error="));
+        let names_error = schemes.contains(&"Bearer") && code != "MISSING_TOKEN";
+        assert_eq!(errors.count(), usize::from(names_error), "{challenges:?}");
         assert_eq!(self.header("retry-after").is_some(), status == 503);
         match reply.grpc_status {
             Some(grpc) => {
@@ -422,7 +466,14 @@ fn check_body(body: &Value, error: &str, code: &str) {
 
 /// Nothing of what may be a credential stands in what we write.
 fn check_secrecy(text: &str, ask: &Ask) {
-    const PLACES: [&str; 5] = ["authorization", "x-api-key", "x-token", "cookie", "x-key"];
+    const PLACES: [&str; 6] = [
+        "authorization",
+        "dpop",
+        "x-api-key",
+        "x-token",
+        "cookie",
+        "x-key",
+    ];
     for (name, value) in &ask.0 {
         let value = String::from_utf8_lossy(value);
         let parts = value.split([' ', ',', ';', '=']).filter(|p| p.len() > 12);

@@ -24,6 +24,7 @@ mod client_certificates;
 mod configuration;
 mod credentials;
 mod decisions;
+mod dpop;
 mod grpc;
 mod harness;
 mod header_conditions;

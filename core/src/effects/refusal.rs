@@ -2,9 +2,11 @@
 
 use std::fmt::Write as _;
 
+use crate::credential;
 use crate::decision::{Class, Code, Denial};
 use crate::effects::local_reply::LocalReply;
 use crate::json::Quoted;
+use crate::keys::Algorithm;
 use crate::policy::Policy;
 use crate::policy::requirement::{Demands, RefusalForm, Rule};
 use crate::request::{Request, RequestTarget};
@@ -21,8 +23,8 @@ pub fn reply(
     let details = format!("portcullis_{}", code.name().to_ascii_lowercase());
     let mut headers = vec![("cache-control", "no-store".to_owned())];
     if let Some(rule) = rule.filter(|_| class.is_challenged()) {
-        let challenge = challenge(policy, request, rule, denial);
-        headers.push(("www-authenticate", challenge));
+        let challenges = challenges(policy, request, rule, denial).into_iter();
+        headers.extend(challenges.map(|challenge| ("www-authenticate", challenge)));
     }
     if let Some(retry_after) = denial.retry_after {
         let seconds = retry_after.as_secs().saturating_add(1);
@@ -75,33 +77,47 @@ pub fn body(form: RefusalForm, code: Code) -> String {
 /// A refusal as an error of JSON-RPC, among the codes that its §5.1 leaves to servers.
 const JSON_RPC_REFUSED: i32 = -32010;
 
-/// RFC 6750 §3. Nothing in it needs escaping: the realm was checked at load, scope-tokens hold neither quotes
-/// nor backslashes, no URI does, and descriptions are ours.
-fn challenge(policy: &Policy, request: &Request<'_>, rule: &Rule, denial: &Denial) -> String {
+/// RFC 6750 §3; RFC 9449 §7.1, where tokens may be bound to a key. Nothing in it needs escaping: the realm was
+/// checked at load, scope-tokens hold neither quotes nor backslashes, no URI does, and descriptions are ours.
+fn challenges(policy: &Policy, request: &Request<'_>, rule: &Rule, denial: &Denial) -> Vec<String> {
     let realm = &policy.realm;
     if rule.accepts.providers.is_empty() {
-        return format!("ApiKey realm=\"{realm}\"");
+        return vec![format!("ApiKey realm=\"{realm}\"")];
     }
-    let mut challenge = format!("Bearer realm=\"{realm}\"");
     let class = denial.code.class();
-    // RFC 6750 §3.1: no error code for a request without any authentication.
-    if class != Class::Unauthorized {
+    let error = || {
         let (error, description) = (class.error(), denial.code.description());
-        // Writing to a string cannot fail.
-        let _ = write!(
-            challenge,
-            ", error=\"{error}\", error_description=\"{description}\""
-        );
-    }
+        format!(", error=\"{error}\", error_description=\"{description}\"")
+    };
+    // RFC 6750 §3.1: no error code for a request without any authentication.
+    let error = Some(error).filter(|_| class != Class::Unauthorized);
+    let error = error.map_or_else(String::new, |error| error());
+    let mut parameters = String::new();
     let demands = denial.demands.as_deref().unwrap_or(&rule.demands);
-    demand(&mut challenge, demands, class);
+    demand(&mut parameters, demands, class);
     let target = RequestTarget::from_request(request).ok();
     let resource = target.and_then(|target| policy.resources.covering(&target));
     if let Some(resource) = resource {
         let uri = &resource.metadata_uri;
-        let _ = write!(challenge, ", resource_metadata=\"{uri}\"");
+        // Writing to a string cannot fail.
+        let _ = write!(parameters, ", resource_metadata=\"{uri}\"");
     }
-    challenge
+    let algorithms = rule.accepts.proof_algorithms();
+    if algorithms.is_empty() {
+        return vec![format!("Bearer realm=\"{realm}\"{error}{parameters}")];
+    }
+    let algorithms: Vec<_> = algorithms.iter().map(Algorithm::name).collect();
+    let algorithms = algorithms.join(" ");
+    // The error is about the scheme that the client used.
+    let presented = credential::find(policy, rule, request).ok().flatten();
+    let (bearer, dpop) = match presented.is_some_and(|found| found.location.is_dpop()) {
+        true => ("", error.as_str()),
+        false => (error.as_str(), ""),
+    };
+    vec![
+        format!("Bearer realm=\"{realm}\"{bearer}{parameters}"),
+        format!("DPoP realm=\"{realm}\", algs=\"{algorithms}\"{dpop}{parameters}"),
+    ]
 }
 
 /// What the client's next token has to have.

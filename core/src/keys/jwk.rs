@@ -1,6 +1,7 @@
 //! One JSON Web Key (RFC 7517 §4): an object in, a key that may verify out.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -9,7 +10,8 @@ use zeroize::Zeroizing;
 use super::algorithm::{Algorithm, AlgorithmSet};
 use super::material::{self, EcKey, HmacKey, Material, RsaKey};
 use super::{Key, KeyFault, KeyId, Origin};
-use crate::json::{Object, Value};
+use crate::json::{Object, Quoted, Value};
+use crate::secret::Digest;
 
 /// `jku`, `x5u` and `x5c` mean nothing here: a key is what its members say.
 pub(super) fn read(jwk: &Object<'_>, kid: Option<&str>, origin: Origin) -> Result<Key, KeyFault> {
@@ -63,6 +65,25 @@ pub(super) fn kid<'a>(jwk: &'a Object<'_>) -> Result<Option<&'a str>, KeyFault> 
         Some(Value::String(kid)) => Ok(Some(kid)),
         Some(_) => Err(KeyFault::Kid),
     }
+}
+
+/// The required members in the order of their names, without white space (RFC 7638 §3.2).
+pub(super) fn thumbprint(jwk: &Object<'_>) -> Result<Digest, KeyFault> {
+    let members: &[&'static str] = match text(jwk, "kty") {
+        Some("RSA") => &["e", "kty", "n"],
+        Some("EC") => &["crv", "kty", "x", "y"],
+        Some("OKP") => &["crv", "kty", "x"],
+        _ => return Err(KeyFault::KeyType),
+    };
+    let mut written = String::with_capacity(256);
+    for member in members {
+        let value = Quoted(text(jwk, member).ok_or(KeyFault::Encoding(member))?);
+        let before = if written.is_empty() { '{' } else { ',' };
+        // Writing to a string cannot fail.
+        let _ = write!(written, "{before}{}:{value}", Quoted(member));
+    }
+    written.push('}');
+    Ok(Digest::sha256(written.as_bytes()))
 }
 
 fn elliptic(jwk: &Object<'_>) -> Result<Material, KeyFault> {

@@ -3,6 +3,7 @@
 mod api_keys;
 mod callouts;
 mod compiler;
+mod dpop;
 mod endpoint;
 mod forward;
 mod locations;
@@ -122,6 +123,7 @@ impl<'v> Compiler<'v> {
         self.token_locations = self.locations.values.len();
         let api_keys = api_keys.and_then(|api_keys| self.api_keys(api_keys.value));
         self.warn_of_overlapping_locations();
+        self.refuse_credentials_beside_proofs();
 
         let rules = rules.or(ListOf::default());
         if let Some(Located { at, value }) = &rules
@@ -158,6 +160,7 @@ impl<'v> Compiler<'v> {
         Some(Policy {
             realm: realm?,
             mode: mode.or(Mode::Enforce)?.value,
+            takes_proofs: self.takes_proofs,
             providers,
             api_keys,
             locations: std::mem::take(&mut self.locations).values,

@@ -27,6 +27,8 @@ pub struct Policy {
     pub providers: Vec<Rc<Provider>>,
     /// The API keys, where there are any.
     pub api_keys: Option<ApiKeys>,
+    /// Whether any provider has proofs of possession, which are then removed as credentials are.
+    pub takes_proofs: bool,
     /// Every location of a credential of any provider or API key, each once.
     pub locations: Vec<Rc<CredentialLocation>>,
     /// Every rule, in the order in which they were written.

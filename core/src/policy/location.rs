@@ -34,6 +34,29 @@ pub enum Prefix {
     Literal(Box<str>),
 }
 
+// === impl CredentialLocation ===
+
+impl CredentialLocation {
+    /// Where a token is that is bound to a key of its client (RFC 9449 §7.1).
+    pub fn dpop() -> Self {
+        CredentialLocation::Header {
+            name: "authorization".into(),
+            prefix: Prefix::Scheme("dpop".into()),
+        }
+    }
+
+    /// Whether it is `Authorization: DPoP`.
+    pub fn is_dpop(&self) -> bool {
+        match self {
+            CredentialLocation::Header {
+                name,
+                prefix: Prefix::Scheme(scheme),
+            } => name.as_ref() == "authorization" && scheme.as_ref() == "dpop",
+            _ => false,
+        }
+    }
+}
+
 // === impl Prefix ===
 
 impl Prefix {

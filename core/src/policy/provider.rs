@@ -11,6 +11,8 @@ use crate::policy::location::CredentialLocation;
 use crate::request::origin::Origin;
 use crate::revocation::Retention;
 
+pub use crate::config::DpopMode;
+
 /// A provider within its policy: what tells its keys, lists and questions from those of others.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct ProviderId(pub usize);
@@ -59,12 +61,27 @@ pub struct Provider {
     pub client_id_claims: Vec<ClaimPath>,
     /// The claim that names the tenant.
     pub tenant_claim: ClaimPath,
+    /// Whether its tokens may be bound to a key of their client, which then has to be proved (RFC 9449).
+    pub dpop: Option<Dpop>,
     /// How it is asked about its tokens.
     pub introspection: Option<Introspection>,
     /// The list of its revoked tokens.
     pub revocation_list: Option<RevocationList>,
     /// The status lists that its tokens may refer to.
     pub status_lists: Option<StatusLists>,
+}
+
+/// What is asked of proofs of possession (RFC 9449).
+#[derive(Clone, Copy, Debug)]
+pub struct Dpop {
+    /// Whether every token must be bound.
+    pub mode: DpopMode,
+    /// How far the `iat` of a proof may be from now, either way.
+    pub max_age: Duration,
+    /// The algorithms that a proof may use.
+    pub algorithms: AlgorithmSet,
+    /// How many proofs are remembered at least.
+    pub replay_cache_entries: usize,
 }
 
 /// Whom a token must be meant for.

@@ -4,6 +4,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::json::Value;
+use crate::keys::AlgorithmSet;
 use crate::policy::claim::ClaimId;
 use crate::policy::location::CredentialLocation;
 use crate::policy::provider::Provider;
@@ -161,6 +162,13 @@ impl Accepted {
     ) -> impl Iterator<Item = &Origin> {
         self.providers_at(location)
             .flat_map(|provider| &provider.cookie_origins)
+    }
+
+    /// The algorithms of the proofs that its providers accept; none where no token may be bound to a key.
+    pub fn proof_algorithms(&self) -> AlgorithmSet {
+        let proofs = self.providers.iter();
+        let proofs = proofs.filter_map(|provider| provider.dpop.as_ref());
+        proofs.flat_map(|dpop| dpop.algorithms.iter()).collect()
     }
 
     fn providers_at(

@@ -39,18 +39,20 @@ impl<'a> Host<'a> {
     /// Envoy looks virtual hosts up by text, without the port and without one trailing dot where it is
     /// told so. A spelling that only we would take for the same host would lead it elsewhere than us.
     pub fn parse(authority: &'a [u8]) -> Result<Self, HostFault> {
+        Ok(Self::with_port(authority)?.0)
+    }
+
+    /// The same, and the port where the authority has one.
+    pub fn with_port(authority: &'a [u8]) -> Result<(Self, Option<u16>), HostFault> {
         let text = std::str::from_utf8(authority).map_err(|_| HostFault::Character)?;
         // Of two colons outside brackets the first stays in the host, where none is allowed.
-        let text = match text.rsplit_once(':') {
-            Some((host, port)) if !text.ends_with(']') => {
-                check_port(port)?;
-                host
-            }
-            _ => text,
+        let (text, port) = match text.rsplit_once(':') {
+            Some((host, port)) if !text.ends_with(']') => (host, Some(parse_port(port)?)),
+            _ => (text, None),
         };
         let host = Self::configured(text)?;
         match host.as_str().eq_ignore_ascii_case(text) {
-            true => Ok(host),
+            true => Ok((host, port)),
             false => Err(HostFault::Spelling),
         }
     }
@@ -86,10 +88,10 @@ pub fn is_address(host: &str) -> bool {
 }
 
 /// RFC 3986 §3.2.3 also allows an empty port. We refuse it.
-fn check_port(port: &str) -> Result<(), HostFault> {
+fn parse_port(port: &str) -> Result<u16, HostFault> {
     let digits = port.bytes().all(|b| b.is_ascii_digit());
-    let fits = port.parse::<u16>().is_ok();
-    (digits && fits).then_some(()).ok_or(HostFault::Port)
+    let number = port.parse().ok().filter(|_| digits);
+    number.ok_or(HostFault::Port)
 }
 
 /// Parses what follows the opening bracket. Zones (RFC 6874) and addresses of future versions are refused.

@@ -159,7 +159,7 @@ pub fn with_upper_case_escapes(path: &[u8]) -> Option<Vec<u8>> {
     (out != path).then_some(out)
 }
 
-fn is_unreserved(value: u8) -> bool {
+pub(crate) fn is_unreserved(value: u8) -> bool {
     value.is_ascii_alphanumeric() || b"-._~".contains(&value)
 }
 

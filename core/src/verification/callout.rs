@@ -6,8 +6,10 @@ use std::time::Duration;
 use crate::limits;
 use crate::policy::provider::ProviderId;
 use crate::secret::Fingerprint;
+use crate::spent::Spent;
 use crate::verification::introspection::Introspected;
 use crate::verification::source::SourceId;
+use crate::verification::spending::{Expense, SpentId};
 use crate::verification::status_list::StatusList;
 
 pub use crate::verification::call::{Call, CallFault, Service, Standing};
@@ -19,6 +21,8 @@ pub enum Callout {
     ClientCertificate,
     /// A document that all workers of the process share.
     Source(SourceId),
+    /// Something counts once for all workers of the process; no service is asked.
+    Spend(Expense),
     /// A question that this worker asks once, for all requests that wait for its answer.
     Ask(Question, Box<Call>),
 }
@@ -64,6 +68,8 @@ pub enum Reply {
     StatusList(Listed),
     /// The document is in the state.
     Source(SourceId, Fetch),
+    /// What became of something that counts once.
+    Spent(SpentId, Spent),
 }
 
 /// What came of the fetch of a status list.
@@ -98,6 +104,8 @@ pub struct Replies {
     pub client_certificate: Option<Option<[u8; 32]>>,
     /// What the provider said about the token.
     pub introspection: Option<Introspected>,
+    /// Whether the proof of possession, which held, was used before.
+    pub proof: Option<Spent>,
     /// How the fetch of keys ended.
     pub keys: Option<Fetch>,
     /// How the fetch of the list of API keys ended.
@@ -168,7 +176,7 @@ impl Reply {
     /// Whether the service answered, with any answer.
     pub fn is_answer(&self) -> bool {
         match self {
-            Reply::ClientCertificate(_) => true,
+            Reply::ClientCertificate(_) | Reply::Spent(..) => true,
             Reply::Introspection(introspected) => {
                 !matches!(introspected, Introspected::Unavailable)
             }
@@ -187,6 +195,7 @@ impl Replies {
             Reply::ClientCertificate(shown) => self.client_certificate = Some(shown),
             Reply::Introspection(introspected) => self.introspection = Some(introspected),
             Reply::StatusList(listed) => self.status_list = Some(listed),
+            Reply::Spent(SpentId::Proof(_), spent) => self.proof = Some(spent),
             Reply::Source(SourceId::Keys(_), fetch) => self.keys = Some(fetch),
             Reply::Source(SourceId::ApiKeys, fetch) => self.api_keys = Some(fetch),
             Reply::Source(SourceId::Revocation(_), fetch) => self.revocation = Some(fetch),

@@ -4,6 +4,7 @@ pub(super) mod api_key;
 pub(super) mod confirmation;
 pub(super) mod introspection;
 pub(super) mod jwt;
+pub(super) mod possession;
 pub(super) mod revocation;
 pub(super) mod signature;
 pub(super) mod status;

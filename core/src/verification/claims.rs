@@ -12,8 +12,9 @@ use crate::policy::Policy;
 use crate::policy::claim::ClaimPath;
 use crate::policy::provider::{Audiences, Provider};
 use crate::scope::ScopeSet;
+use crate::secret::Digest;
 use crate::time::UnixTime;
-use crate::verification::principal::{ForwardedIdentity, Principal, Validity};
+use crate::verification::principal::{Confirmation, ForwardedIdentity, Principal, Validity};
 use crate::verification::status_list::Reference;
 
 /// Why claims are refused.
@@ -80,7 +81,7 @@ pub fn validate_claims(
     let subject = text(claims, "sub")?;
     let token_id = text(claims, "jti")?;
     let status = status(provider, claims, source)?;
-    let confirmation = confirmation(claims)?;
+    let confirmation = confirmation(provider, claims)?;
     let actor = actor(claims, provider)?;
     let claim_text = |path: &ClaimPath| lookup(claims, path).and_then(Value::as_str);
     let clients: Vec<Rc<str>> = provider
@@ -221,9 +222,13 @@ fn status(
     }
 }
 
-/// RFC 8705 §3.1: the SHA-256 of the client's certificate. Any other confirmation method, DPoP's
-/// `jkt` (RFC 9449) among them, binds the token to a proof that we do not check.
-fn confirmation(claims: &Object<'_>) -> Result<Option<[u8; 32]>, InvalidClaims> {
+/// RFC 8705 §3.1: the SHA-256 of the client's certificate. RFC 9449 §6.1: the thumbprint of the client's key,
+/// where the provider has proofs of it. Any other method binds the token to a proof that we do not check, and so
+/// does a second one.
+fn confirmation(
+    provider: &Provider,
+    claims: &Object<'_>,
+) -> Result<Option<Confirmation>, InvalidClaims> {
     let Some(confirmation) = claims.get("cnf") else {
         return Ok(None);
     };
@@ -231,11 +236,17 @@ fn confirmation(claims: &Object<'_>) -> Result<Option<[u8; 32]>, InvalidClaims> 
         .as_object()
         .filter(|methods| methods.len() == 1)
         .ok_or(InvalidClaims::Confirmation)?;
-    methods
-        .get("x5t#S256")
-        .and_then(Value::as_str)
-        .and_then(|encoded| URL_SAFE_NO_PAD.decode(encoded).ok())
-        .and_then(|digest| digest.try_into().ok())
+    let digest = |method| {
+        let encoded = methods.get(method).and_then(Value::as_str)?;
+        <[u8; 32]>::try_from(URL_SAFE_NO_PAD.decode(encoded).ok()?).ok()
+    };
+    let key = || {
+        provider.dpop.as_ref()?;
+        digest("jkt").map(|digest| Confirmation::Key(Digest::new(digest)))
+    };
+    digest("x5t#S256")
+        .map(Confirmation::Certificate)
+        .or_else(key)
         .map(Some)
         .ok_or(InvalidClaims::Confirmation)
 }

@@ -18,7 +18,7 @@ use crate::secret::Fingerprint;
 use crate::time::UnixTime;
 use crate::verification::call::{Call, Standing};
 use crate::verification::claims::{self, ClaimsSource, InvalidClaims};
-use crate::verification::principal::{Principal, Validity};
+use crate::verification::principal::{Confirmation, Principal, Validity};
 use crate::verification::refusal::Refusal;
 
 /// What an endpoint said about an active token.
@@ -103,7 +103,7 @@ fn parse_answer(
     {
         return Err(Refusal::Issuer.into());
     }
-    check_use(&answer)?;
+    check_use(provider, &answer)?;
     let principal = claims::validate_claims(policy, provider, &answer, ClaimsSource::Answer, now)
         .map_err(Refusal::Claims)?;
     let payload = || URL_SAFE_NO_PAD.encode(body.trim_ascii()).into();
@@ -117,7 +117,10 @@ fn parse_answer(
 
 /// An endpoint also knows tokens that are not for resources. RFC 7662 has no member for the kind of a
 /// token; servers use one of these members and one of these words.
-fn check_use(answer: &Object<'_>) -> Result<(), Refusal> {
+fn check_use(provider: &Provider, answer: &Object<'_>) -> Result<(), Refusal> {
+    let confirmation = answer.get("cnf").and_then(Value::as_object);
+    let is_bound = confirmation.is_some_and(|methods| methods.get("jkt").is_some());
+    let may_be_dpop = provider.dpop.is_some() && is_bound;
     for name in ["token_type", "token_use", "typ"] {
         let Some(value) = answer.get(name) else {
             continue;
@@ -130,8 +133,12 @@ fn check_use(answer: &Object<'_>) -> Result<(), Refusal> {
         // §3), `application/id+jwt`.
         let last = said.rsplit([':', '/']).next().unwrap_or_default();
         let word = last.split(['_', '-', '+', ' ']).next().unwrap_or_default();
-        // `offline` is a kind of refresh token. A DPoP token is not a bearer token (RFC 9449 §7.2).
-        if ["refresh", "rt", "offline", "id", "dpop"].contains(&word) {
+        // `offline` is a kind of refresh token.
+        if ["refresh", "rt", "offline", "id"].contains(&word) {
+            return Err(Refusal::Type);
+        }
+        // A DPoP token is not a bearer token (RFC 9449 §7.2).
+        if word == "dpop" && !may_be_dpop {
             return Err(Refusal::Type);
         }
     }
@@ -152,7 +159,13 @@ impl Answer {
             return Err(Refusal::Contradiction);
         }
         let confirmation = match (token.confirmation, answered.confirmation) {
-            (Some(a), Some(b)) if a != b => return Err(Refusal::Contradiction),
+            (a, b) if a == b => a,
+            // A key that only one of them names may be somebody else's.
+            (Some(Confirmation::Key(_)), _)
+            | (_, Some(Confirmation::Key(_)))
+            | (Some(_), Some(_)) => {
+                return Err(Refusal::Contradiction);
+            }
             (a, b) => a.or(b),
         };
         if !self.has_scopes && confirmation == token.confirmation {

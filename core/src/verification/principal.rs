@@ -8,6 +8,7 @@ use crate::policy::forward::Identity;
 use crate::policy::provider::Provider;
 use crate::revocation::RevocationSubject;
 use crate::scope::ScopeSet;
+use crate::secret::Digest;
 use crate::time::UnixTime;
 use crate::verification::status_list::Reference;
 
@@ -41,10 +42,19 @@ pub struct Principal {
     pub token_id: Option<Rc<str>>,
     /// The token's entry in a status list, where the provider has status lists.
     pub status: Option<Reference>,
-    /// `cnf` of a certificate-bound token (RFC 8705 §3.1).
-    pub confirmation: Option<[u8; 32]>,
+    /// `cnf`.
+    pub confirmation: Option<Confirmation>,
     /// The values of the policy's identity headers.
     pub forwarded: ForwardedIdentity,
+}
+
+/// What a token is bound to (RFC 7800).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Confirmation {
+    /// The SHA-256 of its client's certificate (RFC 8705 §3.1).
+    Certificate([u8; 32]),
+    /// The thumbprint of its client's key (RFC 9449 §6.1).
+    Key(Digest),
 }
 
 /// The values of identity headers, in one allocation: a request of a known caller reads all of them, and

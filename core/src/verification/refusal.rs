@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::verification::claims::InvalidClaims;
+use crate::verification::proof::InvalidProof;
 use crate::verification::token::{InvalidHeader, Malformed};
 
 /// Why a credential is refused. Variants are facts; [`Denial`](crate::decision::Denial) turns them into
@@ -32,6 +33,8 @@ pub enum Refusal {
     },
     /// The token is not a well-formed JWT, and no other kind is accepted here.
     MalformedToken,
+    /// The token is bound to a key, and the proof of it is refused.
+    Proof(InvalidProof),
     /// It is not known whether the credential is revoked.
     RevocationUnavailable {
         /// When it is worth trying again.
@@ -87,6 +90,12 @@ impl From<InvalidHeader> for Refusal {
             InvalidHeader::Malformed => Refusal::MalformedToken,
             InvalidHeader::UnsupportedAlgorithm => Refusal::UnsupportedAlgorithm,
         }
+    }
+}
+
+impl From<InvalidProof> for Refusal {
+    fn from(invalid: InvalidProof) -> Self {
+        Refusal::Proof(invalid)
     }
 }
 

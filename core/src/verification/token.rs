@@ -1,6 +1,8 @@
 //! Parses a JWT in the compact serialization of a JWS (RFC 7515 §7.1), strictly. Nothing here is verified: the
 //! client controls every field of the result.
 
+use std::ops::Deref;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
@@ -20,9 +22,16 @@ pub enum Form<'t> {
 /// The segments of a JWT, each still encoded except the header.
 #[derive(Debug)]
 pub struct Segments<'t> {
+    encoded: Encoded<'t>,
+    header: Result<Header, InvalidHeader>,
+}
+
+/// The three segments of a JWS, each still encoded.
+#[derive(Debug)]
+pub struct Encoded<'t> {
     /// Header and claims with the dot between them: what is signed.
     signing_input: &'t [u8],
-    header: Result<Header, InvalidHeader>,
+    header: &'t [u8],
     claims: &'t [u8],
     signature: &'t [u8],
 }
@@ -60,7 +69,7 @@ impl<'t> Form<'t> {
     /// Tells the form of a credential, and parses the header of a JWT.
     pub fn of(token: &'t [u8]) -> Result<Self, Malformed> {
         let token = b64token(token).ok_or(Malformed)?;
-        let Some((first, rest)) = token.split_once('.') else {
+        let Some((first, _)) = token.split_once('.') else {
             return Ok(Form::Opaque);
         };
         let text = decode(first.as_bytes());
@@ -70,16 +79,9 @@ impl<'t> Form<'t> {
         };
         // A token that begins with a JOSE header and does not have three segments is malformed. A JWE has five
         // (RFC 7516 §7.1), and to treat it as opaque would be a guess.
-        let (claims, signature) = rest.split_once('.').ok_or(Malformed)?;
-        if signature.contains('.') {
-            return Err(Malformed);
-        }
-        let signed = first.len().saturating_add(1).saturating_add(claims.len());
         Ok(Form::Jwt(Segments {
-            signing_input: token.as_bytes().get(..signed).unwrap_or_default(),
+            encoded: Encoded::split(token)?,
             header: Header::read(&header),
-            claims: claims.as_bytes(),
-            signature: signature.as_bytes(),
         }))
     }
 }
@@ -117,10 +119,46 @@ fn decode(segment: &[u8]) -> Result<Vec<u8>, Malformed> {
 
 // === impl Segments ===
 
-impl<'t> Segments<'t> {
+impl Segments<'_> {
     /// The header, or why it is refused.
     pub fn header(&self) -> Result<&Header, InvalidHeader> {
         self.header.as_ref().map_err(|invalid| *invalid)
+    }
+}
+
+impl<'t> Deref for Segments<'t> {
+    type Target = Encoded<'t>;
+
+    fn deref(&self) -> &Encoded<'t> {
+        &self.encoded
+    }
+}
+
+// === impl Encoded ===
+
+impl<'t> Encoded<'t> {
+    /// The segments of what can only be a JWS.
+    pub fn of(token: &'t [u8]) -> Result<Self, Malformed> {
+        Encoded::split(b64token(token).ok_or(Malformed)?)
+    }
+
+    fn split(token: &'t str) -> Result<Self, Malformed> {
+        let (signing_input, signature) = token.rsplit_once('.').ok_or(Malformed)?;
+        let (header, claims) = signing_input.split_once('.').ok_or(Malformed)?;
+        if claims.contains('.') {
+            return Err(Malformed);
+        }
+        Ok(Encoded {
+            signing_input: signing_input.as_bytes(),
+            header: header.as_bytes(),
+            claims: claims.as_bytes(),
+            signature: signature.as_bytes(),
+        })
+    }
+
+    /// The JSON text of the header.
+    pub fn header_text(&self) -> Result<Vec<u8>, Malformed> {
+        decode(self.header)
     }
 
     /// Header and claims with the dot between them.
@@ -142,7 +180,8 @@ impl<'t> Segments<'t> {
 // === impl Header ===
 
 impl Header {
-    fn read(header: &Object<'_>) -> Result<Self, InvalidHeader> {
+    /// Reads the members of a decoded header.
+    pub fn read(header: &Object<'_>) -> Result<Self, InvalidHeader> {
         if header.get("crit").is_some() || header.get("b64").is_some() {
             return Err(InvalidHeader::Extension);
         }

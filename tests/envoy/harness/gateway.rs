@@ -337,6 +337,8 @@ impl Setup {
                 "access_log": [{ "name": "envoy.access_loggers.file", "typed_config": access_log }],
                 "http_filters": filters,
                 "strip_trailing_host_dot": true,
+                // As shipped: Envoy writes `x-forwarded-proto`, whatever the client wrote.
+                "use_remote_address": true,
                 "http_protocol_options": { "enable_trailers": true },
                 "http2_protocol_options": { "allow_connect": self.web_sockets },
                 "upgrade_configs": upgrades,

@@ -128,6 +128,35 @@ impl Key {
         self.seal(header.to_string(), claims(changes).to_string())
     }
 
+    /// A proof of possession (RFC 9449 §4.2) for `GET` of this URI with the token, but for these changes of its
+    /// claims. Each has an id of its own.
+    pub fn proof(&self, uri: &str, token: &str, changes: Value) -> String {
+        let header = json!({ "typ": "dpop+jwt", "alg": self.alg, "jwk": self.jwk() });
+        let sound = json!({
+            "htm": "GET",
+            "htu": uri,
+            "iat": now(),
+            "jti": encode(random::<16>()),
+            "ath": encode(digest::digest(&digest::SHA256, token.as_bytes())),
+        });
+        self.seal(header.to_string(), amended(sound, changes).to_string())
+    }
+
+    /// The thumbprint of the public key (RFC 7638), as `cnf.jkt` names it.
+    pub fn jkt(&self) -> String {
+        let jwk = self.jwk();
+        let members: &[&str] = match jwk["kty"].as_str() {
+            Some("RSA") => &["e", "kty", "n"],
+            Some("OKP") => &["crv", "kty", "x"],
+            _ => &["crv", "kty", "x", "y"],
+        };
+        let members = members
+            .iter()
+            .map(|name| format!("\"{name}\":{}", jwk[name]));
+        let text = format!("{{{}}}", members.collect::<Vec<_>>().join(","));
+        encode(digest::digest(&digest::SHA256, text.as_bytes()))
+    }
+
     /// Signs header and claims as they are, be they JSON or not.
     pub fn seal(&self, header: impl AsRef<[u8]>, claims: impl AsRef<[u8]>) -> String {
         self.sign(&format!("{}.{}", encode(header), encode(claims)))

@@ -9,6 +9,7 @@ use super::client::Answer;
 pub enum Challenge {
     Bearer,
     ApiKey,
+    DPoP,
 }
 
 /// Status and `error` of a code.
@@ -114,11 +115,17 @@ fn check_challenge(answer: &Answer, body: &Value, challenge: Challenge) -> Resul
     if !is_challenge && answer.status != 400 {
         return expect("WWW-Authenticate", &challenges, &Vec::new());
     }
-    if is_challenge {
-        expect("number of WWW-Authenticate", &challenges.len(), &1)?;
+    // Where tokens may be bound to a key there is a second one (RFC 9449 §7.1), and the error stands in that of
+    // the scheme that the client used.
+    let (other, own) = match challenge {
+        Challenge::DPoP => (challenges.first(), challenges.get(1)),
+        Challenge::Bearer | Challenge::ApiKey => (challenges.get(1), challenges.first()),
+    };
+    if challenges.len() > 2 || other.is_some_and(|text| text.contains("error")) {
+        return Err(format!("WWW-Authenticate: {challenges:?}"));
     }
-    let Some(text) = challenges.first() else {
-        return Ok(());
+    let Some(text) = own else {
+        return expect("a challenge", &is_challenge, &false);
     };
     let (scheme, parameters) =
         parse(text).ok_or_else(|| format!("WWW-Authenticate does not parse: {text}"))?;
@@ -134,7 +141,7 @@ fn check_challenge(answer: &Answer, body: &Value, challenge: Challenge) -> Resul
     }
     // RFC 6750 §3.1: without any credential the challenge tells nothing about errors.
     let told = body["code"] != "MISSING_TOKEN";
-    if challenge == Challenge::Bearer || !told {
+    if challenge != Challenge::ApiKey || !told {
         expect(
             "error in WWW-Authenticate",
             &parameter("error"),

@@ -26,6 +26,8 @@ pub(super) struct Compiler<'v> {
     pub(super) mentions: Vec<At>,
     /// How many of the locations are providers'; they come first.
     pub(super) token_locations: usize,
+    /// Whether any provider has proofs of possession.
+    pub(super) takes_proofs: bool,
     /// The providers that introspect, and where their tokens are.
     pub(super) introspecting: Vec<(ProviderId, Vec<LocationId>)>,
     /// Every header of the request that a rule compares, and where.
@@ -59,6 +61,7 @@ impl<'v> Compiler<'v> {
             locations: Interned::default(),
             mentions: Vec::new(),
             token_locations: 0,
+            takes_proofs: false,
             introspecting: Vec::new(),
             compared_headers: Vec::new(),
         }

@@ -35,6 +35,9 @@ impl<'v> Compiler<'v> {
         let mut taken: HashSet<String> = names.collect();
         taken.insert("authorization".into());
         taken.insert("proxy-authorization".into());
+        if self.takes_proofs {
+            taken.insert("dpop".into());
+        }
 
         let headers = match headers.is_absent() {
             true => all_or_none(DEFAULT_HEADERS.into_iter().map(|(name, identity)| {

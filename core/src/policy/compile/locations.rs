@@ -173,7 +173,7 @@ impl Compiler<'_> {
         Some(id)
     }
 
-    fn location(&mut self, location: CredentialLocation, at: At) -> LocationId {
+    pub(super) fn location(&mut self, location: CredentialLocation, at: At) -> LocationId {
         let id = self.locations.index(Rc::new(location));
         if id == self.mentions.len() {
             self.mentions.push(at);

@@ -77,6 +77,7 @@ impl<'v> Compiler<'v> {
             scope_claims,
             client_id_claims,
             tenant_claim,
+            dpop,
             introspection,
             revocation,
         } = provider;
@@ -84,7 +85,8 @@ impl<'v> Compiler<'v> {
         let issuer = issuer.and_then(|issuer| self.text(issuer));
         let audiences = self.audiences(audiences, danger_any_audience);
         let algorithms_at = algorithms.at;
-        let algorithms = self.algorithms(algorithms);
+        let (any, asymmetric) = (AlgorithmSet::of(&Algorithm::ALL), AlgorithmSet::DEFAULT);
+        let algorithms = self.algorithms(algorithms, any, asymmetric);
         let has_keys = !jwks.is_absent();
         if !has_keys && introspection.is_absent() {
             self.findings.missing(jwks.at);
@@ -106,7 +108,13 @@ impl<'v> Compiler<'v> {
         let max_lifetime = max_lifetime.and_then(|max| self.within(max, PERIOD));
         let max_actors = max_actors.and_then(|max| self.count_within(max, ACTORS));
         let types = self.types(types);
-        let (locations, cookie_origins) = self.token_locations(from).unzip();
+        let (mut locations, cookie_origins) = self.token_locations(from).unzip();
+        let dpop_at = dpop.at;
+        let has_dpop = !dpop.is_absent();
+        let dpop = dpop.and_then(|dpop| self.dpop(dpop.value));
+        if has_dpop {
+            locations = locations.map(|locations| self.with_dpop(locations, dpop_at));
+        }
         let scope_claims = self.claims(scope_claims, ["scope", "scp"]);
         let client_id_claims = self.claims(client_id_claims, ["client_id", "azp"]);
         let tenant_claim = tenant_claim.or(ClaimConfig::Dotted("tenant"));
@@ -136,6 +144,7 @@ impl<'v> Compiler<'v> {
             scope_claims: scope_claims?,
             client_id_claims: client_id_claims?,
             tenant_claim: tenant_claim?,
+            dpop: dpop?,
             introspection: introspection?,
             revocation_list,
             status_lists,
@@ -170,12 +179,18 @@ impl<'v> Compiler<'v> {
         self.each(texts, |compiler, text| compiler.text(text))
     }
 
-    fn algorithms(&mut self, names: Optional<NonEmpty<&str>>) -> Option<AlgorithmSet> {
-        names.map_or(AlgorithmSet::DEFAULT, |names| {
+    pub(super) fn algorithms(
+        &mut self,
+        names: Optional<NonEmpty<&str>>,
+        offered: AlgorithmSet,
+        default: AlgorithmSet,
+    ) -> Option<AlgorithmSet> {
+        names.map_or(default, |names| {
             let algorithms = self.each(names.value, |compiler, Located { at, value }| {
                 let algorithm = Algorithm::parse(value);
+                let algorithm = algorithm.filter(|algorithm| offered.contains(*algorithm));
                 if algorithm.is_none() {
-                    let expected = alternatives(Algorithm::ALL.map(Algorithm::name));
+                    let expected = alternatives(offered.iter().map(Algorithm::name));
                     compiler.findings.unfit(at, quoted(value), expected);
                 }
                 algorithm

@@ -6,6 +6,7 @@ use crate::config::ResourceConfig;
 use crate::config::fault::At;
 use crate::config::reader::{ListOf, Located};
 use crate::json::Quoted;
+use crate::keys::{Algorithm, AlgorithmSet};
 use crate::policy::compile::compiler::Compiler;
 use crate::policy::compile::endpoint;
 use crate::policy::provider::Provider;
@@ -75,6 +76,9 @@ impl Compiler<'_> {
         let name = name.and_then(|name| self.text(name));
         let (scheme, place) = identified?;
         let own_scopes = own_scopes?;
+        let proofs = providers.unwrap_or_default().iter();
+        let proofs = proofs.filter_map(|provider| provider.dpop.as_ref());
+        let proofs: AlgorithmSet = proofs.flat_map(|dpop| dpop.algorithms.iter()).collect();
         let scopes = match &own_scopes {
             Some(scopes) => scopes.iter().map(Scope::as_str).collect(),
             None => scopes_of(&place, rules),
@@ -97,6 +101,10 @@ impl Compiler<'_> {
             add("scopes_supported", &list(scopes));
         }
         add("bearer_methods_supported", "[\"header\"]");
+        if !proofs.is_empty() {
+            let algorithms = list(proofs.iter().map(Algorithm::name));
+            add("dpop_signing_alg_values_supported", &algorithms);
+        }
         if let Some(name) = name? {
             add("resource_name", &Quoted(&name).to_string());
         }

@@ -30,6 +30,11 @@ impl Signatures {
         }
     }
 
+    /// What verifies.
+    pub fn verifier(&self) -> &Verifier {
+        &self.verifier
+    }
+
     /// Replaces the fetched keys of a provider.
     pub fn adopt(&mut self, provider: ProviderId, keys: KeySet, at: UnixTime) {
         self.keys.adopt(provider, keys, at);
