@@ -112,7 +112,7 @@ fn what_describes_no_resource_meets_the_rules() {
     ] {
         assert_eq!(filter.ask(&ask).code(), "MISSING_TOKEN", "{ask:?}");
     }
-    let ambiguous = get(&format!("/.well-known//oauth-protected-resource/v1"));
+    let ambiguous = get("/.well-known//oauth-protected-resource/v1");
     assert_eq!(filter.ask(&ambiguous).code(), "AMBIGUOUS_PATH");
 }
 
