@@ -21,6 +21,8 @@ pub enum Cache {
     /// An introspection answer that is known.
     AnswerHit,
     TokenHit,
+    /// The request is evaluated again when its proof has been spent.
+    TokenHitTwice,
     TokenMiss,
     Unused,
 }
@@ -38,17 +40,19 @@ pub enum Side {
 pub const TOKEN_BASELINE: &str = "none, token";
 const KEY_BASELINE: &str = "none, key";
 const OPAQUE_BASELINE: &str = "none, opaque";
+const PROOF_BASELINE: &str = "none, proof";
 
 const NO_FILTER: &str = "no filter";
 const KNOWN: &str = "Known token, RS256: scope checked, six identity headers";
 const NEW_RS256: &str = "Tokens never seen, RS256";
 const NEW_ES256: &str = "Tokens never seen, ES256";
+const PROVEN: &str = "Known token and a new proof of its key, ES256";
 const API_KEY: &str = "API key: scope checked, six identity headers";
 const OPAQUE: &str =
     "Opaque token, its introspection answer known: scope checked, six identity headers";
 
 /// The first [`BASELINES`] of them are measured before the others in each round, and again after them.
-pub const CASES: [Case; 23] = [
+pub const CASES: [Case; 25] = [
     case(
         TOKEN_BASELINE,
         NO_FILTER,
@@ -74,6 +78,15 @@ pub const CASES: [Case; 23] = [
         "none",
         |t| &t.known_opaque,
         OPAQUE_BASELINE,
+        Cache::Unused,
+    ),
+    case(
+        PROOF_BASELINE,
+        NO_FILTER,
+        "a token and a proof in the request",
+        "none",
+        |t| &t.unjudged_proven,
+        PROOF_BASELINE,
         Cache::Unused,
     ),
     case(
@@ -176,6 +189,15 @@ pub const CASES: [Case; 23] = [
         Cache::TokenMiss,
     ),
     case(
+        "proof",
+        PROVEN,
+        "Portcullis",
+        "portcullis-proofs",
+        |t| &t.proven,
+        PROOF_BASELINE,
+        Cache::TokenHitTwice,
+    ),
+    case(
         "noop, key",
         API_KEY,
         "no-op module",
@@ -259,7 +281,7 @@ pub const CASES: [Case; 23] = [
 ];
 
 /// How many cases are baselines.
-pub const BASELINES: usize = 3;
+pub const BASELINES: usize = 4;
 
 const fn case(
     id: &'static str,

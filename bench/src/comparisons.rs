@@ -17,7 +17,7 @@ const KNOWN_ANSWER: &str = "opaque token, its introspection answer known";
 const THE_SAME: &str = "the same";
 
 /// Against Envoy's own filters, a no-op module, and Portcullis itself with less to do.
-pub const GOALS: [Comparison; 8] = [
+pub const GOALS: [Comparison; 9] = [
     Comparison {
         what: KNOWN_TOKEN,
         against: "native, default settings",
@@ -52,6 +52,13 @@ pub const GOALS: [Comparison; 8] = [
         case: "ES256",
         peer: "native, ES256",
         at_most: Some(0.97),
+    },
+    Comparison {
+        what: "known token with a new proof of its key, ES256",
+        against: "native verifying an ES256 token that it has never seen",
+        case: "proof",
+        peer: "native, ES256",
+        at_most: Some(1.2),
     },
     Comparison {
         what: "API key",

@@ -145,13 +145,17 @@ impl Issuer {
     }
 }
 
-fn ecdsa(algorithm: &'static EcdsaSigningAlgorithm, random: &SystemRandom) -> Result<EcdsaKeyPair> {
+/// A fresh key on this curve.
+pub fn ecdsa(
+    algorithm: &'static EcdsaSigningAlgorithm,
+    random: &SystemRandom,
+) -> Result<EcdsaKeyPair> {
     let fresh = EcdsaKeyPair::generate_pkcs8(algorithm, random).map_err(|_| "no entropy")?;
     Ok(EcdsaKeyPair::from_pkcs8(algorithm, fresh.as_ref(), random)?)
 }
 
-/// Of 4, x, y (SEC 1 §2.3.3).
-fn point(curve: &str, bytes: &[u8]) -> Value {
+/// The public key (RFC 7518 §6.2.1) of the point 4, x, y (SEC 1 §2.3.3).
+pub fn point(curve: &str, bytes: &[u8]) -> Value {
     let (_, coordinates) = bytes.split_at_checked(1).unwrap_or_default();
     let (x, y) = coordinates.split_at(coordinates.len() / 2);
     json!({ "kty": "EC", "crv": curve, "x": encode(x), "y": encode(y) })

@@ -10,6 +10,7 @@ pub mod http;
 pub mod issuer;
 pub mod load;
 pub mod machine;
+pub mod prover;
 pub mod setup;
 pub mod statistics;
 pub mod traffic;

@@ -8,6 +8,7 @@ use bench::authority::{INACTIVE, OTHER_SCOPE};
 use bench::envoy::Envoy;
 use bench::http::Connection;
 use bench::issuer::{Algorithm, Issuer, SCOPES};
+use bench::prover::Prover;
 use bench::setup::key_id;
 use bench::traffic::{MANY_KEYS, MANY_RULES, api_key, path_of_rule, request};
 
@@ -31,6 +32,7 @@ pub fn prove_all(envoy: &Envoy, issuer: &Issuer) -> Result<()> {
     for listener in ["portcullis", "portcullis-filter-state", "portcullis-new"] {
         prove_tokens(envoy, issuer, listener, ours)?;
     }
+    prove_possession(envoy, issuer, &ours("proof"))?;
     for listener in [
         "ext-authz-http-keys",
         "ext-authz-grpc-keys",
@@ -80,6 +82,29 @@ fn prove_tokens(
         expect(envoy, listener, &bearer(&forged), 401, "")?;
     }
     expect(envoy, listener, "x-none: 1", 401, "")
+}
+
+fn prove_possession(envoy: &Envoy, issuer: &Issuer, seen: &str) -> Result<()> {
+    let listener = "portcullis-proofs";
+    let uri = format!("http://proof.example.com{}", path_of_rule(0));
+    let prover = Prover::new(issuer, "proof", SCOPES)?;
+    for number in 0..2 {
+        // A proof counts once.
+        let good = prover.headers(&uri, number)?;
+        expect(envoy, listener, &good, 200, seen)?;
+        expect(envoy, listener, &good, 401, "")?;
+    }
+    expect(
+        envoy,
+        listener,
+        &spoofed(&prover.headers(&uri, 2)?),
+        200,
+        seen,
+    )?;
+    let elsewhere = prover.headers("http://proof.example.com/", 3)?;
+    expect(envoy, listener, &elsewhere, 401, "")?;
+    let unentitled = Prover::new(issuer, "proof", "other")?;
+    expect(envoy, listener, &unentitled.headers(&uri, 4)?, 403, "")
 }
 
 fn prove_keys(envoy: &Envoy, listener: &str, key: usize, rule: usize) -> Result<()> {

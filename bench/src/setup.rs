@@ -21,7 +21,7 @@ const API_KEYS: &str = include_str!("../config/policies/api-keys.yaml");
 const INTROSPECTION: &str = include_str!("../config/policies/introspection.yaml");
 
 /// The names of the listeners.
-pub const LISTENERS: [&str; 16] = [
+pub const LISTENERS: [&str; 17] = [
     "none",
     "noop",
     "host-calls",
@@ -35,6 +35,7 @@ pub const LISTENERS: [&str; 16] = [
     "portcullis",
     "portcullis-filter-state",
     "portcullis-new",
+    "portcullis-proofs",
     "portcullis-few-keys",
     "portcullis-many-keys",
     "portcullis-introspection",
@@ -90,6 +91,10 @@ impl Setup {
             "native-cached" => self.native("jwt_cache_config: {jwt_cache_size: 4096}"),
             "portcullis" | "portcullis-new" => {
                 portcullis(&fill(TOKENS, &[("JWKS", &self.jwks.to_string())]))
+            }
+            "portcullis-proofs" => {
+                let tokens = fill(TOKENS, &[("JWKS", &self.jwks.to_string())]);
+                portcullis(&tokens.replace("    jwks:", "    dpop: {}\n    jwks:"))
             }
             "portcullis-filter-state" => {
                 let tokens = fill(TOKENS, &[("JWKS", &self.jwks.to_string())]);

@@ -43,7 +43,8 @@ pub fn measure(
     let mut loops: Vec<ClosedLoop> = CASES.iter().map(open).collect::<Result<_>>()?;
     for (case, load) in CASES.iter().zip(&mut loops) {
         let supply = (case.supply)(traffic);
-        load.run(supply, supply.distinct())?;
+        // Where each request is made, all of them have the same token.
+        load.run(supply, supply.distinct().max(1))?;
     }
     thread::sleep(COUNTERS_LATE);
     // For all cases alike: where the service is not asked, it takes no CPU.
@@ -108,6 +109,7 @@ impl Case {
         match self.cache {
             Cache::AnswerHit => uses.answer_hits = requests,
             Cache::TokenHit => uses.token_hits = requests,
+            Cache::TokenHitTwice => uses.token_hits = 2 * requests,
             Cache::TokenMiss => uses.token_misses = requests,
             Cache::Unused => {}
         }

@@ -7,6 +7,7 @@ use std::thread;
 
 use crate::Result;
 use crate::issuer::{Algorithm, Issuer, SCOPES};
+use crate::prover::Prover;
 
 /// More than the 4,096 tokens that a worker remembers: sent in turn, none is remembered when it comes again.
 pub const NEVER_SEEN: usize = 5000;
@@ -57,6 +58,10 @@ pub struct Traffic {
     pub native_rs256: Supply,
     /// The requests of `new_es256`, for `jwt_authn`.
     pub native_es256: Supply,
+    /// One token that is bound to a key, and a new proof of the key in every request.
+    pub proven: Supply,
+    /// The requests of `proven`, for an Envoy without filters.
+    pub unjudged_proven: Supply,
     /// API keys of the small policy.
     pub few_keys: Supply,
     /// API keys of the large policy.
@@ -85,6 +90,16 @@ impl Traffic {
         let known_opaque: Vec<_> = (0..NEW_TOKEN_EVERY).map(opaque).collect();
         // None of the opaque tokens that are sent as new ones later.
         let many_opaque = (0..NEVER_SEEN).map(|i| bearer(&format!("{}-", opaque_token(i))));
+        let proven = || {
+            let prover = Prover::new(issuer, "proven", SCOPES)?;
+            let uri = format!("http://{HOST}{}", path_of_rule(0));
+            let request = move |number| match prover.headers(&uri, number) {
+                Ok(headers) => request(HOST, &path_of_rule(0), &headers),
+                // It will be refused, and that ends the run.
+                Err(_) => bearer("no proof"),
+            };
+            Ok::<_, crate::Error>(Supply::made(request))
+        };
         let turn = tokens("turn", Algorithm::Rs256, IN_TURN)?;
         let new_rs256 = tokens("new", Algorithm::Rs256, NEVER_SEEN)?;
         let new_rs256 = Supply::of(Requests::InTurn(new_rs256));
@@ -97,6 +112,8 @@ impl Traffic {
             native_es256: new_es256.again(),
             new_rs256,
             new_es256,
+            proven: proven()?,
+            unjudged_proven: proven()?,
             few_keys: Supply::of(keys(FEW_KEYS, FEW_RULES)),
             many_keys: Supply::of(keys(MANY_KEYS, MANY_RULES)),
             opaque: Supply::of(Requests::Opaque(known_opaque.clone())),
