@@ -112,6 +112,8 @@ impl Telemetry {
     /// Counts what a full table forgot although it still counted.
     pub fn count_forgotten(&self, id: SpentId, forgotten: usize) {
         match id {
+            // Its table refuses instead.
+            SpentId::Approval => {}
             SpentId::Proof(_) => self
                 .proofs_forgotten
                 .add(u32::try_from(forgotten).unwrap_or(u32::MAX)),

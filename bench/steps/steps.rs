@@ -4,6 +4,7 @@ use std::hint::black_box;
 use std::rc::Rc;
 
 use portcullis_core::authorization;
+use portcullis_core::authorization::approval::Purpose;
 use portcullis_core::credential;
 use portcullis_core::effects;
 use portcullis_core::evaluation::{self, Step};
@@ -76,6 +77,11 @@ pub fn all() -> Result<Vec<Measurable>> {
         return Err("a decision waits".into());
     };
     let decision = leak(decision);
+    let purpose = Purpose {
+        policy,
+        target,
+        message: None,
+    };
 
     Ok(vec![
         step("read the headers", move || Request::from_headers(headers)),
@@ -98,7 +104,8 @@ pub fn all() -> Result<Vec<Measurable>> {
             claims::validate_claims(policy, provider, object, ClaimsSource::Token, now)
         }),
         step("authorize", move || {
-            authorization::authorize(rule, &rule.demands, verified, target, now)
+            let addressed = authorization::addressed(rule, verified)?;
+            authorization::authorize(rule, &rule.demands, &purpose, addressed, now)
         }),
         step("effects", move || {
             effects::of(policy, &request, decision, now)

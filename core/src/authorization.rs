@@ -2,17 +2,21 @@
 //!
 //! [`Permit`] is the evidence. Only this file makes one, and only after every check.
 
-mod approval;
+pub mod approval;
 mod request_part;
 
+use crate::authorization::approval::{Counts, Purpose};
 use crate::json::Value;
 use crate::policy::claim::ClaimId;
-use crate::policy::requirement::{Access, Authentication, Condition, Demands, Rule, Test};
+use crate::policy::demands::{Approval, Authentication, Demands};
+use crate::policy::requirement::{Access, Condition, Rule, Test};
 use crate::policy::{Policy, Unmatched};
 use crate::request::RequestTarget;
+use crate::spent::Spent;
 use crate::time::UnixTime;
 use crate::verification::Verified;
 use crate::verification::principal::Principal;
+use crate::verification::spending::{Expense, SpentId};
 
 /// The evidence that a request may pass.
 #[derive(Debug)]
@@ -20,9 +24,35 @@ pub struct Permit {
     caller: Option<Verified>,
 }
 
+/// A caller whose credential is meant for the rule.
+#[derive(Clone, Copy, Debug)]
+pub struct Addressed<'c>(&'c Verified);
+
+/// A caller who may pass, but for approvals that count once.
+#[derive(Debug)]
+pub struct Authorized {
+    caller: Verified,
+    uses: Vec<Expense>,
+}
+
+/// Why there is no permit yet, or none at all.
+#[derive(Debug)]
+pub enum Unpermitted {
+    /// The caller may not pass.
+    Forbidden(Forbidden),
+    /// This approval has to be used first.
+    Unused(Expense),
+}
+
+/// Who sends a request without a credential that its rule lets pass.
+#[derive(Debug)]
+pub struct Stranger(());
+
 /// Why a caller may not pass.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Forbidden {
+    /// A person's approval is missing.
+    Approval,
     /// The token is for others than this rule wants.
     Audience,
     /// The person did not authenticate as this rule wants.
@@ -37,25 +67,32 @@ pub enum Forbidden {
     RuleDenies,
     /// A scope is missing.
     Scope,
+    /// Whether an approval was used before cannot be told.
+    Unrecorded,
 }
 
-/// Checks a verified caller against a rule, and against all that this request asks of its caller.
-pub fn authorize(
-    rule: &Rule,
-    demands: &Demands,
-    caller: &Verified,
-    target: &RequestTarget<'_>,
-    now: UnixTime,
-) -> Result<Permit, Forbidden> {
+/// Checks whether a caller's token is meant for a rule at all.
+pub fn addressed<'c>(rule: &Rule, caller: &'c Verified) -> Result<Addressed<'c>, Forbidden> {
     let principal = caller.principal();
     // API keys name no audience: a rule's audiences narrow those of its providers alone.
     let audience = |audience| principal.audiences.contains(audience);
-    if principal.provider.is_some()
-        && !rule.audiences.is_empty()
-        && !rule.audiences.iter().any(audience)
-    {
-        return Err(Forbidden::Audience);
-    }
+    let is_meant = principal.provider.is_none()
+        || rule.audiences.is_empty()
+        || rule.audiences.iter().any(audience);
+    is_meant
+        .then_some(Addressed(caller))
+        .ok_or(Forbidden::Audience)
+}
+
+/// Checks a caller against a rule, and against all that this request asks of its caller.
+pub fn authorize(
+    rule: &Rule,
+    demands: &Demands,
+    purpose: &Purpose<'_>,
+    Addressed(caller): Addressed<'_>,
+    now: UnixTime,
+) -> Result<Authorized, Forbidden> {
+    let principal = caller.principal();
     if let Some(authentication) = &demands.authentication
         && !authenticated(authentication, principal, now)
     {
@@ -68,21 +105,53 @@ pub fn authorize(
     if !rule
         .claims
         .iter()
-        .all(|condition| holds(condition, principal, target))
+        .all(|condition| holds(condition, principal, purpose.target))
     {
         return Err(Forbidden::Claim);
     }
-    Ok(Permit {
-        caller: Some(caller.clone()),
+    let mut uses = Vec::new();
+    for approval in &demands.approvals {
+        uses.extend(approved(approval, purpose, principal)?);
+    }
+    Ok(Authorized {
+        caller: caller.clone(),
+        uses,
     })
+}
+
+/// The use of an approval that counts once; `None` where it counts always.
+fn approved(
+    approval: &Approval,
+    purpose: &Purpose<'_>,
+    principal: &Principal,
+) -> Result<Option<Expense>, Forbidden> {
+    let subject = purpose.subject(approval);
+    let details = claim_of(principal, approval.details);
+    let counts = details.and_then(|details| subject.approved_in(details));
+    match counts.ok_or(Forbidden::Approval)? {
+        Counts::Always if !approval.once => Ok(None),
+        Counts::Always | Counts::Once => {
+            // Without a name of its own, a token cannot be told from the next one.
+            let token = principal.provider.as_ref().zip(principal.token_id.as_ref());
+            let (provider, token_id) = token.ok_or(Forbidden::Approval)?;
+            let expires = principal.validity.expires;
+            Ok(Some(Expense {
+                id: SpentId::Approval,
+                digest: subject.use_of(&provider.issuer, token_id),
+                until: expires.map_or(UnixTime::FAR_FUTURE, |expires| {
+                    expires.plus(provider.clock_tolerance)
+                }),
+            }))
+        }
+    }
 }
 
 /// Checks a request without a credential against a rule. A CORS preflight cannot carry one (Fetch standard,
 /// CORS-preflight fetch), so it passes where only a credential is missing.
-pub fn without_credential(rule: &Rule, is_preflight: bool) -> Result<Permit, Forbidden> {
+pub fn without_credential(rule: &Rule, is_preflight: bool) -> Result<Stranger, Forbidden> {
     match rule.access {
-        Access::Anonymous | Access::Optional => Ok(Permit { caller: None }),
-        Access::Required if is_preflight => Ok(Permit { caller: None }),
+        Access::Anonymous | Access::Optional => Ok(Stranger(())),
+        Access::Required if is_preflight => Ok(Stranger(())),
         Access::Required => Err(Forbidden::NoCredential),
         Access::Deny => Err(Forbidden::RuleDenies),
     }
@@ -93,6 +162,42 @@ pub fn unmatched(policy: &Policy) -> Result<Permit, Forbidden> {
     match policy.unmatched {
         Unmatched::Anonymous => Ok(Permit { caller: None }),
         Unmatched::Deny => Err(Forbidden::NoRule),
+    }
+}
+
+// === impl Authorized ===
+
+impl Authorized {
+    /// The permit, once every approval that counts once is used for this request. `spent` is what became of
+    /// the first of them, in their order.
+    pub fn permit(self, spent: &[Spent]) -> Result<Permit, Unpermitted> {
+        let Authorized { caller, uses } = self;
+        let mut spent = spent.iter();
+        for next in uses {
+            match spent.next() {
+                Some(Spent::First) => {}
+                Some(Spent::Again) => return Err(Unpermitted::Forbidden(Forbidden::Approval)),
+                Some(Spent::Unrecorded) => {
+                    return Err(Unpermitted::Forbidden(Forbidden::Unrecorded));
+                }
+                None => return Err(Unpermitted::Unused(next)),
+            }
+        }
+        Ok(Permit {
+            caller: Some(caller),
+        })
+    }
+}
+
+// === impl Stranger ===
+
+impl Stranger {
+    /// Checks what this request asks of its caller, beyond what its rule asks of all.
+    pub fn authorize(self, demands: Option<&Demands>) -> Result<Permit, Forbidden> {
+        match demands {
+            None => Ok(Permit { caller: None }),
+            Some(_) => Err(Forbidden::NoCredential),
+        }
     }
 }
 

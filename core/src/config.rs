@@ -17,7 +17,9 @@ use std::time::Duration;
 
 use crate::config::declare::{key, object, one_of, words};
 use crate::config::fault::{At, Findings};
-use crate::config::reader::{ExactlyOne, FromValue, ListOf, Named, NonEmpty, Optional, Required};
+use crate::config::reader::{
+    ExactlyOne, FromValue, ListOf, Located, Named, NonEmpty, Optional, Required,
+};
 use crate::json::{Object, Value};
 use crate::request::path::PathQuirks;
 use crate::time::UnixTime;
@@ -465,8 +467,13 @@ object! {
         pub scopes: Optional<ScopesConfig<'v>>,
         /// How the person must have authenticated (RFC 9470). Default: no matter how.
         pub authentication: Optional<AuthenticationConfig<'v>>,
+        /// A person's approval that the token must carry (RFC 9396). Default: none.
+        pub approval: Optional<ApprovalConfig<'v>>,
         /// Conditions on claims, which must all hold. Default: none.
         pub claims: Optional<ListOf<ConditionConfig<'v>>>,
+        /// Which messages of the Model Context Protocol pass, by the headers of its Streamable HTTP
+        /// transport of 2026-07-28. Default: requests are not taken for messages.
+        pub mcp: Optional<McpConfig<'v>>,
         /// Path forms that are refused elsewhere and accepted by this rule. Default: none.
         pub danger_allow_in_path: Optional<ListOf<PathQuirks>>,
     }
@@ -556,6 +563,97 @@ object! {
         /// How old the token's `auth_time` may be; the clock tolerance is added. Duration, `1s` to
         /// `8760h`; default: no limit.
         pub max_age: Optional<Duration>,
+    }
+}
+
+/// A person's approval that a token must carry.
+pub enum ApprovalConfig<'v> {
+    /// Written as a string: its type.
+    Type(Located<&'v str>),
+    /// Written as an object.
+    Object(ApprovalObjectConfig<'v>),
+}
+
+object! {
+    /// An object of the token's `authorization_details` (RFC 9396 §2).
+    pub struct ApprovalObjectConfig<'v> {
+        /// Its `type`. Required.
+        pub kind = "type": Required<&'v str>,
+        /// Its `identifier`. Default: what an MCP message names; where it names nothing, and elsewhere, the
+        /// type is enough.
+        pub identifier: Optional<RequestPartConfig<'v>>,
+        /// Whether it counts for one request, also where the object does not say so. Boolean;
+        /// default `false`.
+        pub once: Optional<bool>,
+    }
+}
+
+object! {
+    /// Which messages of the Model Context Protocol pass.
+    pub struct McpConfig<'v> {
+        /// The origins of web pages that may send messages: `scheme://host` or `scheme://host:port`.
+        /// Default: none; what no browser sends has no origin.
+        pub origins: Optional<ListOf<&'v str>>,
+        /// The tools that may be called; the first that matches decides. Default: none.
+        pub tools: Optional<ListOf<McpNameConfig<'v>>>,
+        /// The prompts that may be got; the first that matches decides. Default: none.
+        pub prompts: Optional<ListOf<McpNameConfig<'v>>>,
+        /// The resources that may be read; the first that matches decides. Default: none.
+        pub resources: Optional<ListOf<McpUriConfig<'v>>>,
+        /// The other methods that may be called, exactly. Default `[server/discover, tools/list,
+        /// prompts/list, resources/list, resources/templates/list]`.
+        pub methods: Optional<ListOf<&'v str>>,
+        /// Who sees to it that the body says what the headers say. Default `server`, with a warning.
+        pub body: Optional<McpBody>,
+        /// What lists of tools, prompts and resources show. Default: all that the server lists.
+        pub list: Optional<McpList>,
+    }
+}
+
+object! {
+    /// Tools or prompts, and what they ask beyond what their rule asks.
+    pub struct McpNameConfig<'v> {
+        /// The name, compared with case; `*` is any run of characters. Required.
+        pub name: Required<&'v str>,
+        /// The scopes that the credential must have too (RFC 6749 §3.3). Default: none.
+        pub scopes: Optional<ScopesConfig<'v>>,
+        /// How the person must have authenticated (RFC 9470). Default: as the rule says.
+        pub authentication: Optional<AuthenticationConfig<'v>>,
+        /// A person's approval that the token must carry (RFC 9396). Default: none.
+        pub approval: Optional<ApprovalConfig<'v>>,
+    }
+}
+
+object! {
+    /// Resources, and what they ask beyond what their rule asks.
+    pub struct McpUriConfig<'v> {
+        /// The URI, compared with case; `*` is any run of characters. Without dot segments and
+        /// backslashes, which no resource may have before its query; required.
+        pub uri: Required<&'v str>,
+        /// The scopes that the credential must have too (RFC 6749 §3.3). Default: none.
+        pub scopes: Optional<ScopesConfig<'v>>,
+        /// How the person must have authenticated (RFC 9470). Default: as the rule says.
+        pub authentication: Optional<AuthenticationConfig<'v>>,
+        /// A person's approval that the token must carry (RFC 9396). Default: none.
+        pub approval: Optional<ApprovalConfig<'v>>,
+    }
+}
+
+words! {
+    /// Who sees to it that an MCP message's body says what its headers say.
+    pub enum McpBody {
+        /// The server: its specification tells it to refuse a mismatch.
+        Server = "server",
+        /// The filter; needs `portcullis-ai.wasm`.
+        Verify = "verify",
+    }
+}
+
+words! {
+    /// What lists of tools, prompts and resources show.
+    pub enum McpList {
+        /// What the caller may use; needs `portcullis-ai.wasm`.
+        Filter = "filter",
     }
 }
 
@@ -680,6 +778,23 @@ impl<'v> FromValue<'v> for EqualsConfig<'v> {
                 RequestPartConfig::from_value(value, at, findings).map(EqualsConfig::Part)
             }
             _ => Some(EqualsConfig::Value(value)),
+        }
+    }
+}
+
+// === impl ApprovalConfig ===
+
+impl<'v> FromValue<'v> for ApprovalConfig<'v> {
+    fn from_value(value: &'v Value<'v>, at: At, findings: &mut Findings<'v>) -> Option<Self> {
+        match value {
+            Value::String(kind) => Some(ApprovalConfig::Type(Located { at, value: kind })),
+            Value::Object(_) => {
+                ApprovalObjectConfig::from_value(value, at, findings).map(ApprovalConfig::Object)
+            }
+            _ => {
+                findings.wrong_type(at, value, "a string or an object");
+                None
+            }
         }
     }
 }

@@ -7,7 +7,10 @@ use std::time::Duration;
 
 use crate::authorization::{Forbidden, Permit};
 use crate::credential::{AmbiguousCredentials, CrossSiteRequest};
-use crate::policy::requirement::{Demands, Rule};
+use crate::mcp::Unreadable;
+use crate::policy::demands::Demands;
+use crate::policy::mcp::NotAllowed;
+use crate::policy::requirement::Rule;
 use crate::policy::route::Unroutable;
 use crate::request::AmbiguousTarget;
 use crate::verification::claims::InvalidClaims;
@@ -60,6 +63,15 @@ impl Denial {
             ..reason.into()
         }
     }
+
+    /// The same of a request that asks this of its caller.
+    #[must_use]
+    pub fn demanding(self, demands: Option<&Rc<Demands>>) -> Self {
+        Denial {
+            demands: demands.cloned(),
+            ..self
+        }
+    }
 }
 
 impl From<Code> for Denial {
@@ -105,9 +117,22 @@ impl From<CrossSiteRequest> for Denial {
     }
 }
 
+impl From<Unreadable<'_>> for Denial {
+    fn from(_: Unreadable<'_>) -> Self {
+        Code::McpHeadersRequired.into()
+    }
+}
+
+impl From<NotAllowed> for Denial {
+    fn from(_: NotAllowed) -> Self {
+        Code::ToolNotAllowed.into()
+    }
+}
+
 impl From<Forbidden> for Denial {
     fn from(forbidden: Forbidden) -> Self {
-        match forbidden {
+        let code = match forbidden {
+            Forbidden::Approval => Code::ApprovalRequired,
             Forbidden::Audience => Code::InvalidAudience,
             Forbidden::Authentication => Code::InsufficientAuthentication,
             Forbidden::Claim => Code::ClaimMismatch,
@@ -115,8 +140,12 @@ impl From<Forbidden> for Denial {
             Forbidden::NoRule => Code::NoRule,
             Forbidden::RuleDenies => Code::RuleDenies,
             Forbidden::Scope => Code::InsufficientScope,
+            Forbidden::Unrecorded => Code::ApprovalsUnavailable,
+        };
+        Denial {
+            retry_after: (forbidden == Forbidden::Unrecorded).then_some(Duration::ZERO),
+            ..code.into()
         }
-        .into()
     }
 }
 

@@ -13,8 +13,10 @@ use crate::credential;
 use crate::decision::{Code, Decision, Verdict};
 use crate::json::{Quoted, quotable_prefix};
 use crate::limits::AUDIT_FIELD_BYTES;
+use crate::mcp::Message;
 use crate::policy::forward::ForwardCredential;
 use crate::policy::location::CredentialLocation;
+use crate::policy::requirement::Rule;
 use crate::policy::{Audit, Mode, Policy};
 use crate::request::Request;
 use crate::request::path::with_upper_case_escapes;
@@ -135,7 +137,7 @@ pub fn of<'a>(
     let record = Record {
         decision: word,
         code,
-        rule: rule.map(|rule| rule.label.as_ref()),
+        rule,
         caller,
     };
     let wanted = match policy.audit {
@@ -276,7 +278,7 @@ fn add_identity<'a>(
 struct Record<'a> {
     decision: &'static str,
     code: Option<Code>,
-    rule: Option<&'a str>,
+    rule: Option<&'a Rule>,
     caller: Option<&'a Verified>,
 }
 
@@ -284,6 +286,15 @@ impl<'a> Record<'a> {
     fn filter_state(&self, wanted: &[FilterStateField]) -> Vec<(&'static str, &'a str)> {
         let values = wanted.iter().filter_map(|field| self.property(*field));
         values.collect()
+    }
+
+    /// The tool that a request calls, where its rule is for an MCP server.
+    fn tool<'r>(&self, request: &Request<'r>) -> Option<Cow<'r, str>> {
+        self.rule?.mcp.as_ref()?;
+        match Message::read(request) {
+            Ok(Message::Tool(name)) => Some(name),
+            _ => None,
+        }
     }
 
     /// The property of a field, where it has a value. Access logs write values as they are, and a line
@@ -300,7 +311,7 @@ impl<'a> Record<'a> {
             FilterStateField::Tenant => ("portcullis.tenant", fact(|p| p.tenant.as_deref())),
             FilterStateField::Scopes => ("portcullis.scopes", fact(|p| Some(p.scopes.as_str()))),
             FilterStateField::Actor => ("portcullis.actor", fact(|p| p.actor.as_deref())),
-            FilterStateField::Rule => ("portcullis.rule", self.rule),
+            FilterStateField::Rule => ("portcullis.rule", self.rule.map(|rule| &*rule.label)),
             FilterStateField::Decision => ("portcullis.decision", Some(self.decision)),
             FilterStateField::Code => ("portcullis.code", self.code.map(Code::name)),
         };
@@ -334,12 +345,13 @@ impl AuditRecord<'_> {
         line.text("time", Some(&now.to_string()));
         line.text("decision", Some(record.decision));
         line.text("code", record.code.map(Code::name));
-        line.text("rule", record.rule);
+        line.text("rule", record.rule.map(|rule| &*rule.label));
         line.text("provider", principal.map(Principal::provider_name));
         line.text("subject", principal.and_then(|p| p.subject.as_deref()));
         line.text("client_id", principal.and_then(|p| p.client_id.as_deref()));
         line.text("key_id", principal.and_then(|p| p.key_id.as_deref()));
         line.text("actor", principal.and_then(|p| p.actor.as_deref()));
+        line.text("tool", record.tool(request).as_deref());
         line.text("source", source);
         line.number("age_ms", age);
         line.bytes("address", address);

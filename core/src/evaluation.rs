@@ -3,8 +3,12 @@
 use std::rc::Rc;
 
 use crate::authorization;
+use crate::authorization::approval::Purpose;
+use crate::authorization::{Forbidden, Unpermitted};
 use crate::credential;
-use crate::decision::{Decision, Denial, Verdict};
+use crate::decision::{Code, Decision, Denial, Verdict};
+use crate::mcp::Message;
+use crate::policy::demands::Demands;
 use crate::policy::requirement::{Access, Rule};
 use crate::policy::{Mode, Policy};
 use crate::request::{Request, RequestTarget};
@@ -115,26 +119,75 @@ fn evaluate(
         return Ok(Verdict::Allow(permit));
     };
     *matched = Some(Rc::clone(rule));
+    let is_preflight = preflighted.is_some();
+    if rule
+        .mcp
+        .as_ref()
+        .is_some_and(|mcp| !mcp.allows_origin(request))
+    {
+        return Err(Denial::from(Code::OriginNotAllowed).into());
+    }
     let credential = credential::find(policy, rule, request)?;
+    if rule.mcp.is_some() && is_preflight {
+        // Its origin may send messages. Each is judged when it comes.
+        let permit = authorization::without_credential(rule, is_preflight)?.authorize(None)?;
+        return Ok(Verdict::Allow(permit));
+    }
     let asks = matches!(rule.access, Access::Required | Access::Optional);
     let Some(credential) = credential.filter(|_| asks) else {
-        let is_preflight = preflighted.is_some();
-        let permit = authorization::without_credential(rule, is_preflight)?;
+        let stranger = authorization::without_credential(rule, is_preflight)?;
+        let (_, demands) = message(rule, request)?;
+        let permit = stranger.authorize(demands.map(Rc::as_ref));
+        let permit = permit.map_err(|e| Denial::from(e).demanding(demands))?;
         return Ok(Verdict::Allow(permit));
     };
     let location = credential.location;
     let allowed = rule.accepts.cookie_origins(location);
     credential::refuse_cross_site(request, location, allowed)?;
     let caller = verification::verify(context, state, &rule.accepts, request, &credential)?;
+    let denial = |reason: Denial| Denial::about(reason, &caller);
     // Of several providers, each allows the origins of its own pages alone.
     if let Some(provider) = &caller.principal().provider {
         credential::refuse_cross_site(request, location, provider.cookie_origins.iter())
-            .map_err(|refused| Denial::about(refused, &caller))?;
+            .map_err(|refused| denial(refused.into()))?;
     }
-    match authorization::authorize(rule, &rule.demands, &caller, &target, context.now) {
+    let addressed = authorization::addressed(rule, &caller).map_err(|e| denial(e.into()))?;
+    let (message, demands) = message(rule, request).map_err(denial)?;
+    let purpose = Purpose {
+        policy,
+        target: &target,
+        message: message.as_ref(),
+    };
+    let asked = demands.unwrap_or(&rule.demands);
+    let forbidden = |e: Forbidden| Obstacle::from(denial(e.into()).demanding(demands));
+    let authorized = authorization::authorize(rule, asked, &purpose, addressed, context.now);
+    // The last check of all: what is used is used, whatever came after it.
+    let permit = authorized
+        .map_err(forbidden)?
+        .permit(&context.replies.approvals);
+    match permit {
         Ok(permit) => Ok(Verdict::Allow(permit)),
-        Err(forbidden) => Err(Denial::about(forbidden, &caller).into()),
+        Err(Unpermitted::Forbidden(e)) => Err(forbidden(e)),
+        Err(Unpermitted::Unused(next)) => Err(Obstacle::Unknown(Callout::Spend(next))),
     }
+}
+
+/// The message that a request is, where its rule is for an MCP server, and what the message asks of its caller
+/// beyond what its rule asks of all.
+fn message<'a, 'r>(
+    rule: &'r Rule,
+    request: &Request<'a>,
+) -> Result<(Option<Message<'a>>, Option<&'r Rc<Demands>>), Denial> {
+    let Some(mcp) = &rule.mcp else {
+        return Ok((None, None));
+    };
+    // Other methods belong to versions with sessions: the headers are for POST.
+    if request.method != b"POST" {
+        return Err(Code::MethodNotAllowed.into());
+    }
+    let message = Message::read(request)?;
+    let demands = mcp.demands_of(&message)?;
+    Ok((Some(message), demands))
 }
 
 // === impl Obstacle ===

@@ -101,3 +101,6 @@ pub const STATUS_LISTS_IN_FLIGHT: usize = 64;
 
 /// What one table of spent things may be configured to hold: some 50 MB in all, which the workers share.
 pub const SPENT_ENTRIES: usize = 1024 * 1024;
+
+/// Approvals that count once and whose tokens have not expired: 3 MB at the most, which the workers share.
+pub const SPENT_APPROVALS: usize = 64 * 1024;

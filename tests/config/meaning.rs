@@ -256,8 +256,8 @@ fn what_is_written_is_meant() {
     assert!(matches!(chat.claims[3].test, Test::Present));
     // A claim that is asked about twice, or forwarded as well, is held once.
     assert_eq!(chat.claims[2].claim, chat.claims[3].claim);
-    // These four, and `acr` and `auth_time`.
-    assert_eq!(policy.claims.len(), 6);
+    // These four, `acr`, `auth_time` and `authorization_details`.
+    assert_eq!(policy.claims.len(), 7);
 
     let headers: Vec<_> = policy
         .forward
@@ -270,9 +270,43 @@ fn what_is_written_is_meant() {
         "{headers:?}"
     );
     assert!(headers.contains(&("x-again", Identity::Claim(chat.claims[2].claim))));
-    assert!(headers.contains(&("x-department", Identity::Claim(ClaimId(5)))));
+    assert!(headers.contains(&("x-department", Identity::Claim(ClaimId(6)))));
     assert_eq!(policy.forward.payload_header.as_deref(), Some("x-claims"));
     assert_eq!(policy.forward.credential, ForwardCredential::Keep);
+}
+
+#[test]
+fn what_a_tool_asks_is_added_to_what_its_rule_asks() {
+    let policy = policy(include_str!("good/most.yaml"));
+    let rule = policy.rules.last().unwrap();
+    let mcp = rule.mcp.as_ref().unwrap();
+    assert_eq!(mcp.origins[0].as_str(), "https://app.example.com");
+    assert_eq!(mcp.methods, ["tools/list".into(), "notifications/x".into()]);
+    assert_eq!((mcp.tools.len(), mcp.prompts.len()), (3, 1));
+    // They ask for nothing more.
+    assert!(mcp.tools[0].demands.is_none());
+    assert!(mcp.resources[0].demands.is_none());
+
+    let demands = mcp.tools[1].demands.as_ref().unwrap();
+    assert_eq!(demands.scopes_to_ask_for(), ["mcp:use", "tools:admin"]);
+    let authentication = demands.authentication.as_ref().unwrap();
+    let (_, contexts) = authentication.contexts.as_ref().unwrap();
+    assert_eq!(*contexts, ["phr".into(), "phrh".into()]);
+    let (_, max_age) = authentication.max_age.unwrap();
+    assert_eq!(max_age, Duration::from_secs(300));
+    let approvals = demands.approvals.iter().map(|a| (&*a.kind, a.once));
+    let approvals: Vec<_> = approvals.collect();
+    assert_eq!(approvals, [("session", false), ("tool_call", true)]);
+
+    let demands = mcp.tools[2].demands.as_ref().unwrap();
+    let authentication = demands.authentication.as_ref().unwrap();
+    let (_, contexts) = authentication.contexts.as_ref().unwrap();
+    assert_eq!(*contexts, ["mfa".into(), "phr".into(), "phrh".into()]);
+    let (_, max_age) = authentication.max_age.unwrap();
+    assert_eq!(max_age, Duration::from_secs(600));
+
+    let demands = mcp.prompts[0].demands.as_ref().unwrap();
+    assert_eq!(demands.scopes_to_ask_for(), ["mcp:use", "a", "b"]);
 }
 
 /// Whose credentials a rule accepts: which providers', and whether API keys.

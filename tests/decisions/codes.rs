@@ -7,10 +7,12 @@ use std::time::Duration;
 use portcullis_core::decision::Code;
 use portcullis_core::policy::ProviderId;
 use portcullis_core::policy::provider::CredentialSource;
+use portcullis_core::spent::Spent;
 use portcullis_core::verification::Refusal;
 use portcullis_core::verification::callout::{Fetch, Reply};
 use portcullis_core::verification::introspection::Introspected;
 use portcullis_core::verification::source::SourceId;
+use portcullis_core::verification::spending::SpentId;
 use serde_json::json;
 
 use super::harness::keys::{Key, amended, encode, sha256, tampered};
@@ -34,11 +36,20 @@ fn every_code_is_reached() {
             { "match": { "path": { "exact": "/claim" } }, "claims": [{ "claim": "c", "present": true }] },
             { "match": { "path": { "exact": "/deny" } }, "access": "deny" },
             { "match": { "path": { "exact": "/strong" } }, "authentication": { "acr": ["phr"] } },
+            { "match": { "path": { "exact": "/mcp" } }, "mcp": { "tools": [
+                { "name": "pay", "approval": { "type": "payment", "once": true } },
+            ] } },
             { "match": { "path": { "exact": "/" } } },
         ],
     }));
     let with = |changes| get("/").bearer(key.token(changes));
     let api_key = |secret| get("/").with("x-api-key", secret);
+    let tool = |name| {
+        let post = get("/mcp").method("POST");
+        post.with("mcp-protocol-version", "2026-07-28")
+            .with("mcp-method", "tools/call")
+            .with("mcp-name", name)
+    };
     let good = key.token(json!({}));
     let mut reached: BTreeSet<&str> = [
         get("/"),
@@ -61,6 +72,11 @@ fn every_code_is_reached() {
         get("/").bearer("x".repeat(20_000)),
         get("/scope").bearer(&good),
         get("/claim").bearer(&good),
+        get("/mcp").with("origin", "https://evil.example"),
+        get("/mcp").bearer(&good),
+        get("/mcp").method("POST").bearer(&good),
+        tool("other").bearer(&good),
+        tool("pay").bearer(&good),
         get("/nowhere"),
         get("/deny"),
         get("/strong").bearer(&good),
@@ -72,6 +88,17 @@ fn every_code_is_reached() {
     .iter()
     .map(|ask| filter.ask(ask).code())
     .collect();
+
+    let details = json!([{ "type": "payment", "identifier": "pay" }]);
+    let approved = json!({ "jti": "1", "authorization_details": details });
+    let ask = tool("pay").bearer(key.token(approved));
+    let Stage::Waits(waiting, _) = filter.begin(&ask) else {
+        panic!("nobody knows whether it was used before");
+    };
+    let unrecorded = Reply::Spent(SpentId::Approval, Spent::Unrecorded);
+    if let Stage::Answered(answer) = filter.resume(waiting, &ask, unrecorded) {
+        reached.insert(answer.code());
+    }
 
     let mut cold = Filter::new(only(amended(
         remote_provider(ISSUER, "/jwks.json"),

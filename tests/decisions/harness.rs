@@ -149,10 +149,10 @@ impl Filter {
         self.stage(step, ask)
     }
 
-    /// The answer of a filter that needs nothing but the client's certificate.
+    /// The answer of a filter that needs nothing but the client's certificate, and what its process knows.
     pub fn ask(&mut self, ask: &Ask) -> Answer {
         let mut stage = self.begin(ask);
-        for _ in 0..3 {
+        for _ in 0..4 {
             match stage {
                 Stage::Answered(answer) => return answer,
                 Stage::Waits(waiting, Callout::ClientCertificate) => {

@@ -24,6 +24,7 @@ mod dpop;
 mod forwarded;
 mod identity;
 mod libraries;
+mod mcp;
 mod opaque;
 mod proofs;
 mod providers;

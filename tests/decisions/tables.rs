@@ -12,6 +12,7 @@ mod cookies;
 pub mod credentials;
 mod header_conditions;
 mod key_choice;
+mod mcp;
 mod rules;
 mod step_up;
 mod tenants;

@@ -1,17 +1,46 @@
 //! A person's approval, as the authorization details of a token carry it (RFC 9396).
 
+use std::borrow::Cow;
+
+use crate::authorization::request_part;
 use crate::json::{Object, Quoted, Value};
+use crate::mcp::Message;
+use crate::policy::Policy;
+use crate::policy::demands::{Approval, Identifier};
+use crate::request::RequestTarget;
 use crate::secret::Digest;
 
+/// What a request is about.
+#[derive(Clone, Copy)]
+pub struct Purpose<'a> {
+    /// The policy that the request began with.
+    pub policy: &'a Policy,
+    /// Where it goes.
+    pub target: &'a RequestTarget<'a>,
+    /// What it asks of an MCP server, where its rule is for one.
+    pub message: Option<&'a Message<'a>>,
+}
+
 /// What has to be approved.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Subject<'a> {
     /// The kind of approval.
     pub kind: &'a str,
-    /// What it is for; `None` where the kind is enough.
-    pub identifier: Option<&'a str>,
+    /// What it is for.
+    pub identifier: Wanted<'a>,
     /// The protected resource that the request is for (RFC 9728), where it is for one.
     pub resource: Option<&'a str>,
+}
+
+/// What an approval must be for.
+#[derive(Clone, Debug)]
+pub enum Wanted<'a> {
+    /// The kind is enough.
+    Anything,
+    /// Something that the request does not name as it should: nothing approves it.
+    Unnamed,
+    /// This.
+    This(Cow<'a, str>),
 }
 
 /// How often an approval counts.
@@ -21,6 +50,29 @@ pub enum Counts {
     Always,
     /// For one request.
     Once,
+}
+
+// === impl Purpose ===
+
+impl Purpose<'_> {
+    /// What has to be approved before a request for this purpose may pass.
+    pub fn subject<'s>(&'s self, approval: &'s Approval) -> Subject<'s> {
+        let resource = self.policy.resources.covering(self.target);
+        Subject {
+            kind: &approval.kind,
+            identifier: match &approval.identifier {
+                Identifier::Named => match self.message.and_then(Message::name) {
+                    Some(name) => Wanted::This(Cow::Borrowed(name)),
+                    None => Wanted::Anything,
+                },
+                Identifier::Part(part) => match request_part::text(self.target, part) {
+                    Some(text) => Wanted::This(text),
+                    None => Wanted::Unnamed,
+                },
+            },
+            resource: resource.map(|resource| &*resource.identifier),
+        }
+    }
 }
 
 // === impl Subject ===
@@ -41,10 +93,13 @@ impl Subject<'_> {
 
     fn approved_by(&self, object: &Object<'_>) -> Option<Counts> {
         let is = |name, wanted| object.get(name).and_then(Value::as_str) == Some(wanted);
+        let is_identified = match &self.identifier {
+            Wanted::Anything => true,
+            Wanted::Unnamed => false,
+            Wanted::This(wanted) => is("identifier", wanted),
+        };
         let is_meant = is("type", self.kind)
-            && self
-                .identifier
-                .is_none_or(|wanted| is("identifier", wanted))
+            && is_identified
             && object.get("locations").is_none_or(|l| self.is_among(l));
         // What says how often in another way than we read may say once.
         let counts = match object.get("once") {
@@ -71,7 +126,7 @@ impl Subject<'_> {
             issuer,
             token_id,
             self.kind,
-            self.identifier.unwrap_or_default(),
+            self.identifier.text().unwrap_or_default(),
         ];
         let mut bytes = Vec::new();
         for part in parts {
@@ -84,7 +139,7 @@ impl Subject<'_> {
     /// The object to ask an authorization server for.
     pub fn to_ask_for(&self) -> String {
         let mut object = format!("{{\"type\":{}", Quoted(self.kind));
-        if let Some(identifier) = self.identifier {
+        if let Some(identifier) = self.identifier.text() {
             object.push_str(&format!(",\"identifier\":{}", Quoted(identifier)));
         }
         if let Some(resource) = self.resource {
@@ -92,6 +147,17 @@ impl Subject<'_> {
         }
         object.push('}');
         object
+    }
+}
+
+// === impl Wanted ===
+
+impl Wanted<'_> {
+    fn text(&self) -> Option<&str> {
+        match self {
+            Wanted::This(text) => Some(text),
+            Wanted::Anything | Wanted::Unnamed => None,
+        }
     }
 }
 

@@ -1,46 +1,52 @@
 //! Whether a claim names what the request is about.
 
-use std::iter;
+use std::borrow::Cow;
 
-use crate::policy::requirement::RequestPart;
+use crate::policy::request_part::RequestPart;
 use crate::request::headers::{Occurrence, occurrence};
 use crate::request::path::escape;
 use crate::request::{RequestTarget, host};
 
-/// Whether this part of the request is there exactly once, is not empty and equals `claim`, byte for byte. An
-/// empty part is none: an upstream that falls back to a default there would do so for everybody.
+/// Whether this part of the request is there and equals `claim`, byte for byte.
 pub fn equals(target: &RequestTarget<'_>, part: &RequestPart, claim: &str) -> bool {
-    if claim.is_empty() {
-        return false;
-    }
-    match part {
+    text(target, part).is_some_and(|text| text == claim)
+}
+
+/// This part of the request, where it is there exactly once, is UTF-8 and not empty. An empty part is none: an
+/// upstream that falls back to a default there would do so for everybody.
+pub fn text<'a>(target: &'a RequestTarget<'_>, part: &RequestPart) -> Option<Cow<'a, str>> {
+    let text = match part {
         RequestPart::Segment(at) => {
             let mut segments = target.path().split('/').skip(1);
-            let segment = segments.nth(*at);
-            // What is no UTF-8 equals no claim.
-            segment.is_some_and(|segment| decoded(segment).eq(claim.bytes()))
+            decoded(segments.nth(*at)?)?
         }
         RequestPart::Header(name) => match occurrence(target.request().headers, name) {
-            Occurrence::Once(value) => value == claim.as_bytes(),
-            Occurrence::Never | Occurrence::Several => false,
+            Occurrence::Once(value) => Cow::Borrowed(std::str::from_utf8(value).ok()?),
+            Occurrence::Never | Occurrence::Several => return None,
         },
         RequestPart::HostLabel(at) => {
             let host = target.host();
-            !host::is_address(host) && host.split('.').nth(*at) == Some(claim)
+            let label = host.split('.').nth(*at)?;
+            Cow::Borrowed(Some(label).filter(|_| !host::is_address(host))?)
         }
-    }
+    };
+    (!text.is_empty()).then_some(text)
 }
 
-/// The bytes of a segment of a canonical path, every escape decoded once. A path with an escape in an escape
-/// is refused before any rule, so nothing is left to decode.
-fn decoded(segment: &str) -> impl Iterator<Item = u8> {
+/// A segment of a canonical path, every escape decoded once. A path with an escape in an escape is refused
+/// before any rule, so nothing is left to decode.
+fn decoded(segment: &str) -> Option<Cow<'_, str>> {
+    if !segment.contains('%') {
+        return Some(Cow::Borrowed(segment));
+    }
+    let mut bytes = Vec::with_capacity(segment.len());
     let mut rest = segment.as_bytes();
-    iter::from_fn(move || {
-        let (first, tail) = rest.split_first()?;
+    while let [first, tail @ ..] = rest {
         let (byte, tail) = escape(first, tail).unwrap_or((*first, tail));
+        bytes.push(byte);
         rest = tail;
-        Some(byte)
-    })
+    }
+    String::from_utf8(bytes).ok().map(Cow::Owned)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use crate::decision::Code;
 use crate::effects::local_reply::LocalReply;
-use crate::effects::refusal;
+use crate::effects::refusal::{self, Details};
 use crate::policy::requirement::RefusalForm;
 use crate::request::{Request, is_token};
 
@@ -31,7 +31,10 @@ pub fn reply(request: &Request<'_>, document: &str) -> LocalReply {
             headers.push(("allow", METHODS.to_owned()));
             headers.push(("content-type", "application/json".to_owned()));
             let code = Code::MethodNotAllowed;
-            (405, refusal::body(RefusalForm::Plain, code))
+            (
+                405,
+                refusal::body(RefusalForm::Plain, code, &Details::default()),
+            )
         }
     };
     LocalReply {

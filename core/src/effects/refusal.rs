@@ -2,13 +2,16 @@
 
 use std::fmt::Write as _;
 
+use crate::authorization::approval::Purpose;
 use crate::credential;
 use crate::decision::{Class, Code, Denial};
 use crate::effects::local_reply::LocalReply;
 use crate::json::Quoted;
 use crate::keys::Algorithm;
+use crate::mcp::{self, Message, Unreadable};
 use crate::policy::Policy;
-use crate::policy::requirement::{Demands, RefusalForm, Rule};
+use crate::policy::demands::Demands;
+use crate::policy::requirement::{RefusalForm, Rule};
 use crate::request::{Request, RequestTarget};
 
 /// The answer to a request that is refused.
@@ -26,6 +29,9 @@ pub fn reply(
         let challenges = challenges(policy, request, rule, denial).into_iter();
         headers.extend(challenges.map(|challenge| ("www-authenticate", challenge)));
     }
+    if class == Class::MethodNotAllowed {
+        headers.push(("allow", "POST".to_owned()));
+    }
     if let Some(retry_after) = denial.retry_after {
         let seconds = retry_after.as_secs().saturating_add(1);
         headers.push(("retry-after", seconds.to_string()));
@@ -42,40 +48,105 @@ pub fn reply(
         };
     }
     headers.push(("content-type", "application/json".to_owned()));
+    let form = rule.map_or(RefusalForm::Plain, |rule| rule.refusal_form);
     LocalReply {
         status: class.status(),
         headers,
-        body: body(
-            rule.map_or(RefusalForm::Plain, |rule| rule.refusal_form),
-            code,
-        ),
+        body: body(form, code, &details_of(policy, request, rule, denial)),
         grpc_status: None,
         details,
     }
 }
 
+/// What a body says beyond its code.
+#[derive(Debug)]
+pub struct Details {
+    /// As an error of JSON-RPC.
+    json_rpc_code: i32,
+    /// More members, each after a comma.
+    members: String,
+}
+
 /// What the body says.
-pub fn body(form: RefusalForm, code: Code) -> String {
+pub fn body(form: RefusalForm, code: Code, details: &Details) -> String {
     let error = Quoted(code.class().error());
     let description = Quoted(code.description());
     let code = Quoted(code.name());
+    let Details {
+        json_rpc_code,
+        members,
+    } = details;
     match form {
-        RefusalForm::Plain => {
-            format!(r#"{{"error":{error},"error_description":{description},"code":{code}}}"#)
-        }
+        RefusalForm::Plain => format!(
+            r#"{{"error":{error},"error_description":{description},"code":{code}{members}}}"#
+        ),
         // Clients of MCP show the message of an error that has an `id`, and nothing of ours otherwise.
         RefusalForm::JsonRpc => format!(
             concat!(
                 r#"{{"jsonrpc":"2.0","id":null,"error":{{"code":{},"message":{},"#,
-                r#""data":{{"error":{},"code":{}}}}},"error_description":{},"code":{}}}"#
+                r#""data":{{"error":{},"code":{}{}}}}},"error_description":{},"code":{}}}"#
             ),
-            JSON_RPC_REFUSED, description, error, code, description, code,
+            json_rpc_code, description, error, code, members, description, code,
         ),
     }
 }
 
 /// A refusal as an error of JSON-RPC, among the codes that its §5.1 leaves to servers.
 const JSON_RPC_REFUSED: i32 = -32010;
+
+/// MCP's `HeaderMismatch`, which also says that a header is missing.
+const JSON_RPC_HEADERS: i32 = -32020;
+
+/// MCP's `UnsupportedProtocolVersionError`.
+const JSON_RPC_VERSION: i32 = -32022;
+
+fn details_of(
+    policy: &Policy,
+    request: &Request<'_>,
+    rule: Option<&Rule>,
+    denial: &Denial,
+) -> Details {
+    match (denial.code, rule) {
+        (Code::McpHeadersRequired, _) => match Message::read(request) {
+            Err(Unreadable::Version { requested }) => Details {
+                json_rpc_code: JSON_RPC_VERSION,
+                members: format!(
+                    r#","supported":[{}],"requested":{}"#,
+                    Quoted(mcp::VERSION),
+                    Quoted(requested),
+                ),
+            },
+            _ => Details {
+                json_rpc_code: JSON_RPC_HEADERS,
+                members: String::new(),
+            },
+        },
+        (Code::ApprovalRequired, Some(rule)) => Details {
+            members: approvals(policy, request, rule, denial),
+            ..Details::default()
+        },
+        _ => Details::default(),
+    }
+}
+
+/// What to ask the authorization server for (RFC 9396 §2): all of it, as scopes are.
+fn approvals(policy: &Policy, request: &Request<'_>, rule: &Rule, denial: &Denial) -> String {
+    let Ok(target) = RequestTarget::from_request(request) else {
+        return String::new();
+    };
+    let message = rule.mcp.as_ref().and_then(|_| Message::read(request).ok());
+    let purpose = Purpose {
+        policy,
+        target: &target,
+        message: message.as_ref(),
+    };
+    let demands = denial.demands.as_deref().unwrap_or(&rule.demands);
+    let approvals = demands.approvals.iter();
+    let objects: Vec<_> = approvals
+        .map(|approval| purpose.subject(approval).to_ask_for())
+        .collect();
+    format!(r#","authorization_details":[{}]"#, objects.join(","))
+}
 
 /// RFC 6750 §3; RFC 9449 §7.1, where tokens may be bound to a key. Nothing in it needs escaping: the realm was
 /// checked at load, scope-tokens hold neither quotes nor backslashes, no URI does, and descriptions are ours.
@@ -140,5 +211,16 @@ fn demand(challenge: &mut String, demands: &Demands, class: Class) {
     if let Some((_, max_age)) = authentication.max_age {
         let seconds = max_age.as_secs();
         let _ = write!(challenge, ", max_age=\"{seconds}\"");
+    }
+}
+
+// === impl Details ===
+
+impl Default for Details {
+    fn default() -> Self {
+        Details {
+            json_rpc_code: JSON_RPC_REFUSED,
+            members: String::new(),
+        }
     }
 }

@@ -7,6 +7,7 @@ mod dpop;
 mod endpoint;
 mod forward;
 mod locations;
+mod mcp;
 mod provider;
 mod resources;
 mod rules;

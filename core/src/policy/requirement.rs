@@ -1,16 +1,16 @@
 //! What a rule asks of a request's credential.
 
 use std::rc::Rc;
-use std::time::Duration;
 
 use crate::json::Value;
 use crate::keys::AlgorithmSet;
 use crate::policy::claim::ClaimId;
+use crate::policy::demands::Demands;
 use crate::policy::location::CredentialLocation;
+use crate::policy::mcp::Mcp;
 use crate::policy::provider::Provider;
-use crate::request::header_name::HeaderName;
+use crate::policy::request_part::RequestPart;
 use crate::request::origin::Origin;
-use crate::scope::RequiredScopes;
 
 pub use crate::config::Access;
 
@@ -31,27 +31,10 @@ pub struct Rule {
     pub demands: Rc<Demands>,
     /// Conditions on claims; all must hold.
     pub claims: Vec<Condition>,
+    /// Which messages pass, where its upstream is an MCP server.
+    pub mcp: Option<Mcp>,
     /// How its refusals are written.
     pub refusal_form: RefusalForm,
-}
-
-/// What a caller can be asked to bring: a challenge names it.
-#[derive(Debug, Default)]
-pub struct Demands {
-    /// Scopes that the credential must have. Each of these, since more than one part of a rule may ask for
-    /// some.
-    pub scopes: Vec<RequiredScopes>,
-    /// How the person must have authenticated (RFC 9470).
-    pub authentication: Option<Authentication>,
-}
-
-/// How, and how lately, a person must have authenticated (RFC 9470).
-#[derive(Clone, Debug)]
-pub struct Authentication {
-    /// The `acr` claim, and the values of which it must be one.
-    pub contexts: Option<(ClaimId, Vec<Box<str>>)>,
-    /// The `auth_time` claim, and how old it may be.
-    pub max_age: Option<(ClaimId, Duration)>,
 }
 
 /// How a rule's refusals are written, for the clients that its upstream has.
@@ -96,36 +79,20 @@ pub enum Test {
     Present,
 }
 
-/// A part of a request that a claim is compared with.
-#[derive(Debug)]
-pub enum RequestPart {
-    /// A segment of the path, counted from 0, percent-decoded.
-    Segment(usize),
-    /// A header that must be there exactly once.
-    Header(HeaderName),
-    /// A label of the host, counted from 0 and from the left.
-    HostLabel(usize),
-}
+// === impl Rule ===
 
-// === impl Demands ===
-
-impl Demands {
-    /// Every scope that is asked for, each once: `all`, then `any`, part by part.
-    pub fn scopes_to_ask_for(&self) -> Vec<&str> {
-        let mut scopes = Vec::new();
-        for required in &self.scopes {
-            for scope in required.all.iter().chain(&required.any) {
-                if !scopes.contains(&scope.as_str()) {
-                    scopes.push(scope.as_str());
-                }
-            }
-        }
-        scopes
+impl Rule {
+    /// Everything that it may ask of a caller: of all, and of some.
+    pub fn all_demands(&self) -> impl Iterator<Item = &Demands> {
+        let entries = self.mcp.iter().flat_map(Mcp::entries);
+        let of_entries = entries.filter_map(|entry| entry.demands.as_deref());
+        std::iter::once(&*self.demands).chain(of_entries)
     }
 
-    /// Whether it asks for nothing.
-    pub fn is_empty(&self) -> bool {
-        self.scopes.iter().all(RequiredScopes::is_empty) && self.authentication.is_none()
+    /// Whether it may ask for an approval.
+    pub fn asks_for_approval(&self) -> bool {
+        self.all_demands()
+            .any(|demands| !demands.approvals.is_empty())
     }
 }
 

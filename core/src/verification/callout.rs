@@ -97,9 +97,11 @@ pub enum Fetch {
 
 /// The replies that one request has had so far. With each reply the request is evaluated from its start
 /// again, and it asks for nothing twice. A request has one credential, so there is at most one of each
-/// kind.
+/// kind, and one for each approval that its rule asks for.
 #[derive(Clone, Debug, Default)]
 pub struct Replies {
+    /// What became of each approval that counts once, in their order.
+    pub approvals: Vec<Spent>,
     /// What the client showed, once it is known.
     pub client_certificate: Option<Option<[u8; 32]>>,
     /// What the provider said about the token.
@@ -195,6 +197,7 @@ impl Replies {
             Reply::ClientCertificate(shown) => self.client_certificate = Some(shown),
             Reply::Introspection(introspected) => self.introspection = Some(introspected),
             Reply::StatusList(listed) => self.status_list = Some(listed),
+            Reply::Spent(SpentId::Approval, spent) => self.approvals.push(spent),
             Reply::Spent(SpentId::Proof(_), spent) => self.proof = Some(spent),
             Reply::Source(SourceId::Keys(_), fetch) => self.keys = Some(fetch),
             Reply::Source(SourceId::ApiKeys, fetch) => self.api_keys = Some(fetch),

@@ -1,5 +1,6 @@
 //! What counts once in an Envoy process, and the tables that remember it for all of its workers.
 
+use crate::limits::SPENT_APPROVALS;
 use crate::policy::Policy;
 use crate::policy::provider::ProviderId;
 use crate::secret::Digest;
@@ -9,6 +10,8 @@ use crate::time::UnixTime;
 /// Which table remembers it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum SpentId {
+    /// An approval that counts once (RFC 9396), of any provider.
+    Approval,
     /// A proof of possession (RFC 9449 §11.1) for a token of this provider.
     Proof(ProviderId),
 }
@@ -46,7 +49,14 @@ pub fn books(policy: &Policy) -> Vec<SpentBook> {
             table: SpentTable::new(dpop.replay_cache_entries, WhenFull::ForgetOldest),
         })
     });
-    books.collect()
+    let approvals = policy.rules.iter().any(|rule| rule.asks_for_approval());
+    let approvals = approvals.then(|| SpentBook {
+        id: SpentId::Approval,
+        // Each approval names its issuer itself.
+        scope: "".into(),
+        table: SpentTable::new(SPENT_APPROVALS, WhenFull::Refuse),
+    });
+    books.chain(approvals).collect()
 }
 
 // === impl SpentId ===
@@ -55,6 +65,7 @@ impl SpentId {
     /// Keeps tables of different kinds apart where they are shared.
     pub fn name(self) -> &'static str {
         match self {
+            SpentId::Approval => "approvals",
             SpentId::Proof(_) => "proofs",
         }
     }

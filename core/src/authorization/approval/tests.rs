@@ -5,7 +5,7 @@ const RESOURCE: &str = "https://mcp.example.com/mcp";
 
 const SUBJECT: Subject<'_> = Subject {
     kind: "tool_call",
-    identifier: Some("delete_user"),
+    identifier: Wanted::This(Cow::Borrowed("delete_user")),
     resource: Some(RESOURCE),
 };
 
@@ -101,7 +101,7 @@ fn of_several_approvals_the_one_that_counts_always_is_used() {
 #[test]
 fn a_kind_without_an_identifier_is_enough_where_none_is_asked_for() {
     let subject = Subject {
-        identifier: None,
+        identifier: Wanted::Anything,
         ..SUBJECT
     };
     for details in [
@@ -114,9 +114,25 @@ fn a_kind_without_an_identifier_is_enough_where_none_is_asked_for() {
 }
 
 #[test]
+fn nothing_approves_what_is_not_named() {
+    let subject = Subject {
+        identifier: Wanted::Unnamed,
+        ..SUBJECT
+    };
+    for details in [
+        r#"[{"type": "tool_call"}]"#,
+        r#"[{"type": "tool_call", "identifier": ""}]"#,
+        r#"[{"type": "tool_call", "identifier": null}]"#,
+        r#"[{"type": "tool_call", "identifier": "delete_user"}]"#,
+    ] {
+        assert_eq!(approved(&subject, details), None, "{details}");
+    }
+}
+
+#[test]
 fn each_use_has_a_mark_of_its_own() {
     let other = Subject {
-        identifier: Some("drop_table"),
+        identifier: Wanted::This(Cow::Borrowed("drop_table")),
         ..SUBJECT
     };
     let uses = [
@@ -126,7 +142,7 @@ fn each_use_has_a_mark_of_its_own() {
         other.use_of("https://idp.example/", "1"),
         Subject {
             kind: "tool_callx",
-            identifier: Some("elete_user"),
+            identifier: Wanted::This(Cow::Borrowed("elete_user")),
             ..SUBJECT
         }
         .use_of("https://idp.example/", "1"),
@@ -146,7 +162,7 @@ fn each_use_has_a_mark_of_its_own() {
 fn what_to_ask_for_is_json() {
     let subject = Subject {
         kind: "tool_call",
-        identifier: Some("a\"b\\\n"),
+        identifier: Wanted::This(Cow::Borrowed("a\"b\\\n")),
         resource: Some(RESOURCE),
     };
     assert_eq!(
@@ -154,7 +170,7 @@ fn what_to_ask_for_is_json() {
         r#"{"type":"tool_call","identifier":"a\"b\\\u000a","locations":["https://mcp.example.com/mcp"]}"#
     );
     let least = Subject {
-        identifier: None,
+        identifier: Wanted::Anything,
         resource: None,
         ..subject
     };

@@ -56,7 +56,7 @@ impl Compiler<'_> {
         Some((sorted([headers?, query?, cookies?].concat()), origins?))
     }
 
-    fn origin(&mut self, Located { at, value }: Located<&str>) -> Option<Origin> {
+    pub(super) fn origin(&mut self, Located { at, value }: Located<&str>) -> Option<Origin> {
         let origin = Origin::parse(value.as_bytes());
         if origin.is_none() {
             let expected = "an origin as browsers send it, such as https://app.example.com";

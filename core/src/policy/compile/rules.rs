@@ -8,17 +8,17 @@ use std::time::Duration;
 use crate::config::fault::{At, alternatives, quoted};
 use crate::config::reader::{ExactlyOne, ListOf, Located, NonEmpty, Optional};
 use crate::config::{
-    Access, AuthenticationConfig, ClaimConfig, ClaimTestConfig, ConditionConfig, EqualsConfig,
-    HeaderMatchConfig, HeaderTestConfig, MatchConfig, PathMatchConfig, RequestPartConfig,
-    RuleConfig, ScopesConfig, Unmatched,
+    Access, ApprovalConfig, ApprovalObjectConfig, AuthenticationConfig, ClaimConfig,
+    ClaimTestConfig, ConditionConfig, EqualsConfig, HeaderMatchConfig, HeaderTestConfig,
+    MatchConfig, PathMatchConfig, RequestPartConfig, RuleConfig, ScopesConfig, Unmatched,
 };
 use crate::json::{self, Value};
 use crate::policy::claim::{ClaimId, ClaimPath};
 use crate::policy::compile::compiler::{API_KEYS, Compiler, insert_sorted};
+use crate::policy::demands::{Approval, Authentication, Demands, Identifier};
 use crate::policy::provider::{Provider, ProviderId};
-use crate::policy::requirement::{
-    Accepted, Authentication, Condition, Demands, RefusalForm, RequestPart, Rule, Test,
-};
+use crate::policy::request_part::RequestPart;
+use crate::policy::requirement::{Accepted, Condition, RefusalForm, Rule, Test};
 use crate::policy::route::header::{self, HeaderMatch, HeaderTest};
 use crate::policy::route::path::PathMatch;
 use crate::policy::route::{HostPattern, InvalidMatch, Match, Method};
@@ -38,6 +38,16 @@ struct AcceptedIds {
     /// Sorted.
     providers: Vec<ProviderId>,
     api_keys: bool,
+}
+
+/// Where a rule asks something of those who call it, and whether only a token can have it.
+pub(super) type Asked = Vec<(At, OnlyTokens)>;
+
+/// Whether only a token can have what is asked.
+#[derive(Clone, Copy, Eq, PartialEq)]
+pub(super) enum OnlyTokens {
+    No,
+    Yes,
 }
 
 /// How many names a message lists where a rule has an unknown one.
@@ -122,7 +132,9 @@ impl<'v> Compiler<'v> {
             audiences,
             scopes,
             authentication,
+            approval,
             claims,
+            mcp,
             danger_allow_in_path,
         } = rule;
 
@@ -136,23 +148,23 @@ impl<'v> Compiler<'v> {
 
         let access = access.or(Access::Required);
         let access = access.map(|access| access.value);
+        let mut asked = Asked::new();
+        if !credentials.is_absent() {
+            asked.push((credentials.at, OnlyTokens::No));
+        }
         let credentials_at = credentials.at;
-        let mut demands = vec![
-            (credentials.at, !credentials.is_absent()),
-            (audiences.at, !audiences.is_absent()),
-        ];
         let accepts = self.accepted(credentials, names);
-        let has_audiences = !audiences.is_absent();
-        let audiences_at = audiences.at;
+        if !audiences.is_absent() {
+            asked.push((audiences.at, OnlyTokens::Yes));
+        }
         let audiences = audiences.map_or(Vec::new(), |audiences| self.texts(audiences.value));
-        let scopes_at = scopes.at;
-        let scopes = scopes.or_empty(&mut self.findings);
-        let scopes = scopes.and_then(|scopes| self.required_scopes(scopes.value));
-        demands.push((scopes_at, scopes.as_ref().is_some_and(|s| !s.is_empty())));
-        let authentication_at = authentication.at;
-        let has_authentication = !authentication.is_absent();
-        demands.push((authentication_at, has_authentication));
-        let authentication = authentication.and_then(|a| self.authentication(a));
+        let demands = self.demands(
+            scopes,
+            authentication,
+            approval,
+            matches.as_ref(),
+            &mut asked,
+        );
         let claims_at = claims.at;
         let keys_alone = accepts
             .as_ref()
@@ -163,12 +175,21 @@ impl<'v> Compiler<'v> {
             })
         });
         let has_claims = claims.as_ref().is_some_and(|claims| !claims.is_empty());
-        demands.push((claims_at, has_claims));
+        if has_claims {
+            asked.push((claims_at, OnlyTokens::No));
+        }
+        let mcp_at = mcp.at;
+        let no_demands = Demands::default();
+        let own = demands.as_ref().unwrap_or(&no_demands);
+        let mcp = mcp.and_then(|mcp| self.mcp(mcp, own, matches.as_ref(), &mut asked));
 
         match access {
             // A reader of such a rule would believe that the request is checked.
             Some(access @ (Access::Anonymous | Access::Deny)) => {
-                for (at, _) in demands.into_iter().filter(|(_, demanded)| *demanded) {
+                if access == Access::Deny && matches!(mcp, Some(Some(_))) {
+                    asked.push((mcp_at, OnlyTokens::No));
+                }
+                for (at, _) in asked {
                     let found = format!("a requirement beside access: {}", access.word());
                     let expected = "access: required or optional";
                     self.findings.unfit(at, found, expected);
@@ -177,14 +198,11 @@ impl<'v> Compiler<'v> {
             Some(Access::Optional | Access::Required) | None => {
                 if let Some(accepts) = &accepts {
                     if keys_alone {
-                        let of_tokens = [
-                            (audiences_at, has_audiences),
-                            (authentication_at, has_authentication),
-                        ];
-                        for (at, _) in of_tokens.into_iter().filter(|(_, demanded)| *demanded) {
+                        let of_tokens = asked.iter().filter(|(_, only)| *only == OnlyTokens::Yes);
+                        for (at, _) in of_tokens {
                             let found = "a requirement on tokens where only API keys are accepted";
                             let expected = "a provider in credentials";
-                            self.findings.unfit(at, found, expected);
+                            self.findings.unfit(*at, found, expected);
                         }
                     }
                     self.refuse_two_introspectors(accepts, names, credentials_at);
@@ -192,20 +210,83 @@ impl<'v> Compiler<'v> {
             }
         }
 
+        let mcp = mcp?;
         let rule = Rule {
             label: label?.unwrap_or_else(|| self.findings.path(at).into()),
             access: access?,
             accepts: accepts?.resolve(providers)?,
             locations: Vec::new(),
             audiences: audiences?,
-            demands: Rc::new(Demands {
-                scopes: Vec::from_iter(Some(scopes?).filter(|scopes| !scopes.is_empty())),
-                authentication: authentication?,
-            }),
+            demands: Rc::new(demands?),
             claims: claims?,
-            refusal_form: RefusalForm::Plain,
+            refusal_form: match mcp {
+                Some(_) => RefusalForm::JsonRpc,
+                None => RefusalForm::Plain,
+            },
+            mcp,
         };
         Some((rule, matches?))
+    }
+
+    /// What a rule, or a part of it, asks of its callers.
+    pub(super) fn demands(
+        &mut self,
+        scopes: Optional<ScopesConfig<'v>>,
+        authentication: Optional<AuthenticationConfig<'v>>,
+        approval: Optional<ApprovalConfig<'v>>,
+        matching: Option<&Match>,
+        asked: &mut Asked,
+    ) -> Option<Demands> {
+        let scopes_at = scopes.at;
+        let scopes = scopes.or_empty(&mut self.findings);
+        let scopes = scopes.and_then(|scopes| self.required_scopes(scopes.value));
+        let scopes = scopes.map(|scopes| Vec::from_iter((!scopes.is_empty()).then_some(scopes)));
+        if scopes.as_ref().is_some_and(|scopes| !scopes.is_empty()) {
+            asked.push((scopes_at, OnlyTokens::No));
+        }
+        for (at, is_absent) in [
+            (authentication.at, authentication.is_absent()),
+            (approval.at, approval.is_absent()),
+        ] {
+            if !is_absent {
+                asked.push((at, OnlyTokens::Yes));
+            }
+        }
+        let authentication = authentication.and_then(|a| self.authentication(a));
+        let approval = approval.and_then(|approval| self.approval(approval.value, matching));
+        Some(Demands {
+            scopes: scopes?,
+            authentication: authentication?,
+            approvals: Vec::from_iter(approval?),
+        })
+    }
+
+    fn approval(
+        &mut self,
+        approval: ApprovalConfig<'_>,
+        matching: Option<&Match>,
+    ) -> Option<Approval> {
+        let (kind, identifier, once) = match approval {
+            ApprovalConfig::Type(kind) => (self.text(kind), Some(Identifier::Named), Some(false)),
+            ApprovalConfig::Object(ApprovalObjectConfig {
+                kind,
+                identifier,
+                once,
+            }) => {
+                let kind = kind.and_then(|kind| self.text(kind));
+                let identifier = identifier.map_or(Identifier::Named, |part| {
+                    let part = self.request_part(part.value, matching);
+                    part.map(Identifier::Part)
+                });
+                (kind, identifier, once.or(false).map(|once| once.value))
+            }
+        };
+        Some(Approval {
+            details: self.registered_claim("authorization_details"),
+            kind: kind?,
+            identifier: identifier?,
+            once: once?,
+        })
     }
 
     /// An opaque token does not say which provider issued it.
