@@ -35,6 +35,7 @@ mod introspection;
 mod jwks;
 #[path = "../vectors/lists.rs"]
 mod lists;
+mod mcp;
 mod module;
 mod realm;
 mod reload;
