@@ -66,3 +66,62 @@ fn a_pattern_covers_what_it_takes_all_of() {
         assert_eq!(covers, expected, "{one} {other}");
     }
 }
+
+/// The same by its definition: a star takes each length there is.
+fn is_instance(pattern: &str, name: &str) -> bool {
+    match pattern.strip_prefix('*') {
+        Some(rest) => name
+            .char_indices()
+            .map(|(at, _)| at)
+            .chain([name.len()])
+            .any(|at| is_instance(rest, &name[at..])),
+        None => match (pattern.chars().next(), name.chars().next()) {
+            (None, None) => true,
+            (Some(p), Some(n)) if p == n => is_instance(&pattern[1..], &name[1..]),
+            _ => false,
+        },
+    }
+}
+
+/// Every text of these characters up to a length.
+fn texts(characters: &str, length: usize) -> Vec<String> {
+    let mut all = vec![String::new()];
+    let mut last = all.clone();
+    for _ in 0..length {
+        let longer = |text: &String| {
+            let text = text.clone();
+            characters.chars().map(move |c| format!("{text}{c}"))
+        };
+        last = last.iter().flat_map(longer).collect();
+        all.extend(last.clone());
+    }
+    all
+}
+
+#[test]
+fn nothing_is_missed_by_taking_each_piece_where_it_comes_first() {
+    let names = texts("ab", 6);
+    for pattern in texts("ab*", 5) {
+        let compiled = Pattern::new(&pattern);
+        for name in &names {
+            let expected = is_instance(&pattern, name);
+            assert_eq!(compiled.matches(name), expected, "{pattern} {name}");
+        }
+    }
+}
+
+#[test]
+fn what_a_pattern_covers_it_takes() {
+    let (patterns, names) = (texts("ab*", 3), texts("ab", 4));
+    for (one, other) in patterns
+        .iter()
+        .flat_map(|p| patterns.iter().map(move |q| (p, q)))
+    {
+        let (one, other) = (Pattern::new(one), Pattern::new(other));
+        let takes = |name: &String| one.matches(name) || !other.matches(name);
+        assert!(
+            !one.covers(&other) || names.iter().all(takes),
+            "{one:?} {other:?}"
+        );
+    }
+}
