@@ -27,8 +27,10 @@ use portcullis_core::fetch_lease::{self, FetchLease, Plan, Schedule};
 use portcullis_core::json::{self, Value};
 use portcullis_core::keys::{Candidates, KeyId, KeySet, Origin};
 use portcullis_core::limits;
+use portcullis_core::mcp::Message;
 use portcullis_core::policy::requirement::Access;
 use portcullis_core::policy::{Policy, ProviderId, compile, compile_api_keys};
+use portcullis_core::request::header_name::folded_name;
 use portcullis_core::request::path::CanonicalPath;
 use portcullis_core::request::{Request, RequestTarget};
 use portcullis_core::revocation::{
@@ -372,9 +374,74 @@ pub fn request(data: &[u8]) -> bool {
                 assert!(is_open || request.method == b"OPTIONS", "{}", rule.label);
             }
         }
+        if rule.mcp.is_some() && request.method != b"OPTIONS" {
+            check_message(&request, permit.caller().is_some());
+        }
     }
     check_effects(&policy, &request, &decision, NOW);
     matches!(decision.verdict, Verdict::Allow(_))
+}
+
+/// A message that passed: what its rule lists, named once, and from an origin of its rule.
+fn check_message(request: &Request<'_>, has_caller: bool) {
+    assert_eq!(request.method, b"POST");
+    for name in ["mcp-protocol-version", "mcp-method", "mcp-name"] {
+        let is_named = |other: &[u8]| folded_name(&String::from_utf8_lossy(other)) == name;
+        let names = request.headers.iter().map(|(other, _)| *other);
+        assert!(names.filter(|other| is_named(other)).count() <= 1, "{name}");
+    }
+    let mut origins = request.values("origin");
+    assert!(
+        origins.all(|o| o.eq_ignore_ascii_case(b"https://app.example.com")
+            || o.eq_ignore_ascii_case(b"https://app.example.com:443"))
+    );
+    match Message::read(request).expect("a message") {
+        Message::Tool(name) if name.starts_with("search_") => {}
+        Message::Tool(name) => assert!(has_caller && name.ends_with("_file"), "{name}"),
+        Message::Resource(uri) => {
+            let path = uri.strip_prefix("docs://public/").expect("a public one");
+            let mut path = path
+                .split('?')
+                .next()
+                .unwrap_or_default()
+                .as_bytes()
+                .to_vec();
+            // Whatever a server decodes, and however often.
+            while {
+                assert!(!path.contains(&b'\\'), "{uri}");
+                assert!(
+                    !path.split(|b| *b == b'/').any(|s| s == b"." || s == b".."),
+                    "{uri}"
+                );
+                let decoded = decoded_once(&path);
+                let is_more = decoded != path;
+                path = decoded;
+                is_more
+            } {}
+        }
+        Message::Prompt(name) => panic!("no prompt is listed: {name}"),
+        Message::Other(method) => assert!(method.ends_with("list") || method == "server/discover"),
+    }
+}
+
+fn decoded_once(text: &[u8]) -> Vec<u8> {
+    let (mut decoded, mut rest) = (Vec::new(), text);
+    while let [byte, tail @ ..] = rest {
+        let digits = (*byte == b'%').then(|| tail.get(..2)).flatten();
+        let digits = digits.filter(|digits| digits.iter().all(u8::is_ascii_hexdigit));
+        let value = digits.and_then(|digits| std::str::from_utf8(digits).ok());
+        match value.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            Some(value) => {
+                decoded.push(value);
+                rest = &tail[2..];
+            }
+            None => {
+                decoded.push(*byte);
+                rest = tail;
+            }
+        }
+    }
+    decoded
 }
 
 fn header(line: &[u8]) -> Option<(Vec<u8>, &[u8])> {
@@ -457,7 +524,7 @@ fn edited<'e>(
 fn check_reply(reply: &LocalReply) {
     let named = |name| move |header: &&(&str, String)| header.0 == name;
     let count = |name| reply.headers.iter().filter(named(name)).count();
-    assert!(matches!(reply.status, 400 | 401 | 403 | 503));
+    assert!(matches!(reply.status, 400 | 401 | 403 | 405 | 503));
     match reply.status {
         401 => assert_eq!(count("www-authenticate"), 1),
         403 => assert!(count("www-authenticate") <= 1),
