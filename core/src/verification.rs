@@ -67,7 +67,8 @@ pub fn verify(
     if let Some(provider) = &principal.provider {
         let verifier = state.signatures.verifier();
         let bound = (provider.as_ref(), principal, credential.value.as_ref());
-        check_possession(context, verifier, request, bound)?;
+        let known = &mut state.proof_keys;
+        check_possession(context, verifier, known, request, bound)?;
     }
     Ok(verified)
 }

@@ -1,10 +1,14 @@
 //! Tokens that are bound to a key of their client, and what becomes of the proofs (RFC 9449).
 
+use std::cell::Cell;
 use std::rc::Rc;
 
+use portcullis_core::keys::Algorithm;
+use portcullis_core::verification::signature::Verifier;
+use ring::signature::{ECDSA_P256_SHA256_ASN1, UnparsedPublicKey};
 use serde_json::{Value, json};
 
-use super::harness::keys::{Key, amended, encode, sha256};
+use super::harness::keys::{Key, amended, encode, sha256, tampered};
 use super::harness::policy::{AUDIENCE, only, provider};
 use super::harness::{Ask, Filter, NOW, PASSES, get};
 
@@ -256,6 +260,56 @@ fn proofs_are_held_to_what_the_provider_says() {
     assert_eq!(cast.filter(json!({})).ask(&old).code(), PASSES);
     let mut other = cast.filter(json!({ "algorithms": ["EdDSA"] }));
     assert_eq!(other.ask(&cast.proven(&token)).code(), NO_PROOF);
+}
+
+/// Envoy's `verify_signature` for ES256, as `ring` has it: hash, key, signature and text in fields of their own.
+fn host(argument: &[u8]) -> Option<Vec<u8>> {
+    let (mut rest, mut fields) = (argument, Vec::new());
+    while let [_, after @ ..] = rest {
+        let last = after.iter().position(|byte| byte & 0x80 == 0)?;
+        let groups = after[..=last].iter().rev();
+        let length = groups.fold(0, |sum, byte| (sum << 7) | usize::from(byte & 0x7f));
+        let (field, behind) = after[last + 1..].split_at(length);
+        fields.push(field);
+        rest = behind;
+    }
+    let [b"sha256", spki, signature, text] = fields[..] else {
+        return None;
+    };
+    // The point is the end of SubjectPublicKeyInfo.
+    let point = spki.get(spki.len() - 65..)?;
+    let key = UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, point);
+    let is_good = spki.len() == 91 && key.verify(text, signature).is_ok();
+    Some(if is_good { vec![8, 1] } else { Vec::new() })
+}
+
+#[test]
+fn the_host_verifies_each_proof_once() {
+    let cast = Cast::new();
+    let asked = Rc::new(Cell::new(0));
+    let counter = Rc::clone(&asked);
+    let verifier = Verifier::choose(Box::new(move |argument| {
+        counter.set(counter.get() + 1);
+        host(argument)
+    }));
+    assert!(verifier.host_algorithms().contains(Algorithm::Es256));
+    let mut filter = cast.filter(json!({})).verifying_with(verifier);
+    let token = cast.bound(json!({}));
+    let mut costs = |ask: &Ask, code: &str| {
+        asked.set(0);
+        assert_eq!(filter.ask(ask).code(), code);
+        asked.get()
+    };
+    let first = cast.proven(&token);
+    // The token, which is then known, and the proof.
+    assert_eq!(costs(&first, PASSES), 2);
+    assert_eq!(costs(&cast.proven(&token), PASSES), 1);
+    assert_eq!(costs(&first, NO_PROOF), 1);
+    let forged = as_dpop(get("/"), &token).with("dpop", tampered(&cast.proof(&token, json!({}))));
+    assert_eq!(costs(&forged, NO_PROOF), 1);
+    // What costs little comes first.
+    let elsewhere = cast.proven(&token).method("POST");
+    assert_eq!(costs(&elsewhere, NO_PROOF), 0);
 }
 
 // === places ===

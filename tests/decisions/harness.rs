@@ -46,6 +46,8 @@ pub fn now() -> i64 {
 /// What the VM's environment holds in these tests.
 pub const PEPPER: &str = "0123456789abcdef0123";
 
+const FINGERPRINTS: FingerprintKey = FingerprintKey::new(*b"the same always.");
+
 // === the filter ===
 
 /// Buckets by the scope of their table and their number; workers have it in common.
@@ -79,12 +81,17 @@ impl Filter {
         Self::from_text(&config.to_string()).unwrap_or_else(|faults| panic!("{faults}\n{config:#}"))
     }
 
+    /// The same with another verifier than that in Rust.
+    pub fn verifying_with(mut self, verifier: Verifier) -> Self {
+        self.state = State::new(&self.policy, verifier, FINGERPRINTS);
+        self
+    }
+
     /// The faults, one to a line, where the text is no configuration.
     pub fn from_text(text: &str) -> Result<Self, String> {
         let environment = |name: &str| (name == "PEPPER").then(|| PEPPER.to_owned());
         let compiled = compile(text.as_bytes(), &environment).map_err(|e| e.to_string())?;
-        let fingerprints = FingerprintKey::new(*b"the same always.");
-        let state = State::new(&compiled.policy, Verifier::software(), fingerprints);
+        let state = State::new(&compiled.policy, Verifier::software(), FINGERPRINTS);
         Ok(Filter {
             policy: Rc::new(compiled.policy),
             state,

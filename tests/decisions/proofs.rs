@@ -1,18 +1,21 @@
 //! Proofs of possession (RFC 9449), one check at a time: each proof has one fault, and would hold without it.
 
+use std::cell::RefCell;
 use std::time::Duration;
 
 use portcullis_core::json;
 use portcullis_core::keys::{self, Algorithm, AlgorithmSet, KeyFault};
+use portcullis_core::policy::compile;
 use portcullis_core::request::Request;
-use portcullis_core::secret::Digest;
+use portcullis_core::secret::{Digest, FingerprintKey};
 use portcullis_core::time::UnixTime;
-use portcullis_core::verification::proof::{self, Demand, InvalidProof, Proven};
+use portcullis_core::verification::proof::{self, Demand, InvalidProof, KnownProofKeys, Proven};
 use portcullis_core::verification::signature::Verifier;
 use serde_json::{Value, json};
 
 use super::harness::NOW;
 use super::harness::keys::{Key, amended, decode, encode, tampered};
+use super::harness::policy::{only, provider};
 
 const TOKEN: &str = "the.access.token";
 const MAX_AGE: u64 = 60;
@@ -30,12 +33,23 @@ struct Case {
     token: String,
     algorithms: AlgorithmSet,
     now: UnixTime,
+    known: RefCell<KnownProofKeys>,
 }
 
 fn thumbprint_of(jwk: &Value) -> Digest {
     let text = jwk.to_string();
     let jwk = json::parse(text.as_bytes()).expect("JSON");
     keys::thumbprint(&jwk).expect("a public key")
+}
+
+/// What a worker knows at first whose policy has proofs.
+fn no_keys() -> KnownProofKeys {
+    let policy = only(amended(
+        provider([&Key::new("ES256", "k")]),
+        json!({ "dpop": {} }),
+    ));
+    let policy = compile(policy.to_string().as_bytes(), &|_| None).expect("a policy");
+    KnownProofKeys::new(&policy.policy, FingerprintKey::new([7; 16]))
 }
 
 impl Case {
@@ -55,6 +69,7 @@ impl Case {
             token: TOKEN.to_owned(),
             algorithms: AlgorithmSet::DEFAULT,
             now: UnixTime::from_secs(NOW),
+            known: RefCell::new(no_keys()),
         }
     }
 
@@ -105,7 +120,12 @@ impl Case {
             max_age: Duration::from_secs(MAX_AGE),
             bytes: BYTES,
         };
-        proof::check(&Verifier::software(), &demand, self.now)
+        // A key that is known changes nothing.
+        let mut known = self.known.borrow_mut();
+        let mut judge = || proof::check(&Verifier::software(), &mut known, &demand, self.now);
+        let (first, second) = (judge(), judge());
+        assert_eq!(first.as_ref().err(), second.as_ref().err());
+        first
     }
 
     fn check(&self, proof: &str) -> Result<Proven, InvalidProof> {
@@ -570,4 +590,24 @@ fn a_proof_is_told_from_others_by_its_key_and_its_id() {
     assert_eq!(digest(&case, json!({ "iat": NOW + 1 })), first);
     assert_ne!(digest(&case, json!({ "jti": "twice" })), first);
     assert_ne!(digest(&other, json!({})), first);
+}
+
+/// What is remembered of a client is its key, and neither its claims nor its token.
+#[test]
+fn a_known_key_is_held_to_every_check() {
+    let mut case = Case::new("ES256");
+    case.accepts(&case.sound());
+    let thief = Key::new("ES256", "k");
+    let forged = thief.seal(case.header().to_string(), case.claims().to_string());
+    case.refuses(&forged, InvalidProof::Signature);
+    case.refuses(&tampered(&case.sound()), InvalidProof::Signature);
+    let stale = case.sound();
+    case.token = "another.token".to_owned();
+    case.refuses(&stale, InvalidProof::AccessToken);
+    case.accepts(&case.sound());
+    case.algorithms = AlgorithmSet::of(&[Algorithm::EdDsa]);
+    case.refuses(&case.sound(), InvalidProof::Algorithm);
+    case.algorithms = AlgorithmSet::DEFAULT;
+    case.thumbprint = thumbprint_of(&thief.jwk());
+    case.refuses(&case.sound(), InvalidProof::AnotherKey);
 }

@@ -127,6 +127,19 @@ fn a_new_configuration_remembers_the_proofs_of_the_old_one() {
         .assert_passed();
 }
 
+/// What a restart forgets, and what several Envoys do not tell each other.
+#[test]
+fn each_process_has_a_memory_of_its_own() {
+    let (issuer, client) = (Key::new("ES256", "k"), Key::new("ES256", "client"));
+    let token = bound(&issuer, &client);
+    let ask = proven(&token, &client.proof(URI, &token, json!({})));
+    for _ in ["one", "another"] {
+        let gateway = Gateway::start(policy(&issuer, json!({})));
+        gateway.timed(ask.clone()).assert_passed();
+        assert_no_proof(&gateway.timed(ask.clone()));
+    }
+}
+
 #[test]
 fn a_proof_is_for_the_uri_that_the_client_used() {
     let (issuer, client) = (Key::new("ES256", "k"), Key::new("ES256", "client"));

@@ -2,15 +2,19 @@
 //!
 //! Whether a proof was seen before is not told here: all workers of the process remember that together.
 
+use std::cell::Cell;
+use std::rc::Rc;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use crate::cache::Cache;
 use crate::json::{self, Object, Value};
-use crate::keys::{self, AlgorithmSet, Key, KeyFault};
+use crate::keys::{self, Algorithm, AlgorithmSet, Key, KeyFault};
+use crate::policy::Policy;
 use crate::request::Request;
-use crate::secret::Digest;
+use crate::secret::{Digest, Fingerprint, FingerprintKey};
 use crate::time::UnixTime;
 use crate::verification::signature::Verifier;
 use crate::verification::token::{Encoded, Header, InvalidHeader, Malformed};
@@ -81,39 +85,62 @@ pub enum InvalidProof {
 /// RFC 9449 §4.2: so that no token for another purpose is taken for a proof.
 const TYPE: &str = "dpop+jwt";
 
+/// The keys that a worker has verified proofs with.
+///
+/// A client's proofs have one header, byte for byte: to read it and to prepare its key again each time costs more
+/// than all other checks but the signature.
+#[derive(Debug)]
+pub struct KnownProofKeys {
+    fingerprints: FingerprintKey,
+    keys: Cache<Rc<ProofKey>>,
+}
+
+/// What the header of a proof says, which is the same at any time and for every request.
+#[derive(Debug)]
+struct ProofKey {
+    algorithm: Algorithm,
+    key: Key,
+    thumbprint: Digest,
+    /// The last token that a proof was for, and its digest: the next one is for the same token.
+    token: Cell<Option<(Fingerprint, Digest)>>,
+}
+
 /// Checks the proof that a request carries (RFC 9449 §4.3, §7.1). What costs little comes first.
 pub fn check(
     verifier: &Verifier,
+    known: &mut KnownProofKeys,
     demand: &Demand<'_>,
     now: UnixTime,
 ) -> Result<Proven, InvalidProof> {
     let encoded = Encoded::of(only_proof(demand)?)?;
-    let text = encoded.header_text()?;
-    let jose = json::parse_object(&text).map_err(|_| InvalidProof::Malformed)?;
-    let header = Header::read(&jose)?;
-    if header.typ.as_deref() != Some(TYPE) {
-        return Err(InvalidProof::Type);
-    }
-    if !demand.algorithms.contains(header.algorithm) {
+    let name = known.fingerprints.fingerprint(encoded.header());
+    let held = known.keys.get(name, now).map(Rc::clone);
+    let is_new = held.is_none();
+    let proof_key = match held {
+        Some(key) => key,
+        None => Rc::new(ProofKey::read(&encoded)?),
+    };
+    if !demand.algorithms.contains(proof_key.algorithm) {
         return Err(InvalidProof::Algorithm);
+    }
+    if proof_key.thumbprint != demand.thumbprint {
+        return Err(InvalidProof::AnotherKey);
     }
     let text = encoded.claims()?;
     let claims = json::parse_object(&text).map_err(|_| InvalidProof::Malformed)?;
-    let (issued_at, id) = check_claims(demand, &claims, now)?;
-    let jwk = jose.get("jwk").unwrap_or(&Value::Null);
-    let thumbprint = keys::thumbprint(jwk).map_err(InvalidProof::Key)?;
-    if thumbprint != demand.thumbprint {
-        return Err(InvalidProof::AnotherKey);
-    }
-    let key = Key::from_jwk(jwk).map_err(InvalidProof::Key)?;
+    let token = proof_key.digest_of_token(&known.fingerprints, demand.token);
+    let (issued_at, id) = check_claims(demand, &claims, &token, now)?;
+    let (message, signature) = (encoded.signing_input(), encoded.signature()?);
     verifier
-        .verify(
-            header.algorithm,
-            &key,
-            encoded.signing_input(),
-            &encoded.signature()?,
-        )
+        .verify(proof_key.algorithm, &proof_key.key, message, &signature)
         .map_err(|_| InvalidProof::Signature)?;
+    let thumbprint = proof_key.thumbprint;
+    if is_new {
+        // Only with the client's own signature: nobody else fills the cache. A key takes about as much as its text.
+        let bytes = encoded.header().len();
+        let keys = &mut known.keys;
+        keys.insert(name, proof_key, bytes, UnixTime::FAR_FUTURE, now);
+    }
     Ok(Proven {
         digest: Digest::sha256(&[thumbprint.as_bytes(), id.as_bytes()].concat()),
         until: issued_at.plus(demand.max_age),
@@ -137,6 +164,7 @@ fn only_proof<'a>(demand: &Demand<'a>) -> Result<&'a [u8], InvalidProof> {
 fn check_claims<'c>(
     demand: &Demand<'_>,
     claims: &'c Object<'_>,
+    token: &Digest,
     now: UnixTime,
 ) -> Result<(UnixTime, &'c str), InvalidProof> {
     let text = |name| {
@@ -161,11 +189,58 @@ fn check_claims<'c>(
     if id.is_empty() {
         return Err(InvalidProof::Malformed);
     }
-    let digest = Digest::sha256(demand.token);
-    if text("ath")? != URL_SAFE_NO_PAD.encode(digest.as_bytes()) {
+    if text("ath")? != URL_SAFE_NO_PAD.encode(token.as_bytes()) {
         return Err(InvalidProof::AccessToken);
     }
     Ok((issued_at, id))
+}
+
+// === impl KnownProofKeys ===
+
+impl KnownProofKeys {
+    /// None yet. Without a provider that takes proofs there never will be any.
+    pub fn new(policy: &Policy, fingerprints: FingerprintKey) -> Self {
+        let capacity = match policy.takes_proofs {
+            true => policy.limits.token_cache_entries,
+            false => 0,
+        };
+        KnownProofKeys {
+            fingerprints,
+            keys: Cache::new(capacity),
+        }
+    }
+}
+
+// === impl ProofKey ===
+
+impl ProofKey {
+    fn read(encoded: &Encoded<'_>) -> Result<Self, InvalidProof> {
+        let text = encoded.header_text()?;
+        let jose = json::parse_object(&text).map_err(|_| InvalidProof::Malformed)?;
+        let header = Header::read(&jose)?;
+        if header.typ.as_deref() != Some(TYPE) {
+            return Err(InvalidProof::Type);
+        }
+        let jwk = jose.get("jwk").unwrap_or(&Value::Null);
+        Ok(ProofKey {
+            algorithm: header.algorithm,
+            thumbprint: keys::thumbprint(jwk).map_err(InvalidProof::Key)?,
+            key: Key::from_jwk(jwk).map_err(InvalidProof::Key)?,
+            token: Cell::new(None),
+        })
+    }
+
+    fn digest_of_token(&self, fingerprints: &FingerprintKey, token: &[u8]) -> Digest {
+        let name = fingerprints.fingerprint(token);
+        match self.token.get() {
+            Some((last, digest)) if last == name => digest,
+            _ => {
+                let digest = Digest::sha256(token);
+                self.token.set(Some((name, digest)));
+                digest
+            }
+        }
+    }
 }
 
 // === impl InvalidProof ===

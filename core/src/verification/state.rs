@@ -16,6 +16,7 @@ use crate::verification::check::signature::Signatures;
 use crate::verification::check::status::HeldStatusLists;
 use crate::verification::context::Context;
 use crate::verification::freshness::CLOCK_SLACK;
+use crate::verification::proof::KnownProofKeys;
 use crate::verification::signature::Verifier;
 use crate::verification::source::{Document, SourceId};
 use crate::verification::unverified::Unverified;
@@ -27,6 +28,7 @@ pub struct State {
     pub(super) api_keys: HeldApiKeys,
     pub(super) tokens: VerifiedTokens,
     pub(super) signatures: Signatures,
+    pub(super) proof_keys: KnownProofKeys,
     pub(super) introspections: Introspections,
     pub(super) revocation_lists: RevocationLists,
     pub(super) status_lists: HeldStatusLists,
@@ -41,6 +43,7 @@ impl State {
             api_keys: HeldApiKeys::new(policy, fingerprints.clone()),
             tokens: VerifiedTokens::new(policy, fingerprints.clone()),
             signatures: Signatures::new(policy, verifier),
+            proof_keys: KnownProofKeys::new(policy, fingerprints.clone()),
             introspections: Introspections::new(policy, fingerprints.clone()),
             revocation_lists: RevocationLists::new(policy),
             status_lists: HeldStatusLists::new(fingerprints),

@@ -156,6 +156,11 @@ impl<'t> Encoded<'t> {
         })
     }
 
+    /// The header, still encoded.
+    pub fn header(&self) -> &'t [u8] {
+        self.header
+    }
+
     /// The JSON text of the header.
     pub fn header_text(&self) -> Result<Vec<u8>, Malformed> {
         decode(self.header)

@@ -6,7 +6,7 @@ use crate::spent::Spent;
 use crate::verification::callout::Callout;
 use crate::verification::context::Context;
 use crate::verification::principal::{Confirmation, Principal};
-use crate::verification::proof::{self, Demand, InvalidProof};
+use crate::verification::proof::{self, Demand, InvalidProof, KnownProofKeys};
 use crate::verification::signature::Verifier;
 use crate::verification::spending::{Expense, SpentId};
 use crate::verification::unverified::Unverified;
@@ -15,6 +15,7 @@ use crate::verification::unverified::Unverified;
 pub(in crate::verification) fn check_possession(
     context: &Context<'_>,
     verifier: &Verifier,
+    known: &mut KnownProofKeys,
     request: &Request<'_>,
     (provider, principal, token): (&Provider, &Principal, &[u8]),
 ) -> Result<(), Unverified> {
@@ -39,7 +40,7 @@ pub(in crate::verification) fn check_possession(
         max_age: dpop.max_age,
         bytes: context.policy.limits.token_bytes,
     };
-    let proven = proof::check(verifier, &demand, context.now)?;
+    let proven = proof::check(verifier, known, &demand, context.now)?;
     Err(Unverified::Await(Callout::Spend(Expense {
         id: SpentId::Proof(provider.id),
         digest: proven.digest,
