@@ -350,14 +350,18 @@ impl AuditRecord<'_> {
         line.text("subject", principal.and_then(|p| p.subject.as_deref()));
         line.text("client_id", principal.and_then(|p| p.client_id.as_deref()));
         line.text("key_id", principal.and_then(|p| p.key_id.as_deref()));
-        line.text("actor", principal.and_then(|p| p.actor.as_deref()));
-        line.text("tool", record.tool(request).as_deref());
         line.text("source", source);
         line.number("age_ms", age);
         line.bytes("address", address);
         line.bytes("method", Some(request.method));
         line.bytes("path", Some(request.raw_path()));
         line.bytes("request_id", request.header("x-request-id"));
+        if let Some(actor) = principal.and_then(|p| p.actor.as_deref()) {
+            line.text("actor", Some(actor));
+        }
+        if let Some(tool) = record.tool(request) {
+            line.text("tool", Some(&tool));
+        }
         line.end()
     }
 }

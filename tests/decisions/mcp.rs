@@ -448,7 +448,7 @@ fn audit_lines_name_the_tool() {
         "providers": { "corp": provider([&key]) }, "rules": [{}], "audit": "all",
     });
     let audit = Filter::new(plain).ask(&call("look").bearer(&good)).audit();
-    assert!(audit["tool"].is_null());
+    assert_eq!(audit.get("tool"), None);
 }
 
 #[test]
