@@ -18,7 +18,7 @@ help: ## prints this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 21
 
 .PHONY: demo
-demo: wasm envoy authority ## the tour: twenty-five requests through a real Envoy, a verdict on each
+demo: wasm envoy authority ## the tour: thirty-four requests through a real Envoy, a verdict on each
 	@ENVOY_BIN="$$(scripts/envoy.sh)" python3 scripts/tour.py demo
 
 .PHONY: up

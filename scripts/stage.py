@@ -146,8 +146,10 @@ class Stage:
 
     def start_authority(self):
         """On free ports; after an outage on the same ports, where Envoy looks for it, and with the same database."""
+        config = self.folder / "authority.toml"
+        config.write_text("".join((ROOT / "authority" / name).read_text() for name in ("tour.toml", "tour-agents.toml")))
         self.authority_actor.start([
-            ROOT / "target/debug/authority", "serve", "--config", "authority/tour.toml",
+            ROOT / "target/debug/authority", "serve", "--config", config, "--faults",
             "--database", self.folder / "authority.db",
             "--listen", (self.authority or "http://127.0.0.1:0")[len("http://"):],
             "--admin", (self.authority_admin or "http://127.0.0.1:0")[len("http://"):],

@@ -12,7 +12,9 @@ import base64
 import http.client
 import json
 import os
+import re
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -22,7 +24,7 @@ from typing import Callable, Optional
 
 from stage import ROOT, Failed, Stage
 
-# The secrets of authority/tour.toml and the keys of policies/tour.yaml: public, for this tour only.
+# The secrets of authority/tour.toml and authority/tour-agents.toml, and the keys of policies/tour.yaml: public, for this tour only.
 SECRETS = {
     "reader": "reader-secret-3f9c1a7e5b2d8046",
     "writer": "writer-secret-8d21c6f04e7ab395",
@@ -30,10 +32,16 @@ SECRETS = {
     "stranger": "stranger-secret-c04a96e1f87d3b52",
     "shortlived": "shortlived-secret-7e2f5d1b9a0c4836",
     "opaque": "opaque-secret-29d6b8f3a1c5e740",
+    "alice": "alice-secret-15d9259e19ba8f5b",
+    "agent": "agent-secret-20a355369239bd96",
+    "approved": "approved-secret-a70d5028d463b9d4",
 }
 API_KEY = "tour-key-of-ci-bot-4f1d7a90c2e35b68"
 EXPIRED_API_KEY = "tour-key-of-last-year-8b3c6e1f70a94d25"
 UNKNOWN_API_KEY = "tour-key-of-nobody-0000000000000000"
+
+# The host of the tour's MCP server.
+MCP = "mcp.example.com"
 
 # How soon a change at the authority counts: the policy's refresh_interval, the fetch's timeout, and a second.
 SOON = 1 + 2 + 1
@@ -120,18 +128,37 @@ class Visit:
             self.tokens[client] = self.new_token(client.partition(",")[0])
         return self.tokens[client]
 
-    def new_token(self, client):
-        return self.as_client(client, "/token", grant_type="client_credentials").json()["access_token"]
+    def new_token(self, client, proof=None):
+        return self.as_client(client, "/token", proof, grant_type="client_credentials").json()["access_token"]
+
+    def exchanged(self, client, subject):
+        """RFC 8693: the client's token for acting for whom the subject's token is about."""
+        return self.as_client(
+            client, "/token", grant_type="urn:ietf:params:oauth:grant-type:token-exchange",
+            subject_token=self.token(subject), subject_token_type="urn:ietf:params:oauth:token-type:access_token",
+        ).json()["access_token"]
+
+    def proof(self, method, url, token=None):
+        """RFC 9449: a proof by this visit's key, which the token is then bound to."""
+        key = self.stage.folder / "dpop.key"
+        made = subprocess.run(
+            [ROOT / "target/debug/authority", "proof", method, url, "--key", key] + ["--token"] * bool(token),
+            input=token or "", text=True, stdout=subprocess.PIPE, check=True,
+        )
+        return made.stdout.strip()
 
     def revoke(self, client, token):
         """RFC 7009: a client revokes its own token."""
         self.as_client(client, "/revoke", token=token)
 
-    def as_client(self, client, path, **form):
+    def as_client(self, client, path, proof=None, **form):
         basic = base64.b64encode(f"{client}:{SECRETS[client]}".encode()).decode()
         return must(ask(
             self.authority, "POST", path, body=urllib.parse.urlencode(form),
-            headers={"authorization": f"Basic {basic}", "content-type": "application/x-www-form-urlencoded"},
+            headers={
+                "authorization": f"Basic {basic}", "content-type": "application/x-www-form-urlencoded",
+                **({"dpop": proof} if proof else {}),
+            },
         ), path)
 
     def as_operator(self, path, **body):
@@ -280,6 +307,101 @@ def minted(visit):
     return answer
 
 
+def for_another_tenant(visit):
+    """The tenant that a header names must be the token's."""
+    token = visit.bearer("reader")
+    own = visit.get("/tenant", authorization=token, x_tenant="acme")
+    answer = visit.get("/tenant", authorization=token, x_tenant="globex")
+    answer.note = f"{answer.why}; its own tenant, acme, gets {own.verdict}"
+    if own.status != 200:
+        answer.wrong = f"its own tenant got {own.verdict}"
+    return answer
+
+
+def metadata(visit):
+    """RFC 9728: a client without a token is told where to look, and looks there."""
+    refused = visit.get("/mcp", host=MCP)
+    where = parameter(refused, "resource_metadata")
+    answer = visit.get(urllib.parse.urlsplit(where).path or "/", host=MCP)
+    found = answer.json()
+    answer.note = f"tokens by {', '.join(found.get('authorization_servers', []))}, scopes {' '.join(found.get('scopes_supported', []))}"
+    if found.get("resource") != f"https://{MCP}/mcp":
+        answer.wrong = f"a 401 led to {where or 'nowhere'}"
+    return answer
+
+
+def step_up(visit):
+    """RFC 9470: the challenge says how the person has to authenticate."""
+    answer = visit.get("/strong", authorization=visit.bearer("reader"))
+    stronger = visit.get("/strong", authorization=visit.bearer("alice"))
+    asked = f"acr_values={parameter(answer, 'acr_values')} max_age={parameter(answer, 'max_age')}"
+    answer.note = f"asks for {asked}; a token with these gets {stronger.verdict}"
+    if asked != "acr_values=phr max_age=300" or stronger.status != 200:
+        answer.wrong = "the step-up does not lead in"
+    return answer
+
+
+def with_proof(visit):
+    """RFC 9449: a token that is bound to a key, and a proof of that key."""
+    visit.tokens["bound"] = token = visit.new_token("reader", visit.proof("POST", "http://authority/token"))
+    visit.tokens["proof"] = proof = visit.proof("GET", visit.envoy + "/data", token)
+    stolen = visit.get("/data", authorization="Bearer " + token)
+    answer = visit.get("/data", authorization="DPoP " + token, dpop=proof)
+    answer.note = f"{answer.why}; the token alone gets {stolen.verdict}"
+    if stolen.verdict != "401 INVALID_TOKEN":
+        answer.wrong = "a bound token is good without its key"
+    return answer
+
+
+def with_proof_again(visit):
+    return visit.get("/data", authorization="DPoP " + visit.tokens["bound"], dpop=visit.tokens["proof"])
+
+
+def agent_for_user(visit):
+    """RFC 8693: the agent's token names the user too, and may less than the user's."""
+    token = "Bearer " + visit.exchanged("agent", "alice")
+    answer = visit.get("/data", authorization=token)
+    write = visit.send("POST", "/data", authorization=token)
+    answer.note = f"{answer.why}; to write gets {write.verdict}"
+    if write.verdict != "403 INSUFFICIENT_SCOPE":
+        answer.wrong = "it may do what the agent may not"
+    return answer
+
+
+def call_tool(visit, tool, token):
+    """A message of MCP 2026-07-28."""
+    body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": tool}})
+    return ask(visit.envoy, "POST", "/mcp", body=body, headers={
+        "host": MCP, "content-type": "application/json", "authorization": token,
+        "mcp-protocol-version": "2026-07-28", "mcp-method": "tools/call", "mcp-name": tool,
+    })
+
+
+def tool_beyond_scope(visit):
+    answer = call_tool(visit, "delete_user", "Bearer " + visit.exchanged("agent", "alice"))
+    answer.note = f"asks for scope {parameter(answer, 'scope')}"
+    if parameter(answer, "scope") != "mcp:use tools:admin":
+        answer.wrong = "the challenge does not say what to ask for"
+    return answer
+
+
+def tool_without_approval(visit):
+    """RFC 9396: a token carries what a person approved."""
+    answer = call_tool(visit, "delete_user", visit.bearer("alice"))
+    asked = answer.json().get("error", {}).get("data", {}).get("authorization_details", [])
+    approved = call_tool(visit, "delete_user", visit.bearer("approved"))
+    answer.note = f"asks for {json.dumps(asked)}; approved it gets {approved.verdict}"
+    if len(asked) != 1 or asked[0].get("identifier") != "delete_user" or approved.status != 200:
+        answer.wrong = "an approval does not lead in"
+    return answer
+
+
+def parameter(answer, name):
+    """A parameter of the first challenge."""
+    found = re.search(rf'[ ,]{name}="([^"]*)"', ", ".join(answer.all("www-authenticate")))
+    return found.group(1) if found else ""
+
+
 def during_an_outage(visit):
     """Without the authority, a token that needs introspection gets a 503; what the filter can check itself still passes."""
     known, unknown = visit.new_token("reader"), visit.token("opaque, unseen")
@@ -340,6 +462,17 @@ ROWS = [
     Row("a token, revoked by its jti", "401 TOKEN_REVOKED", revoked_by_its_id),
     Row("tokens, revoked by user and by client", "401 TOKEN_REVOKED", revoked_with_all_others),
     Row("an API key, minted just now", "200", minted, sees(subject="robot", provider="api_keys")),
+    Row("another tenant's data, by X-Tenant", "403 CLAIM_MISMATCH", for_another_tenant),
+    Row("where to get a token for /mcp", "200", metadata),
+    Row("a token, where a passkey is needed", "401 INSUFFICIENT_AUTHENTICATION", step_up),
+    Row("a token bound to a key, and a proof", "200", with_proof, sees(subject="reader"), needs_stage=True),
+    Row("the same proof again", "401 INVALID_DPOP_PROOF", with_proof_again, needs_stage=True),
+    Row("an agent for a user", "200", agent_for_user,
+        sees(subject="alice", client_id="agent", actor="agent", scopes="data:read mcp:use tools:read")),
+    Row("a tool, for that agent", "200",
+        lambda v: call_tool(v, "search_users", "Bearer " + v.exchanged("agent", "alice")), sees(actor="agent")),
+    Row("a tool beyond its scopes", "403 INSUFFICIENT_SCOPE", tool_beyond_scope),
+    Row("a tool that waits for an approval", "403 APPROVAL_REQUIRED", tool_without_approval),
     Row("an opaque token, the authority killed", "503 INTROSPECTION_UNAVAILABLE", during_an_outage, needs_stage=True),
     Row("the same, the authority back", "200", after_the_outage, sees(subject="opaque"), needs_stage=True),
 ]
@@ -355,15 +488,15 @@ def problem(row, answer):
     if answer.verdict != row.expected:
         return f"expected {row.expected}"
     if answer.status == 200:
-        leaked = {"authorization", "x-api-key"} & set(answer.seen)
+        leaked = {"authorization", "dpop", "x-api-key"} & set(answer.seen)
         if leaked:
             return f"the credential reached the upstream in {', '.join(leaked)}"
     else:
         if answer.all("content-type") != ["application/json"] or answer.all("cache-control") != ["no-store"]:
             return "a refusal is JSON that no cache stores"
-        challenges = len(answer.all("www-authenticate"))
-        if answer.status == 401 and challenges != 1:
-            return f"{challenges} WWW-Authenticate headers, expected one"
+        schemes = [challenge.split(" ")[0] for challenge in answer.all("www-authenticate")]
+        if answer.status == 401 and schemes != ["Bearer", "DPoP"]:
+            return f"challenged with {schemes}, expected one by Bearer and one by DPoP"
     return row.also(answer)
 
 
@@ -386,7 +519,7 @@ def walk(visit):
         if wrong:
             print(f"    {bad}{wrong}{plain}", flush=True)
     if len(rows) < len(ROWS):
-        print(f"\n  {len(ROWS) - len(rows)} rows skipped: they kill the authority, and this one was started by somebody else")
+        print(f"\n  {len(ROWS) - len(rows)} rows skipped: they kill the authority, or need its command line, and this one was started by somebody else")
     print(f"\n{len(rows) - failed} passed, {failed} failed")
     return failed == 0
 
