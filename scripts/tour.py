@@ -572,6 +572,7 @@ To try:
   curl -i -H "x-api-key: {API_KEY}" {stage.envoy}/data
   curl -i {stage.envoy}/data
   curl -i --path-as-is {stage.envoy}/public/..%2fdata
+  curl -i -H 'host: {MCP}' {stage.envoy}/.well-known/oauth-protected-resource/mcp
   curl -i -X POST {stage.authority_admin}/keys/rotate
   curl -i -u reader:{SECRETS['reader']} -d token=$token {stage.authority}/revoke
   curl -i -H 'content-type: application/json' -d '{{"client": "robot", "scopes": ["data:read"]}}' {stage.authority_admin}/api-keys

@@ -72,6 +72,10 @@ fn value_at<'a>(
             if holds_hidden_element(policy, name, value) {
                 return Err(AmbiguousCredentials);
             }
+            // `Authorization: DPoP` is a location of its own also beside one that takes every value there.
+            if *prefix == Prefix::None && is_dpop_value(policy, name, value) {
+                return Ok(None);
+            }
             Ok(prefix.strip(value).map(Cow::Borrowed))
         }
         CredentialLocation::Query { name } => {
@@ -92,6 +96,17 @@ fn value_at<'a>(
                 .map(|(_, value)| Cow::Borrowed(value)),
         ),
     }
+}
+
+fn is_dpop_value(policy: &Policy, header: &str, value: &[u8]) -> bool {
+    let mut locations = policy.locations.iter();
+    let dpop = locations.find(|location| location.is_dpop());
+    dpop.is_some_and(|location| match location.as_ref() {
+        CredentialLocation::Header { name, prefix } => {
+            name.as_ref() == header && prefix.strip(value).is_some()
+        }
+        CredentialLocation::Query { .. } | CredentialLocation::Cookie { .. } => false,
+    })
 }
 
 fn only<T>(mut values: impl Iterator<Item = T>) -> Result<Option<T>, AmbiguousCredentials> {

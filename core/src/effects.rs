@@ -117,13 +117,17 @@ pub fn of<'a>(
                 "allow",
             )
         }
-        (Verdict::Deny(denial), Mode::Enforce) => {
+        // The metadata of a resource is answered here in shadow mode too, and so is who asks for it wrongly.
+        (Verdict::Deny(denial), mode)
+            if mode == Mode::Enforce
+                || (rule.is_none() && denial.code == Code::MethodNotAllowed) =>
+        {
             let reply = refusal::reply(policy, request, rule, denial);
             let mutations = remove_identity(policy, request);
             let counter = Counter::Denied(denial.code);
             (Outcome::Answer { mutations, reply }, counter, "deny")
         }
-        (Verdict::Deny(denial), Mode::Shadow) => (
+        (Verdict::Deny(denial), _) => (
             Outcome::Continue(remove_identity(policy, request)),
             Counter::ShadowDenied(denial.code),
             "shadow_deny",

@@ -107,7 +107,10 @@ fn evaluate(
     let policy = context.policy;
     let target = RequestTarget::from_request(request)?;
     if let Some(resource) = policy.resources.described_at(&target) {
-        return Ok(Verdict::Metadata(resource.metadata.clone()));
+        return match request.method {
+            b"GET" | b"HEAD" | b"OPTIONS" => Ok(Verdict::Metadata(resource.metadata.clone())),
+            _ => Err(Code::MethodNotAllowed.into()),
+        };
     }
     let preflighted = target.preflighted().filter(|_| policy.allow_cors_preflight);
     let found = policy

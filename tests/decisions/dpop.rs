@@ -651,3 +651,17 @@ fn token_and_answer_name_the_same_key() {
         );
     }
 }
+
+/// One value, which both locations could take: the scheme tells whose it is.
+#[test]
+fn a_location_that_takes_every_value_leaves_those_with_proofs_alone() {
+    let cast = Cast::new();
+    let from = json!({ "from": { "headers": [{ "name": "authorization" }] }, "dpop": {} });
+    let mut filter = Filter::new(only(amended(provider([&cast.issuer]), from)));
+    let token = cast.bound(json!({}));
+    assert_eq!(filter.ask(&cast.proven(&token)).code(), PASSES);
+    let bare = get("/").with("authorization", cast.issuer.token(json!({})));
+    assert_eq!(filter.ask(&bare).code(), PASSES);
+    let bound = get("/").with("authorization", token);
+    assert_eq!(filter.ask(&bound).code(), NO_TOKEN);
+}

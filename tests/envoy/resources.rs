@@ -76,7 +76,8 @@ fn a_challenge_leads_to_the_metadata() {
     assert_eq!(post.header("allow").as_deref(), Some("GET, HEAD, OPTIONS"));
     assert_eq!(gateway.upstream_calls(), 0);
     gateway.assert_counts(&[
-        ("portcullis.metadata", 3),
+        ("portcullis.metadata", 2),
+        ("portcullis.denied.method_not_allowed", 1),
         ("portcullis.denied.missing_token", 1),
     ]);
 }

@@ -1,14 +1,9 @@
 //! Answers to those who ask about a protected resource (RFC 9728 §3).
 
-use crate::decision::Code;
 use crate::effects::local_reply::LocalReply;
-use crate::effects::refusal::{self, Details};
-use crate::policy::requirement::RefusalForm;
 use crate::request::{Request, is_token};
 
-const METHODS: &str = "GET, HEAD, OPTIONS";
-
-/// Answers with the metadata, or to the preflight of a browser that wants it: it is public, and other sites
+/// Answers with the metadata, or to the preflight (`OPTIONS`) of a browser that wants it: it is public, and other sites
 /// may read it.
 pub fn reply(request: &Request<'_>, document: &str) -> LocalReply {
     let mut headers = vec![("access-control-allow-origin", "*".to_owned())];
@@ -19,22 +14,13 @@ pub fn reply(request: &Request<'_>, document: &str) -> LocalReply {
             headers.push(("cache-control", "max-age=3600".to_owned()));
             (200, document.to_owned())
         }
-        b"OPTIONS" => {
+        _ => {
             headers.push(("access-control-allow-methods", "GET, HEAD".to_owned()));
             if let Some(asked) = asked_headers(request) {
                 headers.push(("access-control-allow-headers", asked.to_owned()));
             }
             headers.push(("access-control-max-age", "3600".to_owned()));
             (204, String::new())
-        }
-        _ => {
-            headers.push(("allow", METHODS.to_owned()));
-            headers.push(("content-type", "application/json".to_owned()));
-            let code = Code::MethodNotAllowed;
-            (
-                405,
-                refusal::body(RefusalForm::Plain, code, &Details::default()),
-            )
         }
     };
     LocalReply {

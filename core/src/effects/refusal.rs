@@ -30,7 +30,12 @@ pub fn reply(
         headers.extend(challenges.map(|challenge| ("www-authenticate", challenge)));
     }
     if class == Class::MethodNotAllowed {
-        headers.push(("allow", "POST".to_owned()));
+        let allowed = match rule {
+            Some(_) => "POST",
+            // Before any rule: the metadata of a resource.
+            None => "GET, HEAD, OPTIONS",
+        };
+        headers.push(("allow", allowed.to_owned()));
     }
     if let Some(retry_after) = denial.retry_after {
         let seconds = retry_after.as_secs().saturating_add(1);
@@ -60,15 +65,14 @@ pub fn reply(
 
 /// What a body says beyond its code.
 #[derive(Debug)]
-pub struct Details {
+struct Details {
     /// As an error of JSON-RPC.
     json_rpc_code: i32,
     /// More members, each after a comma.
     members: String,
 }
 
-/// What the body says.
-pub fn body(form: RefusalForm, code: Code, details: &Details) -> String {
+fn body(form: RefusalForm, code: Code, details: &Details) -> String {
     let error = Quoted(code.class().error());
     let description = Quoted(code.description());
     let code = Quoted(code.name());

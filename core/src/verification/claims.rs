@@ -252,7 +252,8 @@ fn confirmation(
 }
 
 /// RFC 8693 §4.1: `act` names who acts for the subject, and within it, whom that actor acts for. Only the
-/// outermost actor counts for a decision.
+/// outermost actor counts for a decision. An actor that cannot be read refuses: without it, the subject
+/// would seem to act alone.
 fn actor(claims: &Object<'_>, provider: &Provider) -> Result<Option<Rc<str>>, InvalidClaims> {
     let Some(outermost) = claims.get("act") else {
         return Ok(None);
@@ -269,8 +270,12 @@ fn actor(claims: &Object<'_>, provider: &Provider) -> Result<Option<Rc<str>>, In
             return Err(InvalidClaims::Actors);
         }
     }
-    let subject = outermost.as_object().and_then(|actor| actor.get("sub"));
-    Ok(subject.and_then(Value::as_str).map(Rc::from))
+    let outermost = outermost.as_object().ok_or(InvalidClaims::Actors)?;
+    match outermost.get("sub") {
+        None => Ok(None),
+        Some(Value::String(subject)) => Ok(Some(subject.as_ref().into())),
+        Some(_) => Err(InvalidClaims::Actors),
+    }
 }
 
 /// The union of all scope claims: space-separated strings (RFC 8693 §4.2) or arrays of strings.

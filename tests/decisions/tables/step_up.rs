@@ -168,6 +168,9 @@ fn actors(tables: &mut Tables) {
                 "CLAIM_MISMATCH",
             ),
             ("no limit", act(json!({ "sub": "agent", "act": 1 })), PASSES),
+            ("no object", act(json!("agent")), INVALID),
+            ("a number", act(json!({ "sub": 1 })), INVALID),
+            ("no name", act(json!({})), "CLAIM_MISMATCH"),
         ],
     );
 }

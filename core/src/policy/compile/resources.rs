@@ -63,9 +63,8 @@ impl Compiler<'_> {
         let servers = match (authorization_servers.is_absent(), providers) {
             (true, None) => None,
             (true, Some(all)) => Some(all.iter().map(|p| p.issuer.clone()).collect()),
-            (false, _) => {
-                authorization_servers.map_or(Vec::new(), |servers| self.texts(servers.value))
-            }
+            (false, _) => authorization_servers
+                .map_or(Vec::new(), |servers| self.each(servers.value, Self::issuer)),
         };
         if servers.as_ref().is_some_and(Vec::is_empty) {
             let expected = "an issuer, or a provider";
@@ -115,6 +114,16 @@ impl Compiler<'_> {
             metadata: metadata.into(),
             place,
         })
+    }
+
+    /// RFC 8414 §2: clients find the issuer's metadata by it.
+    fn issuer(&mut self, Located { at, value }: Located<&str>) -> Option<Box<str>> {
+        if let Err(found) = endpoint::split(value) {
+            self.findings
+                .unfit(at, found, "an http or https URI with a host");
+            return None;
+        }
+        Some(value.into())
     }
 
     /// RFC 9728 §1.2, and what a request can be compared with.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::config::fault::{At, alternatives, quoted};
 use crate::config::reader::{ExactlyOne, ListOf, Located, NonEmpty, Optional};
+use crate::config::scalar::DisplayDuration;
 use crate::config::{
     Access, ApprovalConfig, ApprovalObjectConfig, AuthenticationConfig, ClaimConfig,
     ClaimTestConfig, ConditionConfig, EqualsConfig, HeaderMatchConfig, HeaderTestConfig,
@@ -471,7 +472,16 @@ impl<'v> Compiler<'v> {
                 Some(Box::from(value))
             })
         });
-        let max_age = max_age.and_then(|max_age| self.within(max_age, AUTHENTICATION_AGE));
+        let max_age = max_age.and_then(|max_age| {
+            let at = max_age.at;
+            let max_age = self.within(max_age, AUTHENTICATION_AGE)?;
+            if max_age.subsec_nanos() != 0 {
+                let found = DisplayDuration(max_age).to_string();
+                self.findings.unfit(at, found, "whole seconds");
+                return None;
+            }
+            Some(max_age)
+        });
         let (acr, auth_time) = (
             self.registered_claim("acr"),
             self.registered_claim("auth_time"),
