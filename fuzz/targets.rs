@@ -36,11 +36,12 @@ use portcullis_core::request::{Request, RequestTarget};
 use portcullis_core::revocation::{
     Kind, ListReplica, Progress, Retention, RevocationSubject, SharedKey, Update,
 };
-use portcullis_core::secret::FingerprintKey;
+use portcullis_core::secret::{Digest, FingerprintKey};
 use portcullis_core::time::UnixTime;
 use portcullis_core::verification::callout::{Callout, Listed, Question, Replies, Reply};
 use portcullis_core::verification::claims::{ClaimsSource, validate_claims};
 use portcullis_core::verification::introspection::Introspected;
+use portcullis_core::verification::proof::{self, Demand, KnownProofKeys};
 use portcullis_core::verification::signature::Verifier;
 use portcullis_core::verification::status_list::{StatusList, StatusListToken};
 use portcullis_core::verification::{self, Context, Provenance, State, Unverified};
@@ -63,6 +64,20 @@ const TOKENS: [&[u8]; 5] = [
     include_bytes!("corpus/token/accepted-ps256-without-kid"),
 ];
 
+/// Every proof of possession that was signed for [`proof`] and holds.
+const PROOFS: [&[u8]; 4] = [
+    include_bytes!("corpus/proof/accepted-eddsa"),
+    include_bytes!("corpus/proof/accepted-equivalent-uri"),
+    include_bytes!("corpus/proof/accepted-es256"),
+    include_bytes!("corpus/proof/accepted-nonce-and-kid"),
+];
+
+/// The thumbprints of the keys that they were signed with.
+const CLIENTS: [&str; 2] = [
+    "bqP8-99uxWkMkCI7Pq38959fO1NCnPU_5t0Y1C5XwNA",
+    "Lp3J5UFBWbuJTIk5dm8ONXaEI3C5jirdNQUpmbeCXU4",
+];
+
 const API_KEY: &[u8] = b"correct horse";
 
 /// A secret in the environment. No message may contain it.
@@ -82,6 +97,7 @@ thread_local! {
     static KEY: Cell<KeyId> = Cell::new(some_key());
     static TOKEN_POLICY: Rc<Policy> = policy(include_bytes!("policies/tokens.json"));
     static REQUEST_POLICY: Rc<Policy> = policy(include_bytes!("policies/requests.json"));
+    static PROOF_POLICY: Rc<Policy> = policy(include_bytes!("policies/proofs.json"));
     static CALLOUT_POLICY: Rc<Policy> = policy(include_bytes!("policies/callouts.json"));
     static STATE_POLICY: Rc<Policy> = policy(include_bytes!("policies/state.json"));
 }
@@ -155,6 +171,53 @@ pub fn token(data: &[u8]) -> bool {
         }
         (first, second) => panic!("{first:?}, then {second:?}"),
     }
+}
+
+// === proof ===
+
+/// A proof of possession. Only what a client signed proves anything, and a key that is known changes nothing.
+pub fn proof(data: &[u8]) -> bool {
+    let policy = PROOF_POLICY.with(Rc::clone);
+    let dpop = policy.providers[0].dpop.expect("proofs");
+    let headers: [(&[u8], &[u8]); 5] = [
+        (b":method", b"POST"),
+        (b":authority", b"api.example.com"),
+        (b":path", b"/a/b?q=1"),
+        (b"x-forwarded-proto", b"https"),
+        (b"dpop", data),
+    ];
+    let request = Request::from_headers(&headers);
+    let mut known = KnownProofKeys::new(&policy, FingerprintKey::new([7; 16]));
+    let mut check = |thumbprint: &str| {
+        let thumbprint = URL_SAFE_NO_PAD.decode(thumbprint).expect("base64url");
+        let demand = Demand {
+            request: &request,
+            token: b"the.access.token",
+            thumbprint: Digest::new(thumbprint.try_into().expect("32 bytes")),
+            algorithms: dpop.algorithms,
+            max_age: dpop.max_age,
+            bytes: policy.limits.token_bytes,
+        };
+        proof::check(&Verifier::software(), &mut known, &demand, NOW)
+    };
+    let verdicts = CLIENTS.map(|client| {
+        let (first, second) = (check(client), check(client));
+        match (first, second) {
+            (Ok(first), Ok(second)) => {
+                assert_eq!(first.digest, second.digest);
+                assert!(first.until >= NOW && first.until <= NOW.plus(dpop.max_age * 2));
+                true
+            }
+            (first, second) => {
+                assert_eq!(first.err(), second.err());
+                false
+            }
+        }
+    });
+    let accepted = verdicts.contains(&true);
+    assert!(verdicts != [true, true], "one proof of two keys");
+    assert!(!accepted || PROOFS.contains(&data), "nobody signed this");
+    accepted
 }
 
 // === jwks ===

@@ -11,13 +11,14 @@ use std::path::{Path, PathBuf};
 
 type Target = fn(&[u8]) -> bool;
 
-const TARGETS: [(&str, Target); 12] = [
+const TARGETS: [(&str, Target); 13] = [
     ("claims", targets::claims),
     ("configuration", targets::configuration),
     ("inflate", targets::inflate),
     ("introspection", targets::introspection),
     ("jwks", targets::jwks),
     ("fetch_lease", targets::fetch_lease),
+    ("proof", targets::proof),
     ("replica", targets::replica),
     ("request", targets::request),
     ("revocation", targets::revocation),
