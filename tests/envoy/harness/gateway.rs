@@ -339,6 +339,8 @@ impl Setup {
                 "strip_trailing_host_dot": true,
                 // As shipped: Envoy writes `x-forwarded-proto`, whatever the client wrote.
                 "use_remote_address": true,
+                // A test names the requests that it looks for.
+                "preserve_external_request_id": true,
                 "http_protocol_options": { "enable_trailers": true },
                 "http2_protocol_options": { "allow_connect": self.web_sockets },
                 "upgrade_configs": upgrades,
