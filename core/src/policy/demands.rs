@@ -7,7 +7,7 @@ use crate::policy::request_part::RequestPart;
 use crate::scope::RequiredScopes;
 
 /// What a caller can be asked to bring: a challenge names it.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Demands {
     /// Scopes that the credential must have. Each of these, since more than one part of a rule may ask for
     /// some.
@@ -58,22 +58,14 @@ pub struct Authentication {
 impl Demands {
     /// What both ask.
     pub fn and(&self, more: Demands) -> Result<Demands, Contradiction> {
-        let Demands {
-            scopes,
-            authentication,
-            approvals,
-        } = more;
-        let authentication = match (&self.authentication, authentication) {
+        let mut both = self.clone();
+        both.scopes.extend(more.scopes);
+        both.approvals.extend(more.approvals);
+        both.authentication = match (both.authentication, more.authentication) {
             (Some(one), Some(other)) => Some(one.and(other)?),
-            (one, other) => one.clone().or(other),
+            (one, other) => one.or(other),
         };
-        let scopes = self.scopes.iter().cloned().chain(scopes);
-        let approvals = self.approvals.iter().cloned().chain(approvals);
-        Ok(Demands {
-            scopes: scopes.collect(),
-            authentication,
-            approvals: approvals.collect(),
-        })
+        Ok(both)
     }
 
     /// Every scope that is asked for, each once: `all`, then `any`, part by part.
@@ -101,21 +93,21 @@ impl Demands {
 
 impl Authentication {
     /// What both accept: the values that are in both lists, and the smaller age.
-    fn and(&self, other: Authentication) -> Result<Authentication, Contradiction> {
-        let contexts = match (&self.contexts, other.contexts) {
-            (Some((claim, one)), Some((_, other))) => {
-                let common: Vec<_> = one.iter().filter(|acr| other.contains(acr)).collect();
-                if common.is_empty() {
+    fn and(mut self, other: Authentication) -> Result<Authentication, Contradiction> {
+        match (&mut self.contexts, other.contexts) {
+            (Some((_, one)), Some((_, other))) => {
+                one.retain(|acr| other.contains(acr));
+                if one.is_empty() {
                     return Err(Contradiction);
                 }
-                Some((*claim, common.into_iter().cloned().collect()))
             }
-            (one, other) => one.clone().or(other),
-        };
-        let max_age = match (self.max_age, other.max_age) {
+            (none @ None, other) => *none = other,
+            (Some(_), None) => {}
+        }
+        self.max_age = match (self.max_age, other.max_age) {
             (Some((claim, one)), Some((_, other))) => Some((claim, one.min(other))),
             (one, other) => one.or(other),
         };
-        Ok(Authentication { contexts, max_age })
+        Ok(self)
     }
 }
