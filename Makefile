@@ -30,7 +30,7 @@ down: ## stops what `make up` started
 	@python3 scripts/tour.py down
 
 .PHONY: test
-test: wasm test-hooks envoy authority ## every test, on a real Envoy, and the tour in containers if an engine runs
+test: wasm test-hooks envoy authority mcp-client ## every test, on a real Envoy, and the tour in containers if an engine runs
 	@scripts/test.sh
 
 .PHONY: differential
@@ -39,7 +39,7 @@ differential: wasm envoy ## ours against jwt_authn and Envoy's router, for longe
 		DIFFERENTIAL_SEED="$${DIFFERENTIAL_SEED:-$$(date +%s)}" cargo test --features envoy-tests --test differential -- --nocapture
 
 .PHONY: test-envoys
-test-envoys: wasm test-hooks ## the tests on a real Envoy, on several of its versions (ENVOYS)
+test-envoys: wasm test-hooks authority mcp-client ## the tests on a real Envoy, on several of its versions (ENVOYS)
 	@scripts/test_envoys.sh
 
 .PHONY: check
@@ -63,6 +63,10 @@ test-hooks: # the module with switches by which a test breaks it; never shipped
 .PHONY: authority
 authority: # the tour's OAuth server
 	@. scripts/say.sh && need_cc && cargo build -p authority
+
+.PHONY: mcp-client
+mcp-client: # the tests' client of the Rust SDK of MCP
+	@. scripts/say.sh && need_cc && cargo build -p portcullis-mcp-client
 
 .PHONY: envoy
 envoy: ## finds an Envoy, or fetches one into .cache/

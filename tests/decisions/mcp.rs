@@ -184,8 +184,17 @@ fn a_challenge_names_all_that_the_message_asks() {
     let with = |ask: Ask, claims: Value| ask.bearer(key.token(strong(claims)));
     let nothing = json!({ "scope": "" });
     for (ask, scope) in [
-        // Before the message is read, what every message asks.
-        (call("delete_user"), "mcp:use"),
+        // Before anything is looked at but the credential: a client asks for one token, and then gives up.
+        (call("delete_user"), "mcp:use admin"),
+        (call("delete_user").bearer("rubbish"), "mcp:use admin"),
+        (
+            with(call("delete_user"), json!({ "exp": 1 })),
+            "mcp:use admin",
+        ),
+        (message("tools/list"), "mcp:use"),
+        // What does not pass anyway, asks no more than every message.
+        (call("other"), "mcp:use"),
+        (post(), "mcp:use"),
         (with(message("tools/list"), nothing.clone()), "mcp:use"),
         (with(call("look"), nothing.clone()), "mcp:use"),
         (with(call("search"), nothing.clone()), "mcp:use read"),

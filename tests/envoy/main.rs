@@ -36,6 +36,7 @@ mod jwks;
 #[path = "../vectors/lists.rs"]
 mod lists;
 mod mcp;
+mod mcp_clients;
 mod module;
 mod realm;
 mod reload;

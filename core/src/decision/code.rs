@@ -260,7 +260,7 @@ impl Code {
             Code::McpHeadersRequired => (
                 "MCP_HEADERS_REQUIRED",
                 InvalidRequest,
-                "the headers that describe the MCP message are missing or malformed",
+                "the headers that describe a message in MCP 2026-07-28 are missing or malformed",
             ),
             Code::MethodNotAllowed => (
                 "METHOD_NOT_ALLOWED",

@@ -1,6 +1,7 @@
 //! What a client reads that is refused: the status, the challenge and the body.
 
 use std::fmt::Write as _;
+use std::rc::Rc;
 
 use crate::authorization::approval::Purpose;
 use crate::credential;
@@ -144,8 +145,7 @@ fn approvals(policy: &Policy, request: &Request<'_>, rule: &Rule, denial: &Denia
         target: &target,
         message: message.as_ref(),
     };
-    let demands = denial.demands.as_deref().unwrap_or(&rule.demands);
-    let approvals = demands.approvals.iter();
+    let approvals = demands(request, rule, denial).approvals.iter();
     let objects: Vec<_> = approvals
         .map(|approval| purpose.subject(approval).to_ask_for())
         .collect();
@@ -168,8 +168,7 @@ fn challenges(policy: &Policy, request: &Request<'_>, rule: &Rule, denial: &Deni
     let error = Some(error).filter(|_| class != Class::Unauthorized);
     let error = error.map_or_else(String::new, |error| error());
     let mut parameters = String::new();
-    let demands = denial.demands.as_deref().unwrap_or(&rule.demands);
-    demand(&mut parameters, demands, class);
+    demand(&mut parameters, demands(request, rule, denial), class);
     let target = RequestTarget::from_request(request).ok();
     let resource = target.and_then(|target| policy.resources.covering(&target));
     if let Some(resource) = resource {
@@ -193,6 +192,19 @@ fn challenges(policy: &Policy, request: &Request<'_>, rule: &Rule, denial: &Deni
         format!("Bearer realm=\"{realm}\"{bearer}{parameters}"),
         format!("DPoP realm=\"{realm}\", algs=\"{algorithms}\"{dpop}{parameters}"),
     ]
+}
+
+/// What the request asks of its caller, also where it was refused before that was looked at: clients of MCP ask for one
+/// token by a challenge, send the message once more and give up then. So a challenge for want of a token, or of one that
+/// is still good, names all that the message needs.
+fn demands<'d>(request: &Request<'_>, rule: &'d Rule, denial: &'d Denial) -> &'d Demands {
+    let of_message = || {
+        let mcp = rule.mcp.as_ref()?;
+        let message = Message::read(request).ok()?;
+        mcp.demands_of(&message).ok()?.map(Rc::as_ref)
+    };
+    let of_denial = denial.demands.as_deref();
+    of_denial.or_else(of_message).unwrap_or(&rule.demands)
 }
 
 /// What the client's next token has to have.
