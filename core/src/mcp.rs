@@ -18,6 +18,9 @@ use crate::request::header_name::same_name;
 /// The version whose servers check the headers.
 pub const VERSION: &str = "2026-07-28";
 
+/// The headers that say what a message asks.
+pub const HEADERS: [&str; 3] = ["mcp-protocol-version", "mcp-method", "mcp-name"];
+
 /// What a request asks of an MCP server.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Message<'a> {
@@ -77,14 +80,10 @@ impl<'a> Message<'a> {
     }
 }
 
-/// `MCP-Protocol-Version`, `Mcp-Method` and `Mcp-Name`. What a careless upstream reads as one of them counts
+/// The values of [`HEADERS`]. What a careless upstream reads as one of them counts
 /// as one of them: such an upstream may read either of two.
 fn headers<'a>(request: &Request<'a>) -> Result<[Option<&'a [u8]>; 3], Unreadable<'a>> {
-    let mut found = [
-        ("mcp-protocol-version", None),
-        ("mcp-method", None),
-        ("mcp-name", None),
-    ];
+    let mut found = HEADERS.map(|name| (name, None));
     for (name, value) in request.headers {
         let ours = found
             .iter_mut()

@@ -304,12 +304,21 @@ fn trailers_bring_no_identity_and_no_credential() {
 #[test]
 fn trailers_bring_nothing_that_a_rule_compares() {
     let key = Key::new("ES256", "k");
-    let names = ["x-tenant", "X_Tenant", "x-kind", "x-kinds", "digest"];
+    let names = [
+        "x-tenant",
+        "X_Tenant",
+        "x-kind",
+        "x-kinds",
+        "digest",
+        "mcp-method",
+        "Mcp_Name",
+    ];
     let trailers = names.map(|name| (name.as_bytes(), &b"globex"[..]));
     let rules = json!([
         { "match": { "headers": [{ "name": "x-kind", "present": true }] }, "access": "deny" },
         { "claims": [{ "claim": "tenant", "equals": { "header": "x-tenant" } }] },
     ]);
+    let tools = json!([{ "mcp": { "body": "server" } }]);
     let removed = |changes: Value| {
         let filter = Filter::new(amended(config(&key, json!({})), changes));
         effects::removed_trailers(&filter.policy, &trailers)
@@ -322,6 +331,7 @@ fn trailers_bring_nothing_that_a_rule_compares() {
         removed(json!({ "rules": rules })),
         "x-tenant X_Tenant x-kind"
     );
+    assert_eq!(removed(json!({ "rules": tools })), "mcp-method Mcp_Name");
     let shadow = json!({ "rules": rules, "mode": "shadow" });
     assert_eq!(removed(shadow), "");
 }

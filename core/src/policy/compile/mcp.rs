@@ -8,13 +8,14 @@ use crate::config::{
     ApprovalConfig, AuthenticationConfig, McpBody, McpConfig, McpList, McpNameConfig, McpUriConfig,
     ScopesConfig,
 };
-use crate::mcp::uri;
+use crate::mcp::{self, uri};
 use crate::pattern::Pattern;
 use crate::policy::compile::compiler::Compiler;
 use crate::policy::compile::rules::Asked;
 use crate::policy::demands::Demands;
 use crate::policy::mcp::{Entry, Mcp};
 use crate::policy::route::Match;
+use crate::request::header_name::HeaderName;
 
 /// What clients need to find out what a server offers.
 const DEFAULT_METHODS: [&str; 5] = [
@@ -55,6 +56,8 @@ impl<'v> Compiler<'v> {
             body,
             list,
         } = mcp.value;
+        let compared = mcp::HEADERS.map(|name| (HeaderName::new(name), mcp.at));
+        self.compared_headers.extend(compared);
         let origins = origins.map_or(Vec::new(), |origins| self.each(origins.value, Self::origin));
         let tools = self.entries(tools, own, matching, asked);
         let prompts = self.entries(prompts, own, matching, asked);
