@@ -109,9 +109,14 @@ pub fn authorize(
     {
         return Err(Forbidden::Claim);
     }
-    let mut uses = Vec::new();
+    let mut uses: Vec<Expense> = Vec::new();
     for approval in &demands.approvals {
-        uses.extend(approved(approval, purpose, principal)?);
+        let next = approved(approval, purpose, principal)?;
+        // Rule and tool may ask for the same approval: one request uses it once.
+        let is_new = |next: &Expense| uses.iter().all(|known| known.digest != next.digest);
+        if let Some(next) = next.filter(is_new) {
+            uses.push(next);
+        }
     }
     Ok(Authorized {
         caller: caller.clone(),
@@ -132,7 +137,8 @@ fn approved(
         Counts::Always if !approval.once => Ok(None),
         Counts::Always | Counts::Once => {
             // Without a name of its own, a token cannot be told from the next one.
-            let token = principal.provider.as_ref().zip(principal.token_id.as_ref());
+            let token_id = principal.token_id.as_ref().filter(|id| !id.is_empty());
+            let token = principal.provider.as_ref().zip(token_id);
             let (provider, token_id) = token.ok_or(Forbidden::Approval)?;
             let expires = principal.validity.expires;
             Ok(Some(Expense {

@@ -57,6 +57,7 @@ object! {
         /// at most once. Default: nothing.
         pub filter_state: Optional<ListOf<FilterStateField>>,
     }
+    bodies: ["budgets"];
 }
 
 words! {
@@ -438,6 +439,7 @@ object! {
         /// Whether the key is refused. Boolean; default `false`.
         pub revoked: Optional<bool>,
     }
+    bodies: ["models", "token_budget"];
 }
 
 one_of! {
@@ -477,6 +479,7 @@ object! {
         /// Path forms that are refused elsewhere and accepted by this rule. Default: none.
         pub danger_allow_in_path: Optional<ListOf<PathQuirks>>,
     }
+    bodies: ["body", "model", "prompt", "budgets"];
 }
 
 words! {
@@ -752,6 +755,7 @@ object! {
         /// 4096.
         pub introspection_cache_entries: Optional<u64>,
     }
+    bodies: ["budget_callers"];
 }
 
 // === impl ClaimConfig ===

@@ -80,21 +80,21 @@ impl<'a> Message<'a> {
     }
 }
 
-/// The values of [`HEADERS`]. What a careless upstream reads as one of them counts
-/// as one of them: such an upstream may read either of two.
+/// The values of [`HEADERS`]. What a careless upstream reads as one of them counts as a second one. Alone it
+/// is none: a server that is not careless finds no header there, and then checks none against the body.
 fn headers<'a>(request: &Request<'a>) -> Result<[Option<&'a [u8]>; 3], Unreadable<'a>> {
     let mut found = HEADERS.map(|name| (name, None));
     for (name, value) in request.headers {
-        let ours = found
-            .iter_mut()
-            .find(|(ours, _)| same_name(ours.as_bytes(), name));
-        if let Some((_, slot)) = ours
-            && slot.replace(*value).is_some()
-        {
+        let is_one = |ours: &str| same_name(ours.as_bytes(), name);
+        let Some((ours, slot)) = found.iter_mut().find(|(ours, _)| is_one(ours)) else {
+            continue;
+        };
+        let value = (ours.as_bytes() == *name).then_some(*value);
+        if slot.replace(value).is_some() {
             return Err(Unreadable::Headers);
         }
     }
-    Ok(found.map(|(_, value)| value))
+    Ok(found.map(|(_, value)| value.flatten()))
 }
 
 /// A value without any encoding: printable ASCII and tabs, no white space around it, not empty.

@@ -378,6 +378,26 @@ fn two_approvals_of_one_request_are_both_used() {
     assert_eq!(filter.ask(&with(json!([tool, session]))).code(), APPROVAL);
 }
 
+/// One request uses an approval once, whoever asks for it.
+#[test]
+fn rule_and_tool_may_ask_for_the_same_approval() {
+    let key = Key::new("ES256", "k");
+    let approval = json!({ "type": "tool_call", "once": true });
+    let rule = json!({ "approval": approval, "mcp": { "tools": [{ "name": "*", "approval": approval }] } });
+    let config = json!({ "providers": { "corp": provider([&key]) }, "rules": [rule] });
+    let mut filter = Filter::new(config);
+    let details = json!([{ "type": "tool_call", "identifier": "pay" }]);
+    let with = |claims: Value| call("pay").bearer(key.token(claims));
+    let approved = with(json!({ "jti": "1", "authorization_details": details }));
+    assert!(filter.ask(&approved).passes());
+    let again = filter.ask(&approved);
+    assert_eq!(again.code(), APPROVAL);
+    let body: Value = serde_json::from_str(&again.reply.expect("a refusal").body).expect("JSON");
+    assert_eq!(body["error"]["data"]["authorization_details"], details);
+    let nameless = with(json!({ "jti": "", "authorization_details": details }));
+    assert_eq!(filter.ask(&nameless).code(), APPROVAL);
+}
+
 #[test]
 fn a_use_is_remembered_as_long_as_its_token_is_good() {
     let key = Key::new("ES256", "k");

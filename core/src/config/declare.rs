@@ -2,13 +2,15 @@
 //! how it is read from JSON.
 
 /// A struct that is read from a JSON object. Each field is the member of its name, or of the name
-/// behind `=` where that is a word of Rust.
+/// behind `=` where that is a word of Rust. What follows `bodies` are members that this module cannot
+/// have, since it reads no bodies.
 macro_rules! object {
     (
         $(#[$about:meta])*
         pub struct $name:ident $(<$v:lifetime>)? {
             $( $(#[$doc:meta])* pub $field:ident $(= $key:literal)? : $member:ty ),+ $(,)?
         }
+        $( bodies: $bodies:expr; )?
     ) => {
         $(#[$about])*
         pub struct $name $(<$v>)? {
@@ -19,6 +21,7 @@ macro_rules! object {
             fn from_members(
                 members: &mut $crate::config::reader::ObjectReader<'_, 'v>,
             ) -> Self {
+                $( members.refuse_bodies(&$bodies); )?
                 $name { $( $field: members.member(key!($field $($key)?)) ),+ }
             }
         }

@@ -79,7 +79,12 @@ pub struct ObjectReader<'r, 'v> {
     at: At,
     findings: &'r mut Findings<'v>,
     known: Vec<&'static str>,
+    /// Those of the other module, which are refused already.
+    refused: &'static [&'static str],
 }
+
+/// Why a key of that module is refused.
+pub const NEEDS_BODIES: &str = "needs portcullis-ai.wasm";
 
 // === impl Optional ===
 
@@ -131,6 +136,7 @@ impl<'v, T: FromMembers<'v>> Optional<T> {
                 at,
                 findings,
                 known: Vec::new(),
+                refused: &[],
             }),
             Written::Faulty => return None,
             Written::Valid(value) => value,
@@ -252,6 +258,7 @@ impl<'v, T: FromMembers<'v>> FromValue<'v> for T {
             at,
             findings,
             known: Vec::new(),
+            refused: &[],
         };
         let read = T::from_members(&mut members);
         members.refuse_unknown();
@@ -348,10 +355,22 @@ impl<'v> ObjectReader<'_, 'v> {
         None
     }
 
+    /// Members of a module that also reads bodies.
+    pub fn refuse_bodies(&mut self, keys: &'static [&'static str]) {
+        self.refused = keys;
+        for key in keys {
+            if self.object.is_some_and(|object| object.get(key).is_some()) {
+                let at = self.findings.key(self.at, key);
+                self.findings.invalid(at, NEEDS_BODIES.into());
+            }
+        }
+    }
+
     /// After the last question: any other member is a fault.
     fn refuse_unknown(self) {
         let members = self.object.into_iter().flat_map(Object::iter);
-        for (name, _) in members.filter(|(name, _)| !self.known.contains(name)) {
+        let is_told = |name: &&str| self.known.contains(name) || self.refused.contains(name);
+        for (name, _) in members.filter(|(name, _)| !is_told(name)) {
             let at = self.findings.key(self.at, name);
             self.findings.unknown_key(at, name, &self.known);
         }

@@ -145,10 +145,13 @@ fn approvals(policy: &Policy, request: &Request<'_>, rule: &Rule, denial: &Denia
         target: &target,
         message: message.as_ref(),
     };
-    let approvals = demands(request, rule, denial).approvals.iter();
-    let objects: Vec<_> = approvals
-        .map(|approval| purpose.subject(approval).to_ask_for())
-        .collect();
+    let mut objects: Vec<String> = Vec::new();
+    for approval in &demands(request, rule, denial).approvals {
+        let object = purpose.subject(approval).to_ask_for();
+        if !objects.contains(&object) {
+            objects.push(object);
+        }
+    }
     format!(r#","authorization_details":[{}]"#, objects.join(","))
 }
 

@@ -97,13 +97,20 @@ fn a_header_that_an_upstream_may_find_twice_names_no_message() {
 }
 
 #[test]
-fn a_header_in_a_careless_spelling_is_that_header() {
-    let headers = [
-        ("mcp_protocol_version", VERSION),
-        ("mcp.method", "tools/call"),
-        ("mcp_name", "search"),
+fn a_header_in_a_careless_spelling_alone_is_no_header() {
+    let message = [
+        ("mcp-protocol-version", VERSION),
+        ("mcp-method", "tools/call"),
+        ("mcp-name", "search"),
     ];
-    assert_eq!(read(&headers), Ok(r#"Tool("search")"#.into()));
+    for (i, respelled) in ["mcp_protocol_version", "mcp.method", "mcp_name"]
+        .into_iter()
+        .enumerate()
+    {
+        let mut headers = message;
+        headers[i].0 = respelled;
+        assert_eq!(read(&headers), Err("headers".into()), "{respelled}");
+    }
 }
 
 #[test]

@@ -1,11 +1,13 @@
 //! URIs of resources that every server reads in the same way.
 
-/// Whether the part of a URI before its query has neither a dot segment nor a backslash, in whatever
+/// Whether the part of a URI before its query has neither a dot segment, nor a backslash, nor a control character, in whatever
 /// spelling: a server that resolves it reads another resource than the one that a pattern matched.
 pub fn is_unambiguous(uri: &str) -> bool {
     let before_query = uri.split('?').next().unwrap_or_default();
     let decoded = decode_fully(before_query.as_bytes());
-    if decoded.contains(&b'\\') || has_overlong(&decoded) {
+    // Browsers' parsers drop tabs and line breaks before they resolve (URL standard, "basic URL parser").
+    let is_ambiguous = |b: &u8| *b == b'\\' || b.is_ascii_control();
+    if decoded.iter().any(is_ambiguous) || has_overlong(&decoded) {
         return false;
     }
     // A URI without an authority has its first segment right after the scheme.

@@ -273,7 +273,7 @@ fn actor(claims: &Object<'_>, provider: &Provider) -> Result<Option<Rc<str>>, In
     let outermost = outermost.as_object().ok_or(InvalidClaims::Actors)?;
     match outermost.get("sub") {
         None => Ok(None),
-        Some(Value::String(subject)) => Ok(Some(subject.as_ref().into())),
+        Some(Value::String(subject)) if !subject.is_empty() => Ok(Some(subject.as_ref().into())),
         Some(_) => Err(InvalidClaims::Actors),
     }
 }

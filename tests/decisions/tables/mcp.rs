@@ -275,12 +275,21 @@ fn headers_that_do_not_say_what_is_asked(tables: &mut Tables) {
             .fold(post(), |ask, (name, value)| ask.with(name, value));
         rows.push((what, ask.bearer(&token), HEADERS));
     }
-    // To a careless upstream it is the header, so it is to us.
-    let respelled = post()
-        .with("mcp_protocol_version", VERSION)
-        .with("mcp_method", "tools/call")
-        .with("mcp_name", "search");
-    rows.push(("another spelling", respelled.bearer(&token), PASSES));
+    // A server that is not careless finds no header there, and checks none against the body.
+    for (what, respelled) in [
+        ("the version in another spelling", "mcp_protocol_version"),
+        ("the method in another spelling", "mcp.method"),
+        ("the name in another spelling", "mcp_name"),
+    ] {
+        let headers = [version, method, name].into_iter();
+        let ask = headers.fold(post(), |ask, (header, value)| {
+            match respelled.replace(['_', '.'], "-") == header {
+                true => ask.with(respelled, value),
+                false => ask.with(header, value),
+            }
+        });
+        rows.push((what, ask.bearer(&token), HEADERS));
+    }
     let mcp = json!({ "tools": [{ "name": "*" }] });
     tables.judge(with_mcp(&key, mcp), &rows);
 }

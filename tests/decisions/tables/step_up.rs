@@ -170,6 +170,7 @@ fn actors(tables: &mut Tables) {
             ("no limit", act(json!({ "sub": "agent", "act": 1 })), PASSES),
             ("no object", act(json!("agent")), INVALID),
             ("a number", act(json!({ "sub": 1 })), INVALID),
+            ("an empty name", act(json!({ "sub": "" })), INVALID),
             ("no name", act(json!({})), "CLAIM_MISMATCH"),
         ],
     );

@@ -44,6 +44,11 @@ fn dot_segments_and_backslashes_in_any_spelling_are_found() {
         "docs://public/..;a/secret",
         "docs://public/..%3b/secret",
         "docs://public/..%00/secret",
+        // What drops tabs and line breaks finds `..`.
+        "docs://public/.\t./secret",
+        "docs://public/.\n./secret",
+        "docs://public/..\r/secret",
+        "docs://public/a%09b",
         "docs%3A..",
         "docs://../secret",
         "docs://public\\..\\secret",

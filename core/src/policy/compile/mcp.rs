@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use crate::config::fault::{At, quoted};
-use crate::config::reader::{ListOf, Located, Optional, Required};
+use crate::config::reader::{ListOf, Located, NEEDS_BODIES, Optional, Required};
 use crate::config::{
     ApprovalConfig, AuthenticationConfig, McpBody, McpConfig, McpList, McpNameConfig, McpUriConfig,
     ScopesConfig,
@@ -90,7 +90,7 @@ impl<'v> Compiler<'v> {
 
     /// This module never reads a body.
     fn needs_other_module(&mut self, at: At, word: &str) -> Option<()> {
-        let reason = format!("{word} needs portcullis-ai.wasm");
+        let reason = format!("{word} {NEEDS_BODIES}");
         self.findings.invalid(at, reason);
         None
     }
