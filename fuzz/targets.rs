@@ -44,7 +44,7 @@ use portcullis_core::verification::introspection::Introspected;
 use portcullis_core::verification::proof::{self, Demand, KnownProofKeys};
 use portcullis_core::verification::signature::Verifier;
 use portcullis_core::verification::status_list::{StatusList, StatusListToken};
-use portcullis_core::verification::{self, Context, Provenance, State, Unverified};
+use portcullis_core::verification::{self, Context, Provenance, State, Unproven, Unverified};
 
 mod state;
 
@@ -165,7 +165,10 @@ pub fn token(data: &[u8]) -> bool {
             assert_eq!(first.forwarded, second.forwarded);
             true
         }
-        (Err(Unverified::Refused(first)), Err(Unverified::Refused(second))) => {
+        (
+            Err(Unproven::Unverified(Unverified::Refused(first))),
+            Err(Unproven::Unverified(Unverified::Refused(second))),
+        ) => {
             assert_eq!(first, second);
             false
         }

@@ -21,8 +21,6 @@ pub enum Cache {
     /// An introspection answer that is known.
     AnswerHit,
     TokenHit,
-    /// The request is evaluated again when its proof has been spent.
-    TokenHitTwice,
     TokenMiss,
     Unused,
 }
@@ -195,7 +193,7 @@ pub const CASES: [Case; 25] = [
         "portcullis-proofs",
         |t| &t.proven,
         PROOF_BASELINE,
-        Cache::TokenHitTwice,
+        Cache::TokenHit,
     ),
     case(
         "noop, key",

@@ -109,7 +109,6 @@ impl Case {
         match self.cache {
             Cache::AnswerHit => uses.answer_hits = requests,
             Cache::TokenHit => uses.token_hits = requests,
-            Cache::TokenHitTwice => uses.token_hits = 2 * requests,
             Cache::TokenMiss => uses.token_misses = requests,
             Cache::Unused => {}
         }

@@ -14,7 +14,7 @@ use crate::policy::{Mode, Policy};
 use crate::request::{Request, RequestTarget};
 use crate::time::UnixTime;
 use crate::verification::callout::{Callout, Replies, Reply};
-use crate::verification::{self, Context, State, Unverified};
+use crate::verification::{self, Context, State, Unproven, Unspent, Unverified};
 
 /// What comes next for a request.
 #[derive(Debug)]
@@ -83,18 +83,26 @@ fn step(
     let verdict = match evaluate(&context, state, request, &mut rule) {
         Ok(verdict) => verdict,
         Err(Obstacle::Denial(denial)) => Verdict::Deny(denial),
-        Err(Obstacle::Unknown(callout)) => {
-            let policy = Rc::clone(policy);
-            return Step::Await(Waiting { policy, replies }, callout);
+        Err(Obstacle::Unknown(callout)) => return wait(policy, replies, callout),
+        Err(Obstacle::Unspent(unspent)) => {
+            let callout = Callout::Spend(unspent.expense());
+            let unspent = Some(unspent);
+            return wait(policy, Replies { unspent, ..replies }, callout);
         }
     };
     Step::Decided(Decision { verdict, rule })
+}
+
+fn wait(policy: &Rc<Policy>, replies: Replies, callout: Callout) -> Step {
+    let policy = Rc::clone(policy);
+    Step::Await(Waiting { policy, replies }, callout)
 }
 
 /// Why a request has no verdict that it may go on, or none yet.
 enum Obstacle {
     Denial(Denial),
     Unknown(Callout),
+    Unspent(Box<Unspent>),
 }
 
 /// The stages in their order. `matched` is where the rule goes: a denial has one too.
@@ -201,11 +209,12 @@ impl<D: Into<Denial>> From<D> for Obstacle {
     }
 }
 
-impl From<Unverified> for Obstacle {
-    fn from(unverified: Unverified) -> Self {
-        match unverified {
-            Unverified::Await(callout) => Obstacle::Unknown(callout),
-            Unverified::Refused(refusal) => Obstacle::Denial(refusal.into()),
+impl From<Unproven> for Obstacle {
+    fn from(unproven: Unproven) -> Self {
+        match unproven {
+            Unproven::Unspent(unspent) => Obstacle::Unspent(unspent),
+            Unproven::Unverified(Unverified::Await(callout)) => Obstacle::Unknown(callout),
+            Unproven::Unverified(Unverified::Refused(refusal)) => Obstacle::Denial(refusal.into()),
         }
     }
 }

@@ -20,6 +20,8 @@ pub mod spending;
 mod state;
 pub mod status_list;
 pub mod token;
+mod unproven;
+mod unspent;
 mod unverified;
 mod verified;
 
@@ -36,6 +38,8 @@ use crate::verification::token::Form;
 pub use crate::verification::context::Context;
 pub use crate::verification::refusal::Refusal;
 pub use crate::verification::state::State;
+pub use crate::verification::unproven::Unproven;
+pub use crate::verification::unspent::Unspent;
 pub use crate::verification::unverified::Unverified;
 pub use crate::verification::verified::{Provenance, Verified};
 
@@ -46,7 +50,10 @@ pub fn verify(
     accepted: &Accepted,
     request: &Request<'_>,
     credential: &Credential<'_>,
-) -> Result<Verified, Unverified> {
+) -> Result<Verified, Unproven> {
+    if let (Some(unspent), Some(spent)) = (&context.replies.unspent, context.replies.proof) {
+        return Ok(unspent.spend(spent)?);
+    }
     if credential.value.len() > context.policy.limits.token_bytes {
         return Err(Refusal::TooLarge.into());
     }
@@ -68,7 +75,10 @@ pub fn verify(
         let verifier = state.signatures.verifier();
         let bound = (provider.as_ref(), principal, credential.value.as_ref());
         let known = &mut state.proof_keys;
-        check_possession(context, verifier, known, request, bound)?;
+        if let Some(expense) = check_possession(context, verifier, known, request, bound)? {
+            let unspent = Unspent::new(verified, expense);
+            return Err(Unproven::Unspent(Box::new(unspent)));
+        }
     }
     Ok(verified)
 }

@@ -11,6 +11,7 @@ use crate::verification::introspection::Introspected;
 use crate::verification::source::SourceId;
 use crate::verification::spending::{Expense, SpentId};
 use crate::verification::status_list::StatusList;
+use crate::verification::unspent::Unspent;
 
 pub use crate::verification::call::{Call, CallFault, Service, Standing};
 
@@ -106,6 +107,8 @@ pub struct Replies {
     pub client_certificate: Option<Option<[u8; 32]>>,
     /// What the provider said about the token.
     pub introspection: Option<Introspected>,
+    /// The caller, and the proof that has to be spent for it.
+    pub unspent: Option<Box<Unspent>>,
     /// Whether the proof of possession, which held, was used before.
     pub proof: Option<Spent>,
     /// How the fetch of keys ended.
