@@ -233,15 +233,15 @@ fn a_client_that_cannot_connect_tells_why() {
 /// client gets one token for a call, by the challenge that it gets first.
 #[test]
 fn one_new_token_is_enough_for_a_call() {
-    let helpdesk = Helpdesk::open("1s");
+    let helpdesk = Helpdesk::open("6s");
     let search = "search_docs query=refunds";
     assert_eq!(
-        helpdesk.python(&[search, "wait 1.5", search]),
+        helpdesk.python(&[search, "wait 6.5", search]),
         format!(
             "new token: mcp:use\n\
              new token: mcp:use tools:read\n\
              {search}: 1 page about refunds\n\
-             wait 1.5: done\n\
+             wait 6.5: done\n\
              new token: mcp:use tools:read\n\
              {search}: 1 page about refunds\n"
         )
