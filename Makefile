@@ -8,7 +8,7 @@ unexport CARGO_TARGET_DIR CARGO_BUILD_TARGET_DIR
 export PYTHONDONTWRITEBYTECODE := 1
 
 WASM := target/wasm32-wasip1/release/portcullis.wasm
-# Bytes. V8 compiles the whole module on Envoy's main thread at start-up, some 0.6 ms for each kilobyte.
+# Bytes. V8 compiles the whole module on Envoy's main thread at start-up, some 0.6 to 0.8 ms for each kilobyte.
 SIZE_BUDGET := 1300000
 # Every feature but test-hooks, which is the module's.
 ALL_FEATURES := bench/envoy-tests,bench/steps,portcullis/envoy-tests

@@ -1,7 +1,10 @@
 //! A filter without a host, requests, and answers that are checked against the contract as they
 //! are made.
 
-// The issuer of the tests on a real Envoy serves here too, with a clock that stands still.
+// The contract's codes and the issuer of the tests on a real Envoy serve here too, with a clock that stands still.
+#[path = "../envoy/harness/codes.rs"]
+mod codes;
+
 #[allow(dead_code)]
 #[path = "../envoy/harness/keys.rs"]
 pub mod keys;
@@ -396,7 +399,7 @@ impl Answer {
 
     fn check_refusal(&self, reply: &LocalReply, ask: &Ask) {
         let code = self.code();
-        let (status, error) = of_contract(code);
+        let (status, error) = codes::class(code);
         assert_eq!(reply.status, status, "{code}");
         assert_eq!(self.header("cache-control"), Some("no-store"), "{code}");
         let details = format!("portcullis_{}", code.to_ascii_lowercase());
@@ -489,44 +492,5 @@ fn check_secrecy(text: &str, ask: &Ask) {
                 assert!(!text.contains(part), "{name} leaks into {text}");
             }
         }
-    }
-}
-
-/// Status and `error` as the contract lists them, written down apart from the filter's own.
-fn of_contract(code: &str) -> (u16, &'static str) {
-    match code {
-        "MISSING_TOKEN" => (401, "unauthorized"),
-        "TOKEN_EXPIRED"
-        | "TOKEN_NOT_YET_VALID"
-        | "INVALID_SIGNATURE"
-        | "INVALID_ISSUER"
-        | "INVALID_AUDIENCE"
-        | "UNKNOWN_KEY"
-        | "UNSUPPORTED_ALGORITHM"
-        | "MALFORMED_TOKEN"
-        | "TOKEN_REVOKED"
-        | "TOKEN_INACTIVE"
-        | "INVALID_TOKEN"
-        | "INVALID_API_KEY"
-        | "API_KEY_EXPIRED"
-        | "API_KEY_REVOKED"
-        | "API_KEY_NOT_YET_VALID" => (401, "invalid_token"),
-        "INSUFFICIENT_AUTHENTICATION" => (401, "insufficient_user_authentication"),
-        "INVALID_DPOP_PROOF" => (401, "invalid_dpop_proof"),
-        "AMBIGUOUS_CREDENTIALS"
-        | "AMBIGUOUS_PATH"
-        | "AMBIGUOUS_HOST"
-        | "REQUEST_TOO_LARGE"
-        | "MCP_HEADERS_REQUIRED" => (400, "invalid_request"),
-        "METHOD_NOT_ALLOWED" => (405, "invalid_request"),
-        "INSUFFICIENT_SCOPE" => (403, "insufficient_scope"),
-        "APPROVAL_REQUIRED" => (403, "insufficient_authorization_details"),
-        "CLAIM_MISMATCH" | "NO_RULE" | "RULE_DENIES" | "CROSS_SITE_REQUEST"
-        | "ORIGIN_NOT_ALLOWED" | "TOOL_NOT_ALLOWED" => (403, "access_denied"),
-        "KEYS_UNAVAILABLE"
-        | "INTROSPECTION_UNAVAILABLE"
-        | "REVOCATION_UNAVAILABLE"
-        | "APPROVALS_UNAVAILABLE" => (503, "temporarily_unavailable"),
-        other => panic!("{other} is no code of the contract"),
     }
 }

@@ -1,5 +1,6 @@
 //! What the cases are written with.
 
+pub mod codes;
 pub mod envoy;
 pub mod faults;
 pub mod gateway;

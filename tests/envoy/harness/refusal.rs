@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::client::Answer;
+use super::codes::class;
 
 /// The scheme that the `WWW-Authenticate` of a refusal names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -10,30 +11,6 @@ pub enum Challenge {
     Bearer,
     ApiKey,
     DPoP,
-}
-
-/// Status and `error` of a code.
-pub fn class(code: &str) -> (u16, &'static str) {
-    match code {
-        "MISSING_TOKEN" => (401, "unauthorized"),
-        "INSUFFICIENT_AUTHENTICATION" => (401, "insufficient_user_authentication"),
-        "INVALID_DPOP_PROOF" => (401, "invalid_dpop_proof"),
-        "AMBIGUOUS_CREDENTIALS"
-        | "AMBIGUOUS_PATH"
-        | "AMBIGUOUS_HOST"
-        | "REQUEST_TOO_LARGE"
-        | "MCP_HEADERS_REQUIRED" => (400, "invalid_request"),
-        "METHOD_NOT_ALLOWED" => (405, "invalid_request"),
-        "INSUFFICIENT_SCOPE" => (403, "insufficient_scope"),
-        "APPROVAL_REQUIRED" => (403, "insufficient_authorization_details"),
-        "CLAIM_MISMATCH" | "NO_RULE" | "RULE_DENIES" | "CROSS_SITE_REQUEST"
-        | "ORIGIN_NOT_ALLOWED" | "TOOL_NOT_ALLOWED" => (403, "access_denied"),
-        "KEYS_UNAVAILABLE"
-        | "INTROSPECTION_UNAVAILABLE"
-        | "REVOCATION_UNAVAILABLE"
-        | "APPROVALS_UNAVAILABLE" => (503, "temporarily_unavailable"),
-        _ => (401, "invalid_token"),
-    }
 }
 
 /// That the answer is a refusal by this code, and a well-formed one.
