@@ -42,6 +42,9 @@ pub mod json;
 
 pub mod time;
 
+#[cfg(feature = "ai")]
+pub mod api;
+
 pub mod deadline;
 
 pub mod secret;
