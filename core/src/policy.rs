@@ -2,6 +2,8 @@
 //! cannot meet a mistake in it.
 
 pub mod api_keys;
+#[cfg(feature = "ai")]
+pub mod budget;
 pub mod callout;
 pub mod claim;
 mod compile;
@@ -11,6 +13,8 @@ pub mod endpoint;
 pub mod forward;
 pub mod location;
 pub mod mcp;
+#[cfg(feature = "ai")]
+pub mod model;
 pub mod provider;
 pub mod request_part;
 pub mod requirement;

@@ -93,6 +93,15 @@ fn body(form: RefusalForm, code: Code, details: &Details) -> String {
             ),
             json_rpc_code, description, error, code, members, description, code,
         ),
+        // Both clients read `error.message`; OpenAI's `error.code` too, and Anthropic's the outer `type`.
+        #[cfg(feature = "ai")]
+        RefusalForm::ModelApi => format!(
+            concat!(
+                r#"{{"type":"error","error":{{"type":{},"message":{},"code":{},"param":null{}}},"#,
+                r#""error_description":{},"code":{}}}"#
+            ),
+            error, description, code, members, description, code,
+        ),
     }
 }
 

@@ -172,6 +172,8 @@ impl<'v> Compiler<'v> {
             resources: resources?,
             forward: forward?,
             compared_headers: self.compared_headers(),
+            #[cfg(feature = "ai")]
+            budgets: Vec::new(),
             claims: std::mem::take(&mut self.claims).values,
             limits: limits?,
             audit: audit.or(Audit::Denied)?.value,
@@ -227,6 +229,8 @@ impl<'v> Compiler<'v> {
             token_bytes: bytes?,
             token_cache_entries: tokens?,
             introspection_cache_entries: answers?,
+            #[cfg(feature = "ai")]
+            budget_callers: 65536,
         })
     }
 }

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use crate::config::{Audit, FilterStateField, Mode, Unmatched};
 use crate::policy::api_keys::ApiKeys;
+#[cfg(feature = "ai")]
+use crate::policy::budget::Budget;
 use crate::policy::callout::RevocationList;
 use crate::policy::claim::ClaimPath;
 use crate::policy::forward::Forward;
@@ -45,6 +47,9 @@ pub struct Policy {
     pub forward: Forward,
     /// Every header of the request that a rule compares, each once.
     pub compared_headers: Vec<HeaderName>,
+    /// Budgets, in the order of their ids.
+    #[cfg(feature = "ai")]
+    pub budgets: Vec<Rc<Budget>>,
     /// Every claim that a rule or a forwarded header asks about, in the order of their ids.
     pub claims: Vec<ClaimPath>,
     /// Ceilings.
@@ -64,6 +69,9 @@ pub struct Limits {
     pub token_cache_entries: usize,
     /// Introspection answers that are remembered; 0 remembers none.
     pub introspection_cache_entries: usize,
+    /// Callers that one budget can have in a window, at least. In all workers together.
+    #[cfg(feature = "ai")]
+    pub budget_callers: usize,
 }
 
 /// A revocation list that is polled.

@@ -4,10 +4,14 @@ use std::rc::Rc;
 
 use crate::json::Value;
 use crate::keys::AlgorithmSet;
+#[cfg(feature = "ai")]
+use crate::policy::budget::Budget;
 use crate::policy::claim::ClaimId;
 use crate::policy::demands::Demands;
 use crate::policy::location::CredentialLocation;
 use crate::policy::mcp::Mcp;
+#[cfg(feature = "ai")]
+use crate::policy::model::{BodyLimits, Models, Prompts};
 use crate::policy::provider::Provider;
 use crate::policy::request_part::RequestPart;
 use crate::request::origin::Origin;
@@ -35,6 +39,18 @@ pub struct Rule {
     pub mcp: Option<Mcp>,
     /// How its refusals are written.
     pub refusal_form: RefusalForm,
+    /// How much of a request's body is awaited, where something of it is read before the request goes on.
+    #[cfg(feature = "ai")]
+    pub body: Option<BodyLimits>,
+    /// Which models pass, where its upstream has some.
+    #[cfg(feature = "ai")]
+    pub models: Option<Models>,
+    /// Which kinds of prompts pass.
+    #[cfg(feature = "ai")]
+    pub prompts: Option<Prompts>,
+    /// What its requests are charged to, in this order.
+    #[cfg(feature = "ai")]
+    pub budgets: Vec<Rc<Budget>>,
 }
 
 /// How a rule's refusals are written, for the clients that its upstream has.
@@ -44,6 +60,9 @@ pub enum RefusalForm {
     Plain,
     /// The same within an error of JSON-RPC, which clients of MCP show to their users.
     JsonRpc,
+    /// The same within an error as OpenAI's and Anthropic's clients show it.
+    #[cfg(feature = "ai")]
+    ModelApi,
 }
 
 /// The credentials that a rule accepts; never none at all.

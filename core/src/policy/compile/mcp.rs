@@ -85,6 +85,10 @@ impl<'v> Compiler<'v> {
             prompts: prompts?,
             resources: resources?,
             methods: methods?,
+            #[cfg(feature = "ai")]
+            verifies_body: false,
+            #[cfg(feature = "ai")]
+            filters_lists: false,
         })
     }
 

@@ -225,6 +225,14 @@ impl<'v> Compiler<'v> {
                 None => RefusalForm::Plain,
             },
             mcp,
+            #[cfg(feature = "ai")]
+            body: None,
+            #[cfg(feature = "ai")]
+            models: None,
+            #[cfg(feature = "ai")]
+            prompts: None,
+            #[cfg(feature = "ai")]
+            budgets: Vec::new(),
         };
         Some((rule, matches?))
     }

@@ -1,0 +1,83 @@
+//! Token budgets: who shares one, how much it holds, and for how long.
+
+use std::time::Duration;
+
+use crate::api::Unit;
+use crate::policy::claim::ClaimId;
+use crate::policy::endpoint::Endpoint;
+
+/// A budget: its index in [`Policy::budgets`](crate::policy::Policy::budgets).
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct BudgetId(pub usize);
+
+/// How much callers may use in a window of time.
+#[derive(Debug)]
+pub struct Budget {
+    /// Which it is.
+    pub id: BudgetId,
+    /// Its name.
+    pub name: Box<str>,
+    /// Callers that agree in all of these share one. Their provider is always part of it.
+    pub per: Vec<Part>,
+    /// How much each may use.
+    pub limit: Limit,
+    /// Windows begin at multiples of it since 1970. Whole seconds; never zero.
+    pub window: Duration,
+    /// What is counted.
+    pub unit: Unit,
+    /// Reserved for a request that names no maximum.
+    pub default_output_tokens: u64,
+    /// Added to the input of a request whose body refers elsewhere.
+    pub default_input_tokens: u64,
+    /// Who keeps it for many Envoy processes; `None`: this process keeps it for itself.
+    pub ledger: Option<Ledger>,
+}
+
+/// What callers are told apart by.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Part {
+    /// The client.
+    ClientId,
+    /// The API key's id.
+    KeyId,
+    /// The model, by the name of the entry that allows it.
+    Model,
+    /// `sub`; of an API key, its client.
+    Subject,
+    /// The tenant.
+    Tenant,
+}
+
+/// How much a caller may use.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Limit {
+    /// What this claim says.
+    Claim {
+        /// The claim.
+        claim: ClaimId,
+        /// For callers that lack it. Without one they are refused.
+        default: Option<u64>,
+    },
+    /// This much, whoever asks.
+    Fixed(u64),
+}
+
+/// A ledger that many Envoy processes spend from.
+#[derive(Debug)]
+pub struct Ledger {
+    /// Where it is.
+    pub endpoint: Endpoint,
+    /// How much is asked for at a time.
+    pub lease: Lease,
+    /// Whether the budget is spent here while the ledger is unavailable.
+    pub allow_local: bool,
+}
+
+/// How much is asked of a ledger at a time.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Lease {
+    /// This part of the limit, in millionths: `2%` is 20,000.
+    Share(u64),
+    /// This much.
+    Fixed(u64),
+}
