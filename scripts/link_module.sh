@@ -16,6 +16,8 @@ ours=portcullis_request_head_
 theirs=proxy_on_request_headers
 exported="$ours _initialize proxy_abi_version_0_2_1 proxy_on_configure proxy_on_context_create proxy_on_delete \
     proxy_on_http_call_response proxy_on_memory_allocate proxy_on_request_trailers proxy_on_tick"
+# The module that reads bodies, and answers to their end.
+for_bodies="proxy_on_log proxy_on_request_body proxy_on_response_body proxy_on_response_headers proxy_on_response_trailers"
 
 # rustc puts the folder of its own linker on the PATH.
 linker=${PORTCULLIS_WASM_LD:-rust-lld}
@@ -33,6 +35,10 @@ done
 case " $* " in
 *" --export $ours "* | *" --export=$ours "*) ;;
 *) exec "$linker" "$@" ;;
+esac
+
+case " $* " in
+*/portcullis_ai.wasm*) exported="$exported $for_bodies" ;;
 esac
 
 # Goes once over the arguments: each is taken from the front, and put back at the end unless it is an unused export.

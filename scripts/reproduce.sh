@@ -1,7 +1,7 @@
 #!/bin/sh
 # reproduce.sh [--with rustup|debian]
-# Builds the module of the last commit twice, as differently as one machine allows: in two clones, one of them with
-# spaces in its path, with two CARGO_HOMEs and two target folders. Prints the common hash, or fails if they differ.
+# Builds the modules of the last commit twice, as differently as one machine allows: in two clones, one of them with
+# spaces in its path, with two CARGO_HOMEs and two target folders. Prints the common hash of each, or fails if they differ.
 set -eu
 cd "$(dirname "$0")/.."
 . scripts/say.sh
@@ -27,17 +27,22 @@ build() { # build FOLDER TARGET CARGO_HOME COPY
     git clone --quiet --no-hardlinks . "$1"
     # shellcheck disable=SC2086 # words
     (cd "$1" && CARGO_HOME=$3 scripts/wasm.sh $way build --locked --target-dir "$2")
-    cp "$2/wasm32-wasip1/release/portcullis.wasm" "target/reproduce/$4"
+    mkdir -p "target/reproduce/$4"
+    for module in portcullis portcullis-ai; do
+        cp "$2/wasm32-wasip1/release/$module.wasm" "target/reproduce/$4/"
+    done
 }
-build "$clones/first" "$clones/first/target" "$cargo_home" first.wasm
-build "$clones/second/longer path of a clone" "$clones/second/built" "$clones/second/cargo home" second.wasm
+build "$clones/first" "$clones/first/target" "$cargo_home" first
+build "$clones/second/longer path of a clone" "$clones/second/built" "$clones/second/cargo home" second
 
 hash() { python3 -c 'import hashlib, sys; print(hashlib.sha256(open(sys.argv[1], "rb").read()).hexdigest())' "$1"; }
-first=$(hash target/reproduce/first.wasm)
-if [ "$first" != "$(hash target/reproduce/second.wasm)" ]; then
-    cmp target/reproduce/first.wasm target/reproduce/second.wasm >&2 || true
-    fail "two builds, two modules: they are in target/reproduce/"
-fi
+for module in portcullis portcullis-ai; do
+    first=$(hash target/reproduce/first/$module.wasm)
+    if [ "$first" != "$(hash target/reproduce/second/$module.wasm)" ]; then
+        cmp target/reproduce/first/$module.wasm target/reproduce/second/$module.wasm >&2 || true
+        fail "two builds, two modules $module.wasm: they are in target/reproduce/"
+    fi
+    echo "$first  $module.wasm"
+done
 # shellcheck disable=SC2086 # words
 say "both builds are equal, of $(git rev-parse --short HEAD), by $(scripts/wasm.sh $way compiler)"
-echo "$first  portcullis.wasm"

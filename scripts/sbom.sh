@@ -1,5 +1,5 @@
 #!/bin/sh
-# Writes target/sbom/portcullis.cdx.json and authority.cdx.json, CycloneDX 1.5: which crates are in the module and in
+# Writes target/sbom/portcullis.cdx.json, portcullis-ai.cdx.json and authority.cdx.json, CycloneDX 1.5: which crates are in the module and in
 # the authority, without build and test dependencies. The compiler's own std is not listed.
 set -eu
 cd "$(dirname "$0")/.."
@@ -26,4 +26,5 @@ sbom() { # sbom PACKAGE MANIFEST TARGET
     say "target/sbom/$1.cdx.json, for $3"
 }
 sbom portcullis Cargo.toml wasm32-wasip1
+sbom portcullis-ai ai/Cargo.toml wasm32-wasip1
 sbom authority authority/Cargo.toml "$(rustc -vV | sed -n 's/^host: //p')"

@@ -7,14 +7,21 @@ cd "$(dirname "$0")/.."
 ENVOY_BIN=$(scripts/envoy.sh)
 MCP_PACKAGES=$(scripts/mcp.sh)
 PORTCULLIS_WASM=$PWD/target/wasm32-wasip1/release/portcullis.wasm
+PORTCULLIS_AI_WASM=$PWD/target/wasm32-wasip1/release/portcullis-ai.wasm
 PORTCULLIS_TEST_HOOKS_WASM=$PWD/target/test-hooks/wasm32-wasip1/release/portcullis.wasm
+PORTCULLIS_AI_TEST_HOOKS_WASM=$PWD/target/test-hooks/wasm32-wasip1/release/portcullis-ai.wasm
 # Each test that was skipped adds a line here, and says so on standard error.
 PORTCULLIS_TEST_SKIPS=$PWD/target/skipped-tests
-export ENVOY_BIN MCP_PACKAGES PORTCULLIS_WASM PORTCULLIS_TEST_HOOKS_WASM PORTCULLIS_TEST_SKIPS
+export ENVOY_BIN MCP_PACKAGES PORTCULLIS_WASM PORTCULLIS_AI_WASM PORTCULLIS_TEST_HOOKS_WASM PORTCULLIS_AI_TEST_HOOKS_WASM
+export PORTCULLIS_TEST_SKIPS
 : >"$PORTCULLIS_TEST_SKIPS"
 
 failed=
-cargo test --workspace --features portcullis/envoy-tests,bench/envoy-tests --no-fail-fast || failed="cargo test"
+cargo test --workspace --exclude portcullis-ai --features portcullis/envoy-tests,bench/envoy-tests --no-fail-fast ||
+    failed="cargo test"
+# The core as the module that reads bodies has it. In a call of its own: see ai/Cargo.toml.
+cargo test -p portcullis-core -p portcullis-ai --features portcullis-core/ai --no-fail-fast ||
+    failed="${failed:+$failed, }cargo test with bodies"
 
 scripts/compose_test.sh && containers="ran" || containers=$?
 case $containers in

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds the module with each available toolchain, separately, and reports. One that works is enough.
+# Builds the modules with each available toolchain, separately, and reports. One that works is enough.
 set -eu
 cd "$(dirname "$0")/.."
 . scripts/say.sh
@@ -9,8 +9,8 @@ good=0
 for way in rustup debian; do
     if scripts/wasm.sh --with $way build --target-dir target/toolchains/$way; then
         good=$((good + 1))
-        module=target/toolchains/$way/wasm32-wasip1/release/portcullis.wasm
-        result="builds ($(wc -c <$module) bytes)"
+        built=target/toolchains/$way/wasm32-wasip1/release
+        result="builds ($(wc -c <$built/portcullis.wasm) and $(wc -c <$built/portcullis-ai.wasm) bytes)"
     else
         result="not here"
     fi

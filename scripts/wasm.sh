@@ -1,7 +1,7 @@
 #!/bin/sh
-# wasm.sh [--with rustup|debian] [--of MANIFEST] COMMAND [OPTION...]: runs cargo's COMMAND (build, clippy) for the module,
-# or for that of another manifest, with the toolchain that is available. `build` always writes
-# target/wasm32-wasip1/release/portcullis.wasm; `compiler` prints which compiler is used.
+# wasm.sh [--with rustup|debian] [--of MANIFEST] COMMAND [OPTION...]: runs cargo's COMMAND (build, clippy) for both modules,
+# or for that of another manifest, with the toolchain that is available. `build` writes
+# target/wasm32-wasip1/release/portcullis.wasm and portcullis-ai.wasm; `compiler` prints which compiler is used.
 #
 # rustup: the toolchain in use; its target is added if missing. debian: Debian's compiler with its own std sources,
 # for machines without rustup or without access to its server.
@@ -88,22 +88,43 @@ if [ "${1-}" = --with ]; then
     way=$2
     shift 2
 fi
-package="-p portcullis"
+of=
 if [ "${1-}" = --of ]; then
-    package="--manifest-path $2"
+    of=$2
     shift 2
 fi
 case $way in
-rustup) rustup_ready && rustup_cargo "$@" ;;
-debian) debian_ready && debian_cargo "$@" ;;
+rustup) rustup_ready ;;
+debian) debian_ready ;;
 any)
     if rustup_ready; then
-        rustup_cargo "$@"
+        way=rustup
     elif debian_ready; then
-        debian_cargo "$@"
+        way=debian
     else
         fail "neither rustup nor Debian's packages bring a compiler for $target"
     fi
     ;;
 *) fail "--with rustup or --with debian, not $way" ;;
 esac
+
+if [ -n "$of" ] || [ "${1-}" = compiler ]; then
+    package="--manifest-path $of"
+    "${way}_cargo" "$@"
+    exit
+fi
+# One after the other: built together, the core would have the features of both.
+for module in portcullis portcullis-ai; do
+    package="-p $module"
+    "${way}_cargo" "$@"
+done
+if [ "$1" = build ]; then
+    built=target
+    previous=
+    for argument; do
+        [ "$previous" = --target-dir ] && built=$argument
+        previous=$argument
+    done
+    # A library's name has no dash.
+    cp "$built/$target/release/portcullis_ai.wasm" "$built/$target/release/portcullis-ai.wasm"
+fi

@@ -15,6 +15,10 @@ const CONTINUE: u32 = 0;
 /// Holds the request as a whole, its body and trailers too.
 const STOP_ALL_ITERATION_AND_WATERMARK: u32 = 4;
 
+/// Holds the headers, and asks about the body next (with `allow_on_headers_stop_iteration`).
+#[cfg(feature = "ai")]
+const STOP_ITERATION: u32 = 1;
+
 /// `Status::Ok`.
 const OK: u32 = 0;
 
@@ -54,10 +58,26 @@ unsafe extern "C" {
 #[unsafe(no_mangle)]
 extern "C" fn portcullis_request_head_(stream: u32, headers: usize, end_of_stream: bool) -> u32 {
     IS_IN_FRONT.set(true);
+    #[cfg(feature = "ai")]
+    LETS_BODY_COME.set(false);
     match proxy_on_request_headers(stream, headers, end_of_stream) {
         CONTINUE => CONTINUE,
+        #[cfg(feature = "ai")]
+        _ if LETS_BODY_COME.take() => STOP_ITERATION,
         _ => STOP_ALL_ITERATION_AND_WATERMARK,
     }
+}
+
+/// The request whose headers are looked at now is paused, and its body may come meanwhile: each callback for it is
+/// answered until the request is decided.
+#[cfg(feature = "ai")]
+pub fn let_body_come() {
+    LETS_BODY_COME.set(true);
+}
+
+#[cfg(feature = "ai")]
+thread_local! {
+    static LETS_BODY_COME: Cell<bool> = const { Cell::new(false) };
 }
 
 thread_local! {

@@ -14,6 +14,12 @@
     clippy::unwrap_used
 )]
 
+#[cfg(feature = "ai")]
+mod bodies;
+#[cfg(feature = "ai")]
+mod budget_share;
+#[cfg(feature = "ai")]
+mod budgets;
 mod call;
 mod clock;
 mod fetcher;

@@ -31,7 +31,8 @@ impl Stream {
 impl Context for Stream {}
 
 impl HttpContext for Stream {
-    fn on_http_request_headers(&mut self, _headers: usize, _end_of_stream: bool) -> Action {
+    #[cfg_attr(not(feature = "ai"), expect(unused_variables))]
+    fn on_http_request_headers(&mut self, _headers: usize, end_of_stream: bool) -> Action {
         if !host_abi::is_in_front() {
             return fail_closed("the module was linked without scripts/link_module.sh");
         }
@@ -49,8 +50,10 @@ impl HttpContext for Stream {
         }
         let now = crate::clock::now();
         match worker.begin(&request, now) {
-            Step::Decided(decision) => worker.apply(&request, &decision, now),
+            Step::Decided(decision) => worker.apply(self.id, &request, decision, now),
             step @ Step::Await(..) => {
+                #[cfg(feature = "ai")]
+                worker.expect_body(self.id, &step, end_of_stream);
                 host_abi::activate_root(worker.root());
                 worker.advance(self.id, step, &request, now)
             }
@@ -61,6 +64,45 @@ impl HttpContext for Stream {
         match &self.worker {
             Some(worker) => worker.trailers(self.id),
             None => fail_closed(NOT_CONFIGURED),
+        }
+    }
+
+    #[cfg(feature = "ai")]
+    fn on_http_request_body(&mut self, size: usize, end_of_stream: bool) -> Action {
+        self.with_worker(|worker| worker.request_body(self.id, size, end_of_stream))
+    }
+
+    #[cfg(feature = "ai")]
+    fn on_http_response_headers(&mut self, _headers: usize, end_of_stream: bool) -> Action {
+        self.with_worker(|worker| worker.answer_begins(self.id, end_of_stream))
+    }
+
+    #[cfg(feature = "ai")]
+    fn on_http_response_body(&mut self, size: usize, end_of_stream: bool) -> Action {
+        self.with_worker(|worker| worker.answer_body(self.id, size, end_of_stream))
+    }
+
+    #[cfg(feature = "ai")]
+    fn on_http_response_trailers(&mut self, _trailers: usize) -> Action {
+        // Bytes that came before them have been read: only the end is new.
+        self.with_worker(|worker| worker.answer_body(self.id, 0, true))
+    }
+
+    #[cfg(feature = "ai")]
+    fn on_log(&mut self) {
+        if let Some(worker) = &self.worker {
+            worker.answer_ended(self.id);
+        }
+    }
+}
+
+#[cfg(feature = "ai")]
+impl Stream {
+    fn with_worker(&self, callback: impl FnOnce(&Worker) -> Action) -> Action {
+        match &self.worker {
+            Some(worker) => callback(worker),
+            // Nothing of this stream was let through, so nothing is left to decide.
+            None => Action::Continue,
         }
     }
 }

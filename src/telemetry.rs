@@ -42,7 +42,7 @@ pub struct Telemetry {
     answer_hits: Metric,
     answer_misses: Metric,
     /// By service, then by outcome.
-    callouts: [[Metric; 4]; Service::ALL.len()],
+    callouts: Vec<[Metric; 4]>,
     proofs_forgotten: Metric,
     suppressed: Metric,
     audit_rate: RefCell<AuditRate>,
@@ -67,7 +67,7 @@ impl Telemetry {
                 })
                 .collect()
         };
-        let by_outcome = |service: Service| {
+        let by_outcome = |service: &Service| {
             let service = service.name();
             ["ok", "failed", "timeout", "joined"]
                 .map(|outcome| Metric::define(&format!("portcullis.callout.{service}.{outcome}")))
@@ -81,7 +81,7 @@ impl Telemetry {
             token_misses: Metric::define("portcullis.cache.token.miss"),
             answer_hits: Metric::define("portcullis.cache.introspection.hit"),
             answer_misses: Metric::define("portcullis.cache.introspection.miss"),
-            callouts: Service::ALL.map(by_outcome),
+            callouts: Service::ALL.iter().map(by_outcome).collect(),
             proofs_forgotten: Metric::define("portcullis.proofs.forgotten"),
             suppressed: Metric::define("portcullis.audit.suppressed"),
             audit_rate: RefCell::default(),

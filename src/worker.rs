@@ -22,6 +22,10 @@ use portcullis_core::waiting::{Awaited, WaitingRequests};
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::{Action, MapType, Status};
 
+#[cfg(feature = "ai")]
+use crate::bodies::Bodies;
+#[cfg(feature = "ai")]
+use crate::budgets::{Budgets, Reserving};
 use crate::fetcher::{Availability, FetchFault, Fetcher};
 use crate::reply::{answer, fail_closed};
 use crate::spent_share::SpentShare;
@@ -48,14 +52,18 @@ const PATIENCE: Duration = Duration::from_millis(100);
 /// A loaded configuration and all that a worker knows by it.
 pub struct Worker {
     root: u32,
-    policy: Rc<Policy>,
-    state: RefCell<State>,
+    pub(crate) policy: Rc<Policy>,
+    pub(crate) state: RefCell<State>,
     fetchers: RefCell<Vec<Fetcher>>,
     spent: Vec<SpentShare>,
     in_flight: RefCell<InFlight>,
-    requests: RefCell<WaitingRequests>,
+    pub(crate) requests: RefCell<WaitingRequests>,
     tick_period: Cell<Duration>,
-    telemetry: Telemetry,
+    pub(crate) telemetry: Telemetry,
+    #[cfg(feature = "ai")]
+    pub(crate) bodies: RefCell<Bodies>,
+    #[cfg(feature = "ai")]
+    pub(crate) budgets: RefCell<Budgets>,
 }
 
 /// Why a request whose headers the host does not give is refused.
@@ -75,6 +83,10 @@ impl Worker {
         Worker {
             root,
             spent: spent.collect(),
+            #[cfg(feature = "ai")]
+            bodies: RefCell::default(),
+            #[cfg(feature = "ai")]
+            budgets: RefCell::new(Budgets::open(&policy)),
             policy: Rc::new(policy),
             state: RefCell::new(state),
             fetchers: RefCell::new(fetchers),
@@ -114,7 +126,7 @@ impl Worker {
     ) -> Action {
         loop {
             let (waiting, callout) = match step {
-                Step::Decided(decision) => return self.apply(request, &decision, now),
+                Step::Decided(decision) => return self.apply(stream, request, decision, now),
                 Step::Await(waiting, callout) => (waiting, callout),
             };
             let reply = match callout {
@@ -141,6 +153,28 @@ impl Worker {
                     // The answer is for those who come later.
                     _ => question.unanswered(),
                 },
+                #[cfg(feature = "ai")]
+                Callout::Body(limits) => match self.body(stream, &limits) {
+                    Some(arrival) => Reply::Body(arrival),
+                    None => {
+                        let deadline = Deadline::after(clock::instant(), limits.timeout);
+                        return self.pause(stream, waiting, request, Awaited::Body, deadline);
+                    }
+                },
+                #[cfg(feature = "ai")]
+                Callout::Reserve => match self.reserve(waiting.charges(), now) {
+                    Reserving::Done(budgeted) => {
+                        step = waiting.reserved(budgeted);
+                        continue;
+                    }
+                    Reserving::Ask(question, call) => match self.ask(&question, &call) {
+                        Some(deadline) => {
+                            let awaited = Awaited::Answer(question);
+                            return self.pause(stream, waiting, request, awaited, deadline);
+                        }
+                        None => question.unanswered(),
+                    },
+                },
             };
             step = waiting.resume(&mut self.state.borrow_mut(), request, reply, now);
         }
@@ -159,18 +193,29 @@ impl Worker {
         if spoofed.iter().try_for_each(mutate).is_err() {
             return fail_closed(UNCHANGEABLE);
         }
+        #[cfg(feature = "ai")]
+        if waiting.reads_body() {
+            host_abi::let_body_come();
+        }
         let mut requests = self.requests.borrow_mut();
         requests.pause(stream, waiting, awaited, deadline.later(PATIENCE));
         // Setting the period restarts the timer; new requests must not delay ready ones.
-        if !requests.is_anybody_ready() {
+        if requests.is_anybody_paused() && !requests.is_anybody_ready() {
             self.set_tick_period(BUSY_TICK);
         }
         Action::Pause
     }
 
     /// Does what a decision says.
-    pub fn apply(&self, request: &Request<'_>, decision: &Decision, now: UnixTime) -> Action {
-        let effects = effects::of(&self.policy, request, decision, now);
+    #[cfg_attr(not(feature = "ai"), expect(unused_variables))]
+    pub fn apply(
+        &self,
+        stream: u32,
+        request: &Request<'_>,
+        decision: Decision,
+        now: UnixTime,
+    ) -> Action {
+        let effects = effects::of(&self.policy, request, &decision, now);
         self.telemetry.count(effects.counter);
         for (name, value) in &effects.filter_state {
             // For logs and later filters only; nothing here depends on it.
@@ -179,42 +224,57 @@ impl Worker {
         if let Some(record) = &effects.audit {
             self.telemetry.audit(record, now);
         }
-        match &effects.outcome {
-            // A request whose headers could not all be changed must not go on with the rest.
-            Outcome::Continue(mutations) => match mutations.iter().try_for_each(mutate) {
-                Ok(()) => Action::Continue,
-                Err(_) => fail_closed(UNCHANGEABLE),
-            },
+        let changed = match &effects.outcome {
+            Outcome::Continue(mutations) => mutations.iter().try_for_each(mutate),
             Outcome::Answer { mutations, reply } => {
                 // For the access log alone: the request goes nowhere.
                 let _ = mutations.iter().try_for_each(mutate);
-                answer(reply)
+                let action = answer(reply);
+                #[cfg(feature = "ai")]
+                self.give_back(decision, now);
+                return action;
             }
+        };
+        #[cfg(feature = "ai")]
+        let changed = changed.and_then(|()| self.pass(stream, decision.passage));
+        // A request that could not be changed in all must not go on with the rest.
+        match changed {
+            Ok(()) => Action::Continue,
+            Err(_) => fail_closed(UNCHANGEABLE),
         }
     }
 
     /// Trailers are taken for headers by some upstreams, so nothing passes there that would not
     /// pass in a header.
     pub fn trailers(&self, stream: u32) -> Action {
-        // Trailers must not release a waiting request.
-        if self.requests.borrow().holds(stream) {
-            return Action::Pause;
-        }
         let map = MapType::HttpRequestTrailers;
         let Ok(trailers) = host_abi::header_map(map) else {
             return fail_closed(UNREADABLE);
         };
         let trailers = trailers.pairs();
         let mut removed = effects::removed_trailers(&self.policy, &trailers);
-        match removed.try_for_each(|name| hostcalls::remove_map_value(map, text(name)?)) {
-            Ok(()) => Action::Continue,
-            Err(_) => fail_closed(UNCHANGEABLE),
+        let removed = removed.try_for_each(|name| hostcalls::remove_map_value(map, text(name)?));
+        if removed.is_err() {
+            return fail_closed(UNCHANGEABLE);
+        }
+        #[cfg(feature = "ai")]
+        if let Some(action) = self.body_ended_by_trailers(stream) {
+            return action;
+        }
+        // Trailers must not release a waiting request.
+        match self.requests.borrow().holds(stream) {
+            true => Action::Pause,
+            false => Action::Continue,
         }
     }
 
     /// The stream is gone, and with it whatever it waited for.
     pub fn forget(&self, stream: u32) {
-        self.requests.borrow_mut().forget(stream);
+        let waited = self.requests.borrow_mut().forget(stream);
+        #[cfg(feature = "ai")]
+        self.forget_bodies(stream, waited);
+        #[cfg(not(feature = "ai"))]
+        drop(waited);
     }
 
     // === callouts ===
@@ -295,6 +355,8 @@ impl Worker {
     /// Takes the answer to a question, for all who asked it.
     fn learn(&self, question: &Question, answer: Result<Vec<u8>, CallFault>, now: UnixTime) {
         let fault = answer.as_ref().err().copied();
+        #[cfg(feature = "ai")]
+        let answer = self.leased(question, answer, now);
         let reply = self.state.borrow_mut().learn(
             &self.policy,
             question,
@@ -369,6 +431,8 @@ impl Worker {
         }
         self.requests.borrow_mut().expire(instant);
         self.go_on(now);
+        #[cfg(feature = "ai")]
+        self.tend_budgets(now);
         self.telemetry.count_uses(&mut self.state.borrow_mut());
         self.telemetry.hand_over();
         let is_busy = self.fetchers.borrow().iter().any(Fetcher::is_busy);
@@ -405,6 +469,10 @@ impl Worker {
         };
         let headers = headers.pairs();
         let request = Request::from_headers(&headers);
+        #[cfg(feature = "ai")]
+        if let Reply::Body(_) = &reply {
+            self.complain_of_late_body(stream, &request, now);
+        }
         let step = waiting.resume(&mut self.state.borrow_mut(), &request, reply, now);
         if self.advance(stream, step, &request, now) == Action::Continue
             && let Err(status) = hostcalls::resume_http_request()

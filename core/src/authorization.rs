@@ -3,7 +3,7 @@
 //! [`Permit`] is the evidence. Only this file makes one, and only after every check.
 
 pub mod approval;
-mod request_part;
+pub mod request_part;
 
 use crate::authorization::approval::{Counts, Purpose};
 use crate::json::Value;
@@ -29,7 +29,7 @@ pub struct Permit {
 pub struct Addressed<'c>(&'c Verified);
 
 /// A caller who may pass, but for approvals that count once.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Authorized {
     caller: Verified,
     uses: Vec<Expense>,
@@ -174,6 +174,31 @@ pub fn unmatched(policy: &Policy) -> Result<Permit, Forbidden> {
 // === impl Authorized ===
 
 impl Authorized {
+    /// Who may pass.
+    #[cfg(feature = "ai")]
+    pub fn caller(&self) -> &Verified {
+        &self.caller
+    }
+
+    /// Checks the caller against what else the request asks, which its body says.
+    #[cfg(feature = "ai")]
+    pub fn also(
+        &mut self,
+        rule: &Rule,
+        demands: &Demands,
+        purpose: &Purpose<'_>,
+        now: UnixTime,
+    ) -> Result<(), Forbidden> {
+        let caller = self.caller.clone();
+        let authorized = authorize(rule, demands, purpose, Addressed(&caller), now)?;
+        for next in authorized.uses {
+            if self.uses.iter().all(|known| known.digest != next.digest) {
+                self.uses.push(next);
+            }
+        }
+        Ok(())
+    }
+
     /// The permit, once every approval that counts once is used for this request. `spent` is what became of
     /// the first of them, in their order.
     pub fn permit(self, spent: &[Spent]) -> Result<Permit, Unpermitted> {
@@ -199,7 +224,7 @@ impl Authorized {
 
 impl Stranger {
     /// Checks what this request asks of its caller, beyond what its rule asks of all.
-    pub fn authorize(self, demands: Option<&Demands>) -> Result<Permit, Forbidden> {
+    pub fn authorize(&self, demands: Option<&Demands>) -> Result<Permit, Forbidden> {
         match demands {
             None => Ok(Permit { caller: None }),
             Some(_) => Err(Forbidden::NoCredential),

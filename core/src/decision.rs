@@ -6,8 +6,14 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::authorization::{Forbidden, Permit};
+#[cfg(feature = "ai")]
+use crate::budget::Reservation;
+#[cfg(feature = "ai")]
+use crate::charging::{Charge, Standing};
 use crate::credential::{AmbiguousCredentials, CrossSiteRequest};
 use crate::mcp::Unreadable;
+#[cfg(feature = "ai")]
+use crate::passage::Passage;
 use crate::policy::demands::Demands;
 use crate::policy::mcp::NotAllowed;
 use crate::policy::requirement::Rule;
@@ -27,6 +33,9 @@ pub struct Decision {
     pub verdict: Verdict,
     /// The rule that the request met; `None` where it matches none, or was refused before the rules.
     pub rule: Option<Rc<Rule>>,
+    /// What becomes of its body and of its answer, where it passes and anybody asks for these.
+    #[cfg(feature = "ai")]
+    pub passage: Option<Box<Passage>>,
 }
 
 /// Whether a request passes.
@@ -51,6 +60,29 @@ pub struct Denial {
     pub caller: Option<Verified>,
     /// What this request asks of its caller, where that is more than its rule asks of every request.
     pub demands: Option<Rc<Demands>>,
+    /// What is known from its body alone.
+    #[cfg(feature = "ai")]
+    pub content: Option<Box<RefusedContent>>,
+}
+
+/// What a refusal says that the body was read for, or what was held back for it.
+#[cfg(feature = "ai")]
+#[derive(Debug, Default)]
+pub struct RefusedContent {
+    /// An MCP message's own id, as JSON.
+    pub message_id: Option<Box<str>>,
+    /// How the budgets of its rule stand, where they were asked.
+    pub standings: Vec<Standing>,
+    /// What was held back for it.
+    pub reservations: Vec<(Charge, Reservation)>,
+}
+
+// === impl Verdict ===
+
+impl From<Permit> for Verdict {
+    fn from(permit: Permit) -> Self {
+        Verdict::Allow(permit)
+    }
 }
 
 // === impl Denial ===
@@ -81,6 +113,8 @@ impl From<Code> for Denial {
             retry_after: None,
             caller: None,
             demands: None,
+            #[cfg(feature = "ai")]
+            content: None,
         }
     }
 }
@@ -195,10 +229,8 @@ impl From<Refusal> for Denial {
             _ => None,
         };
         Denial {
-            code,
             retry_after,
-            caller: None,
-            demands: None,
+            ..code.into()
         }
     }
 }

@@ -14,6 +14,8 @@ use crate::decision::{Code, Decision, Verdict};
 use crate::json::{Quoted, quotable_prefix};
 use crate::limits::AUDIT_FIELD_BYTES;
 use crate::mcp::Message;
+#[cfg(feature = "ai")]
+use crate::passage::Passage;
 use crate::policy::forward::ForwardCredential;
 use crate::policy::location::CredentialLocation;
 use crate::policy::requirement::Rule;
@@ -105,6 +107,10 @@ pub fn of<'a>(
             if mode == Mode::Enforce {
                 strip_credentials(policy, request, &mut mutations);
                 spell_path(request, &mut mutations);
+                #[cfg(feature = "ai")]
+                if let Some(passage) = &decision.passage {
+                    carry_body(request, passage, &mut mutations);
+                }
             }
             (Outcome::Continue(mutations), Counter::Allowed, "allow")
         }
@@ -225,6 +231,26 @@ fn strip_credentials<'a>(
                 .into_iter()
                 .map(|cookie| HeaderMutation::Add(b"cookie", cookie.into())),
         );
+    }
+}
+
+/// An answer whose bytes are read must not be compressed, and a body that was changed has another length.
+#[cfg(feature = "ai")]
+fn carry_body<'a>(
+    request: &Request<'a>,
+    passage: &Passage,
+    mutations: &mut Vec<HeaderMutation<'a>>,
+) {
+    let reads_answer = passage.usage.is_some() || passage.lists.is_some();
+    if reads_answer && request.header("accept-encoding").is_some() {
+        mutations.push(HeaderMutation::Remove(b"accept-encoding"));
+    }
+    // Without one, the body is sent in chunks.
+    if let Some(body) = &passage.body
+        && request.header("content-length").is_some()
+    {
+        let length = body.len().to_string().into_bytes();
+        mutations.push(HeaderMutation::Set(b"content-length", length.into()));
     }
 }
 

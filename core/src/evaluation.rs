@@ -5,9 +5,17 @@ use std::rc::Rc;
 use crate::authorization;
 use crate::authorization::approval::Purpose;
 use crate::authorization::{Forbidden, Unpermitted};
+#[cfg(feature = "ai")]
+use crate::body::{self, Budgeted, Content, Next, Passed};
+#[cfg(feature = "ai")]
+use crate::budget::Reservation;
+#[cfg(feature = "ai")]
+use crate::charging::Charge;
 use crate::credential;
 use crate::decision::{Code, Decision, Denial, Verdict};
 use crate::mcp::Message;
+#[cfg(feature = "ai")]
+use crate::mcp::body::HeaderVersion;
 use crate::policy::demands::Demands;
 use crate::policy::requirement::{Access, Rule};
 use crate::policy::{Mode, Policy};
@@ -30,7 +38,20 @@ pub enum Step {
 #[derive(Debug)]
 pub struct Waiting {
     policy: Rc<Policy>,
-    replies: Replies,
+    /// The rule that it met, where it met one yet.
+    #[cfg(feature = "ai")]
+    rule: Option<Rc<Rule>>,
+    stage: Stage,
+}
+
+/// How far a request came.
+#[derive(Debug)]
+enum Stage {
+    /// Its headers are judged.
+    Headers(Replies),
+    /// Its headers let it pass, and its body is judged.
+    #[cfg(feature = "ai")]
+    Body(Box<Content>),
 }
 
 /// Evaluates a request with what this worker knows.
@@ -52,18 +73,86 @@ impl Waiting {
         &self.policy
     }
 
-    /// Continues with the reply to the callout. The request is evaluated from the start again, by the same code.
+    /// Continues with the reply to the callout. The headers are evaluated from the start again, by the same code.
     /// No reply is asked for twice, so this ends.
     pub fn resume(
-        mut self,
+        self,
         state: &mut State,
         request: &Request<'_>,
         reply: Reply,
         now: UnixTime,
     ) -> Step {
-        self.replies.record(reply);
-        step(&self.policy, self.replies, state, request, now)
+        match self.stage {
+            Stage::Headers(mut replies) => {
+                replies.record(reply);
+                step(&self.policy, replies, state, request, now)
+            }
+            #[cfg(feature = "ai")]
+            Stage::Body(content) => {
+                let rule = Rc::clone(content.rule());
+                judged(&self.policy, (rule, content.resume(request, reply, now)))
+            }
+        }
     }
+
+    /// Whether the request's body is read before the request goes on.
+    #[cfg(feature = "ai")]
+    pub fn reads_body(&self) -> bool {
+        self.rule.as_ref().is_some_and(|rule| rule.body.is_some())
+    }
+
+    /// What the request would be charged to, for [`Callout::Reserve`].
+    #[cfg(feature = "ai")]
+    pub fn charges(&self) -> &[Charge] {
+        match &self.stage {
+            Stage::Headers(_) => &[],
+            Stage::Body(content) => content.charges(),
+        }
+    }
+
+    /// Continues with what became of the budgets, after [`Callout::Reserve`].
+    #[cfg(feature = "ai")]
+    pub fn reserved(self, budgeted: Budgeted) -> Step {
+        match self.stage {
+            // Nothing was asked to be held back.
+            Stage::Headers(replies) => wait(&self.policy, self.rule, replies, Callout::Reserve),
+            Stage::Body(content) => {
+                let rule = Rc::clone(content.rule());
+                judged(&self.policy, (rule, content.reserved(budgeted)))
+            }
+        }
+    }
+
+    /// Takes back what is held back for the request, which goes nowhere.
+    #[cfg(feature = "ai")]
+    pub fn take_reservations(&mut self) -> Vec<(Charge, Reservation)> {
+        match &mut self.stage {
+            Stage::Headers(_) => Vec::new(),
+            Stage::Body(content) => content.take_reservations(),
+        }
+    }
+}
+
+/// The step that a judged body leads to.
+#[cfg(feature = "ai")]
+fn judged(policy: &Rc<Policy>, (rule, next): (Rc<Rule>, Next)) -> Step {
+    let (verdict, passage) = match next {
+        Next::Await(content, callout) => {
+            let waiting = Waiting {
+                policy: Rc::clone(policy),
+                rule: Some(rule),
+                stage: Stage::Body(content),
+            };
+            return Step::Await(waiting, callout);
+        }
+        Next::Pass(permit, passage) => (Verdict::Allow(permit), Some(passage)),
+        Next::Refuse(denial) => (Verdict::Deny(denial), None),
+    };
+    Step::Decided(Decision {
+        verdict,
+        rule: Some(rule),
+        passage,
+    })
 }
 
 fn step(
@@ -81,21 +170,49 @@ fn step(
     };
     let mut rule = None;
     let verdict = match evaluate(&context, state, request, &mut rule) {
-        Ok(verdict) => verdict,
+        Ok(Judged::Verdict(verdict)) => verdict,
+        #[cfg(feature = "ai")]
+        Ok(Judged::Headers(rule, passed)) => {
+            return judged(policy, Content::begin(policy, rule, passed, request, now));
+        }
         Err(Obstacle::Denial(denial)) => Verdict::Deny(denial),
-        Err(Obstacle::Unknown(callout)) => return wait(policy, replies, callout),
+        Err(Obstacle::Unknown(callout)) => return wait(policy, rule, replies, callout),
         Err(Obstacle::Unspent(unspent)) => {
             let callout = Callout::Spend(unspent.expense());
             let unspent = Some(unspent);
-            return wait(policy, Replies { unspent, ..replies }, callout);
+            return wait(policy, rule, Replies { unspent, ..replies }, callout);
         }
     };
-    Step::Decided(Decision { verdict, rule })
+    Step::Decided(Decision {
+        verdict,
+        rule,
+        #[cfg(feature = "ai")]
+        passage: None,
+    })
 }
 
-fn wait(policy: &Rc<Policy>, replies: Replies, callout: Callout) -> Step {
-    let policy = Rc::clone(policy);
-    Step::Await(Waiting { policy, replies }, callout)
+fn wait(
+    policy: &Rc<Policy>,
+    #[cfg_attr(not(feature = "ai"), expect(unused_variables))] rule: Option<Rc<Rule>>,
+    replies: Replies,
+    callout: Callout,
+) -> Step {
+    let waiting = Waiting {
+        policy: Rc::clone(policy),
+        #[cfg(feature = "ai")]
+        rule,
+        stage: Stage::Headers(replies),
+    };
+    Step::Await(waiting, callout)
+}
+
+/// What the headers decide.
+enum Judged {
+    /// The request.
+    Verdict(Verdict),
+    /// That it passes, if its body lets it.
+    #[cfg(feature = "ai")]
+    Headers(Rc<Rule>, Passed),
 }
 
 /// Why a request has no verdict that it may go on, or none yet.
@@ -111,12 +228,14 @@ fn evaluate(
     state: &mut State,
     request: &Request<'_>,
     matched: &mut Option<Rc<Rule>>,
-) -> Result<Verdict, Obstacle> {
+) -> Result<Judged, Obstacle> {
     let policy = context.policy;
     let target = RequestTarget::from_request(request)?;
     if let Some(resource) = policy.resources.described_at(&target) {
         return match request.method {
-            b"GET" | b"HEAD" | b"OPTIONS" => Ok(Verdict::Metadata(resource.metadata.clone())),
+            b"GET" | b"HEAD" | b"OPTIONS" => {
+                Ok(Verdict::Metadata(resource.metadata.clone()).into())
+            }
             _ => Err(Code::MethodNotAllowed.into()),
         };
     }
@@ -127,7 +246,7 @@ fn evaluate(
     let Some(rule) = found else {
         let permit = authorization::unmatched(policy)?;
         credential::refuse_ambiguous(policy, request)?;
-        return Ok(Verdict::Allow(permit));
+        return Ok(permit.into());
     };
     *matched = Some(Rc::clone(rule));
     let is_preflight = preflighted.is_some();
@@ -142,7 +261,7 @@ fn evaluate(
     if rule.mcp.is_some() && is_preflight {
         // Its origin may send messages. Each is judged when it comes.
         let permit = authorization::without_credential(rule, is_preflight)?.authorize(None)?;
-        return Ok(Verdict::Allow(permit));
+        return Ok(permit.into());
     }
     let asks = matches!(rule.access, Access::Required | Access::Optional);
     let Some(credential) = credential.filter(|_| asks) else {
@@ -150,7 +269,11 @@ fn evaluate(
         let (_, demands) = message(rule, request)?;
         let permit = stranger.authorize(demands.map(Rc::as_ref));
         let permit = permit.map_err(|e| Denial::from(e).demanding(demands))?;
-        return Ok(Verdict::Allow(permit));
+        #[cfg(feature = "ai")]
+        if body::is_judged(rule) && !is_preflight {
+            return Ok(Judged::Headers(Rc::clone(rule), Passed::Stranger(stranger)));
+        }
+        return Ok(permit.into());
     };
     let location = credential.location;
     let allowed = rule.accepts.cookie_origins(location);
@@ -172,12 +295,14 @@ fn evaluate(
     let asked = demands.unwrap_or(&rule.demands);
     let forbidden = |e: Forbidden| Obstacle::from(denial(e.into()).demanding(demands));
     let authorized = authorization::authorize(rule, asked, &purpose, addressed, context.now);
+    let authorized = authorized.map_err(forbidden)?;
+    #[cfg(feature = "ai")]
+    if body::is_judged(rule) && !is_preflight {
+        return Ok(Judged::Headers(Rc::clone(rule), Passed::Known(authorized)));
+    }
     // The last check of all: what is used is used, whatever came after it.
-    let permit = authorized
-        .map_err(forbidden)?
-        .permit(&context.replies.approvals);
-    match permit {
-        Ok(permit) => Ok(Verdict::Allow(permit)),
+    match authorized.permit(&context.replies.approvals) {
+        Ok(permit) => Ok(permit.into()),
         Err(Unpermitted::Forbidden(e)) => Err(forbidden(e)),
         Err(Unpermitted::Unused(next)) => Err(Obstacle::Unknown(Callout::Spend(next))),
     }
@@ -196,9 +321,22 @@ fn message<'a, 'r>(
     if request.method != b"POST" {
         return Err(Code::MethodNotAllowed.into());
     }
+    #[cfg(feature = "ai")]
+    if mcp.verifies_body && HeaderVersion::of(request)? == HeaderVersion::Older {
+        // Its body says what it asks.
+        return Ok((None, None));
+    }
     let message = Message::read(request)?;
     let demands = mcp.demands_of(&message)?;
     Ok((Some(message), demands))
+}
+
+// === impl Judged ===
+
+impl<V: Into<Verdict>> From<V> for Judged {
+    fn from(verdict: V) -> Self {
+        Judged::Verdict(verdict.into())
+    }
 }
 
 // === impl Obstacle ===

@@ -77,7 +77,16 @@ pub mod verification;
 
 pub mod authorization;
 
+#[cfg(feature = "ai")]
+pub mod charging;
+
+#[cfg(feature = "ai")]
+pub mod passage;
+
 pub mod decision;
+
+#[cfg(feature = "ai")]
+pub mod body;
 
 pub mod evaluation;
 

@@ -104,3 +104,23 @@ pub const SPENT_ENTRIES: usize = 1024 * 1024;
 
 /// Approvals that count once and whose tokens have not expired: 3 MB at the most, which the workers share.
 pub const SPENT_APPROVALS: usize = 64 * 1024;
+
+/// Tokens: the largest number up to which doubles, which JSON's numbers are to many, have every whole one.
+#[cfg(feature = "ai")]
+pub const MOST_TOKENS: u64 = 1 << 53;
+
+/// The answer of a classifier of prompts: one member.
+#[cfg(feature = "ai")]
+pub const CLASSIFIER_BYTES: usize = 16 * 1024;
+
+/// Questions to classifiers that one worker has in flight. Each holds a request's text, of 16 KiB at most.
+#[cfg(feature = "ai")]
+pub const CLASSIFIERS_IN_FLIGHT: usize = 512;
+
+/// The answer of a ledger: two numbers.
+#[cfg(feature = "ai")]
+pub const LEASE_BYTES: usize = 4 * 1024;
+
+/// Questions to ledgers that one worker has in flight, each for another caller.
+#[cfg(feature = "ai")]
+pub const LEASES_IN_FLIGHT: usize = 512;

@@ -5,6 +5,8 @@ use std::time::Instant;
 
 use crate::deadline::Deadline;
 use crate::evaluation::Waiting;
+#[cfg(feature = "ai")]
+use crate::verification::callout::BodyArrival;
 use crate::verification::callout::{Fetch, Question, Reply};
 use crate::verification::source::SourceId;
 
@@ -15,6 +17,9 @@ pub enum Awaited {
     Answer(Question),
     /// A document that all requests share.
     Document(SourceId),
+    /// Its body.
+    #[cfg(feature = "ai")]
+    Body,
 }
 
 /// Paused requests, by the host's numbers for their streams.
@@ -55,7 +60,20 @@ impl WaitingRequests {
 
     /// Whether a request waits for a reply.
     pub fn is_anybody_paused(&self) -> bool {
+        // A body needs no tick to arrive.
+        #[cfg(feature = "ai")]
+        return self.paused.values().any(|p| p.awaited != Awaited::Body);
+        #[cfg(not(feature = "ai"))]
         !self.paused.is_empty()
+    }
+
+    /// The request of this stream, where it waits for its body.
+    #[cfg(feature = "ai")]
+    pub fn take_awaiting_body(&mut self, stream: u32) -> Option<Waiting> {
+        let paused = self.paused.get(&stream)?;
+        let awaits_body = paused.awaited == Awaited::Body;
+        let paused = awaits_body.then(|| self.paused.remove(&stream))?;
+        Some(paused?.waiting)
     }
 
     /// Whether a request could go on.
@@ -68,6 +86,8 @@ impl WaitingRequests {
         self.wake(|paused| match &paused.awaited {
             Awaited::Answer(asked) if asked == question => Some(reply.clone()),
             Awaited::Answer(_) | Awaited::Document(_) => None,
+            #[cfg(feature = "ai")]
+            Awaited::Body => None,
         });
     }
 
@@ -85,6 +105,8 @@ impl WaitingRequests {
             is_late.then(|| match &paused.awaited {
                 Awaited::Answer(question) => question.unanswered(),
                 Awaited::Document(source) => Reply::Source(*source, Fetch::FAILED),
+                #[cfg(feature = "ai")]
+                Awaited::Body => Reply::Body(BodyArrival::Late),
             })
         });
     }
@@ -108,10 +130,10 @@ impl WaitingRequests {
         Some((stream, waiting, reply))
     }
 
-    /// The stream is gone.
-    pub fn forget(&mut self, stream: u32) {
-        self.paused.remove(&stream);
-        self.ready.remove(&stream);
+    /// The stream is gone, and this request with it, if it still waited.
+    pub fn forget(&mut self, stream: u32) -> Option<Waiting> {
+        let paused = self.paused.remove(&stream).map(|paused| paused.waiting);
+        paused.or(self.ready.remove(&stream).map(|(waiting, _)| waiting))
     }
 }
 

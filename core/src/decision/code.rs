@@ -19,14 +19,31 @@ pub enum Code {
     ApprovalRequired,
     /// Whether an approval was used before cannot be told.
     ApprovalsUnavailable,
+    /// The body did not arrive in time.
+    #[cfg(feature = "ai")]
+    BodyTimeout,
+    /// The body is larger than accepted.
+    #[cfg(feature = "ai")]
+    BodyTooLarge,
+    /// A budget has no room for the request.
+    #[cfg(feature = "ai")]
+    BudgetExceeded,
+    /// Whether a budget has room cannot be told.
+    #[cfg(feature = "ai")]
+    BudgetUnavailable,
     /// A condition on a claim does not hold.
     ClaimMismatch,
+    /// What kind of prompt it is cannot be told.
+    #[cfg(feature = "ai")]
+    ClassifierUnavailable,
     /// The credential is in a cookie, and another site made the request.
     CrossSiteRequest,
     /// The caller did not authenticate as strongly, or as recently, as this resource requires.
     InsufficientAuthentication,
     /// A scope is missing.
     InsufficientScope,
+    /// The provider could not be asked about the token.
+    IntrospectionUnavailable,
     /// The API key is not known.
     InvalidApiKey,
     /// The token is for another audience.
@@ -37,24 +54,43 @@ pub enum Code {
     InvalidIssuer,
     /// The signature does not hold.
     InvalidSignature,
-    /// The provider could not be asked about the token.
-    IntrospectionUnavailable,
     /// The token is not acceptable for another reason.
     InvalidToken,
     /// The keys to verify with are not available.
     KeysUnavailable,
+    /// The server's list cannot be read.
+    #[cfg(feature = "ai")]
+    ListUnreadable,
+    /// The body is not what this resource takes.
+    #[cfg(feature = "ai")]
+    MalformedBody,
     /// The token is malformed.
     MalformedToken,
+    /// The request asks for more output than it may.
+    #[cfg(feature = "ai")]
+    MaxTokensExceeded,
+    /// An MCP message's body does not say what its headers say.
+    #[cfg(feature = "ai")]
+    McpHeaderMismatch,
     /// The headers that describe an MCP message are missing or malformed.
     McpHeadersRequired,
     /// This resource does not take the request's method.
     MethodNotAllowed,
     /// A credential is needed and none came.
     MissingToken,
+    /// The model is not allowed.
+    #[cfg(feature = "ai")]
+    ModelNotAllowed,
     /// No rule matches.
     NoRule,
     /// The origin may not use this resource.
     OriginNotAllowed,
+    /// This kind of prompt is not allowed.
+    #[cfg(feature = "ai")]
+    PromptNotAllowed,
+    /// The body refers to what the provider has stored.
+    #[cfg(feature = "ai")]
+    ReferenceNotAllowed,
     /// The credential or the path is longer than accepted.
     RequestTooLarge,
     /// Whether the credential is revoked cannot be told.
@@ -75,6 +111,9 @@ pub enum Code {
     UnknownKey,
     /// The algorithm is not accepted.
     UnsupportedAlgorithm,
+    /// The body is compressed.
+    #[cfg(feature = "ai")]
+    UnsupportedEncoding,
 }
 
 /// The classes of refusals: one status and one `error` each (RFC 6750 §3.1, RFC 6749 §5.2).
@@ -82,6 +121,15 @@ pub enum Code {
 pub enum Class {
     /// 403: the caller may not do this.
     AccessDenied,
+    /// 502: the upstream's answer is at fault.
+    #[cfg(feature = "ai")]
+    BadGateway,
+    /// 429: the caller has used up what it may.
+    #[cfg(feature = "ai")]
+    BudgetExceeded,
+    /// 413: the body is too large.
+    #[cfg(feature = "ai")]
+    ContentTooLarge,
     /// 401: a token from a stronger or more recent authentication may do this (RFC 9470 §3).
     InsufficientAuthentication,
     /// 403: a token with these authorization details may do this (RFC 9396).
@@ -96,17 +144,23 @@ pub enum Class {
     InvalidToken,
     /// 405: another method may be used here.
     MethodNotAllowed,
+    /// 408: the body did not arrive in time.
+    #[cfg(feature = "ai")]
+    RequestTimeout,
     /// 503: our side or the provider is at fault.
     TemporarilyUnavailable,
     /// 401: there is no credential.
     Unauthorized,
+    /// 415: the body is encoded.
+    #[cfg(feature = "ai")]
+    UnsupportedEncoding,
 }
 
 // === impl Code ===
 
 impl Code {
     /// Every code.
-    pub const ALL: [Code; 36] = [
+    pub const ALL: &[Code] = &[
         Code::AmbiguousCredentials,
         Code::AmbiguousHost,
         Code::AmbiguousPath,
@@ -115,24 +169,48 @@ impl Code {
         Code::ApiKeyRevoked,
         Code::ApprovalRequired,
         Code::ApprovalsUnavailable,
+        #[cfg(feature = "ai")]
+        Code::BodyTimeout,
+        #[cfg(feature = "ai")]
+        Code::BodyTooLarge,
+        #[cfg(feature = "ai")]
+        Code::BudgetExceeded,
+        #[cfg(feature = "ai")]
+        Code::BudgetUnavailable,
         Code::ClaimMismatch,
+        #[cfg(feature = "ai")]
+        Code::ClassifierUnavailable,
         Code::CrossSiteRequest,
         Code::InsufficientAuthentication,
         Code::InsufficientScope,
+        Code::IntrospectionUnavailable,
         Code::InvalidApiKey,
         Code::InvalidAudience,
         Code::InvalidDpopProof,
         Code::InvalidIssuer,
         Code::InvalidSignature,
-        Code::IntrospectionUnavailable,
         Code::InvalidToken,
         Code::KeysUnavailable,
+        #[cfg(feature = "ai")]
+        Code::ListUnreadable,
+        #[cfg(feature = "ai")]
+        Code::MalformedBody,
         Code::MalformedToken,
+        #[cfg(feature = "ai")]
+        Code::MaxTokensExceeded,
+        #[cfg(feature = "ai")]
+        Code::McpHeaderMismatch,
         Code::McpHeadersRequired,
         Code::MethodNotAllowed,
         Code::MissingToken,
+        #[cfg(feature = "ai")]
+        Code::ModelNotAllowed,
         Code::NoRule,
         Code::OriginNotAllowed,
+        #[cfg(feature = "ai")]
+        Code::PromptNotAllowed,
+        #[cfg(feature = "ai")]
+        Code::ReferenceNotAllowed,
         Code::RequestTooLarge,
         Code::RevocationUnavailable,
         Code::RuleDenies,
@@ -143,6 +221,8 @@ impl Code {
         Code::ToolNotAllowed,
         Code::UnknownKey,
         Code::UnsupportedAlgorithm,
+        #[cfg(feature = "ai")]
+        Code::UnsupportedEncoding,
     ];
 
     /// As clients, counters and logs see it.
@@ -168,6 +248,84 @@ impl Code {
             TemporarilyUnavailable, Unauthorized,
         };
         match self {
+            #[cfg(feature = "ai")]
+            Code::BodyTimeout => (
+                "BODY_TIMEOUT",
+                Class::RequestTimeout,
+                "the body of the request did not arrive in time",
+            ),
+            #[cfg(feature = "ai")]
+            Code::BodyTooLarge => (
+                "BODY_TOO_LARGE",
+                Class::ContentTooLarge,
+                "the body of the request is larger than accepted",
+            ),
+            #[cfg(feature = "ai")]
+            Code::BudgetExceeded => (
+                "BUDGET_EXCEEDED",
+                Class::BudgetExceeded,
+                "the budget is used up",
+            ),
+            #[cfg(feature = "ai")]
+            Code::BudgetUnavailable => (
+                "BUDGET_UNAVAILABLE",
+                Class::TemporarilyUnavailable,
+                "whether the budget has room cannot be told",
+            ),
+            #[cfg(feature = "ai")]
+            Code::ClassifierUnavailable => (
+                "CLASSIFIER_UNAVAILABLE",
+                Class::TemporarilyUnavailable,
+                "what kind of prompt this is cannot be told",
+            ),
+            #[cfg(feature = "ai")]
+            Code::ListUnreadable => (
+                "LIST_UNREADABLE",
+                Class::BadGateway,
+                "the list that the server answered cannot be read",
+            ),
+            #[cfg(feature = "ai")]
+            Code::MalformedBody => (
+                "MALFORMED_BODY",
+                Class::InvalidRequest,
+                "the body is not what this resource takes",
+            ),
+            #[cfg(feature = "ai")]
+            Code::MaxTokensExceeded => (
+                "MAX_TOKENS_EXCEEDED",
+                Class::InvalidRequest,
+                "the request asks for more output tokens than the model may give here",
+            ),
+            #[cfg(feature = "ai")]
+            Code::McpHeaderMismatch => (
+                "MCP_HEADER_MISMATCH",
+                Class::InvalidRequest,
+                "the body does not say what the headers say",
+            ),
+            #[cfg(feature = "ai")]
+            Code::ModelNotAllowed => (
+                "MODEL_NOT_ALLOWED",
+                Class::AccessDenied,
+                "this model is not allowed here",
+            ),
+            #[cfg(feature = "ai")]
+            Code::PromptNotAllowed => (
+                "PROMPT_NOT_ALLOWED",
+                Class::AccessDenied,
+                "this kind of prompt is not allowed here",
+            ),
+            #[cfg(feature = "ai")]
+            Code::ReferenceNotAllowed => (
+                "REFERENCE_NOT_ALLOWED",
+                Class::AccessDenied,
+                "the body must not refer to what the provider has stored",
+            ),
+            #[cfg(feature = "ai")]
+            Code::UnsupportedEncoding => (
+                "UNSUPPORTED_ENCODING",
+                Class::UnsupportedEncoding,
+                "the body must not be compressed",
+            ),
             Code::AmbiguousCredentials => (
                 "AMBIGUOUS_CREDENTIALS",
                 InvalidRequest,
@@ -332,6 +490,16 @@ impl Class {
             | Class::InsufficientScope => 403,
             Class::MethodNotAllowed => 405,
             Class::TemporarilyUnavailable => 503,
+            #[cfg(feature = "ai")]
+            Class::RequestTimeout => 408,
+            #[cfg(feature = "ai")]
+            Class::ContentTooLarge => 413,
+            #[cfg(feature = "ai")]
+            Class::UnsupportedEncoding => 415,
+            #[cfg(feature = "ai")]
+            Class::BudgetExceeded => 429,
+            #[cfg(feature = "ai")]
+            Class::BadGateway => 502,
         }
     }
 
@@ -347,6 +515,14 @@ impl Class {
             Class::InvalidToken => "invalid_token",
             Class::TemporarilyUnavailable => "temporarily_unavailable",
             Class::Unauthorized => "unauthorized",
+            #[cfg(feature = "ai")]
+            Class::ContentTooLarge | Class::RequestTimeout | Class::UnsupportedEncoding => {
+                "invalid_request"
+            }
+            #[cfg(feature = "ai")]
+            Class::BudgetExceeded => "budget_exceeded",
+            #[cfg(feature = "ai")]
+            Class::BadGateway => "bad_gateway",
         }
     }
 
@@ -372,6 +548,14 @@ impl Class {
             | Class::InsufficientScope => 7,
             Class::MethodNotAllowed => 12,
             Class::TemporarilyUnavailable => 14,
+            #[cfg(feature = "ai")]
+            Class::UnsupportedEncoding => 3,
+            #[cfg(feature = "ai")]
+            Class::RequestTimeout => 4,
+            #[cfg(feature = "ai")]
+            Class::BudgetExceeded | Class::ContentTooLarge => 8,
+            #[cfg(feature = "ai")]
+            Class::BadGateway => 14,
             Class::InsufficientAuthentication
             | Class::InvalidDpopProof
             | Class::InvalidToken

@@ -2,8 +2,12 @@
 
 use std::fmt::Write as _;
 use std::rc::Rc;
+#[cfg(feature = "ai")]
+use std::time::Duration;
 
 use crate::authorization::approval::Purpose;
+#[cfg(feature = "ai")]
+use crate::charging;
 use crate::credential;
 use crate::decision::{Class, Code, Denial};
 use crate::effects::local_reply::LocalReply;
@@ -40,8 +44,16 @@ pub fn reply(
     }
     if let Some(retry_after) = denial.retry_after {
         let seconds = retry_after.as_secs().saturating_add(1);
+        // A window's end is known exactly.
+        #[cfg(feature = "ai")]
+        let seconds = match denial.code {
+            Code::BudgetExceeded => charging::whole_seconds(retry_after),
+            _ => seconds,
+        };
         headers.push(("retry-after", seconds.to_string()));
     }
+    #[cfg(feature = "ai")]
+    add_budgets(&mut headers, rule, denial);
     if request.is_grpc() {
         headers.push(("x-portcullis-code", code.name().to_owned()));
         return LocalReply {
@@ -58,9 +70,31 @@ pub fn reply(
     LocalReply {
         status: class.status(),
         headers,
-        body: body(form, code, &details_of(policy, request, rule, denial)),
+        body: body(form, denial, &details_of(policy, request, rule, denial)),
         grpc_status: None,
         details,
+    }
+}
+
+/// How budgets stand; and whether the clients of model providers try again by themselves, which they do after 408, 429
+/// and 5xx, however long that takes.
+#[cfg(feature = "ai")]
+fn add_budgets(headers: &mut Vec<(&'static str, String)>, rule: Option<&Rule>, denial: &Denial) {
+    /// Beyond that, these clients do not heed `retry-after`.
+    const HEEDED: Duration = Duration::from_secs(60);
+    let is_model_api = rule.is_some_and(|rule| rule.refusal_form == RefusalForm::ModelApi);
+    let is_futile = match denial.code {
+        Code::BodyTimeout => true,
+        Code::BudgetExceeded => denial.retry_after.is_some_and(|after| after > HEEDED),
+        _ => false,
+    };
+    if is_model_api && is_futile {
+        headers.push(("x-should-retry", "false".to_owned()));
+    }
+    let standings = denial.content.as_ref().map(|content| &content.standings);
+    if let Some((policy, state)) = standings.and_then(|all| charging::rate_limit_headers(all)) {
+        headers.push(("ratelimit-policy", policy));
+        headers.push(("ratelimit", state));
     }
 }
 
@@ -73,10 +107,10 @@ struct Details {
     members: String,
 }
 
-fn body(form: RefusalForm, code: Code, details: &Details) -> String {
-    let error = Quoted(code.class().error());
-    let description = Quoted(code.description());
-    let code = Quoted(code.name());
+fn body(form: RefusalForm, denial: &Denial, details: &Details) -> String {
+    let error = Quoted(denial.code.class().error());
+    let description = Quoted(denial.code.description());
+    let code = Quoted(denial.code.name());
     let Details {
         json_rpc_code,
         members,
@@ -88,10 +122,17 @@ fn body(form: RefusalForm, code: Code, details: &Details) -> String {
         // Clients of MCP show the message of an error that has an `id`, and nothing of ours otherwise.
         RefusalForm::JsonRpc => format!(
             concat!(
-                r#"{{"jsonrpc":"2.0","id":null,"error":{{"code":{},"message":{},"#,
+                r#"{{"jsonrpc":"2.0","id":{},"error":{{"code":{},"message":{},"#,
                 r#""data":{{"error":{},"code":{}{}}}}},"error_description":{},"code":{}}}"#
             ),
-            json_rpc_code, description, error, code, members, description, code,
+            message_id(denial),
+            json_rpc_code,
+            description,
+            error,
+            code,
+            members,
+            description,
+            code,
         ),
         // Both clients read `error.message`; OpenAI's `error.code` too, and Anthropic's the outer `type`.
         #[cfg(feature = "ai")]
@@ -103,6 +144,16 @@ fn body(form: RefusalForm, code: Code, details: &Details) -> String {
             error, description, code, members, description, code,
         ),
     }
+}
+
+/// The id of the message that is refused, as JSON, where its body was read.
+fn message_id(denial: &Denial) -> &str {
+    #[cfg(feature = "ai")]
+    if let Some(content) = &denial.content {
+        return content.message_id.as_deref().unwrap_or("null");
+    }
+    let _ = denial;
+    "null"
 }
 
 /// A refusal as an error of JSON-RPC, among the codes that its §5.1 leaves to servers.

@@ -41,6 +41,12 @@ pub enum Service {
     StatusList,
     /// A list of API keys.
     ApiKeys,
+    /// A service that says what kind of prompt a body has.
+    #[cfg(feature = "ai")]
+    Classifier,
+    /// A ledger of budgets.
+    #[cfg(feature = "ai")]
+    Ledger,
 }
 
 /// Why a call failed.
@@ -74,12 +80,16 @@ impl fmt::Debug for Call {
 
 impl Service {
     /// Every service.
-    pub const ALL: [Service; 5] = [
+    pub const ALL: &[Service] = &[
         Service::Jwks,
         Service::Introspection,
         Service::Revocation,
         Service::StatusList,
         Service::ApiKeys,
+        #[cfg(feature = "ai")]
+        Service::Classifier,
+        #[cfg(feature = "ai")]
+        Service::Ledger,
     ];
 
     /// As counters name it.
@@ -90,6 +100,10 @@ impl Service {
             Service::Revocation => "revocation",
             Service::StatusList => "status_list",
             Service::ApiKeys => "api_keys",
+            #[cfg(feature = "ai")]
+            Service::Classifier => "classifier",
+            #[cfg(feature = "ai")]
+            Service::Ledger => "ledger",
         }
     }
 }

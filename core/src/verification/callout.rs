@@ -4,7 +4,15 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::limits;
+#[cfg(feature = "ai")]
+use crate::policy::budget::BudgetId;
+#[cfg(feature = "ai")]
+use crate::policy::endpoint::Endpoint;
+#[cfg(feature = "ai")]
+use crate::policy::model::BodyLimits;
 use crate::policy::provider::ProviderId;
+#[cfg(feature = "ai")]
+use crate::secret::Digest;
 use crate::secret::Fingerprint;
 use crate::spent::Spent;
 use crate::verification::introspection::Introspected;
@@ -26,6 +34,24 @@ pub enum Callout {
     Spend(Expense),
     /// A question that this worker asks once, for all requests that wait for its answer.
     Ask(Question, Box<Call>),
+    /// The request's body.
+    #[cfg(feature = "ai")]
+    Body(BodyLimits),
+    /// The budgets of [`Content::charges`](crate::body::Content::charges), for all workers of the process.
+    #[cfg(feature = "ai")]
+    Reserve,
+}
+
+/// What became of a body that was awaited.
+#[cfg(feature = "ai")]
+#[derive(Clone, Debug)]
+pub enum BodyArrival {
+    /// It did not arrive in time.
+    Late,
+    /// It is larger than accepted.
+    TooLarge,
+    /// This is all of it.
+    Whole(Vec<u8>),
 }
 
 /// What tells one question from another: requests that ask the same one share its answer.
@@ -44,6 +70,17 @@ pub enum Question {
         provider: ProviderId,
         /// Where it is.
         uri: Box<str>,
+    },
+    /// What kind of prompt a body has: the SHA-256 of who is asked, and what.
+    #[cfg(feature = "ai")]
+    Classifier([u8; 32]),
+    /// A share of a budget that a ledger keeps.
+    #[cfg(feature = "ai")]
+    Lease {
+        /// Which budget.
+        budget: BudgetId,
+        /// Who shares it.
+        sharers: Box<str>,
     },
 }
 
@@ -71,6 +108,15 @@ pub enum Reply {
     Source(SourceId, Fetch),
     /// What became of something that counts once.
     Spent(SpentId, Spent),
+    /// The request's body.
+    #[cfg(feature = "ai")]
+    Body(BodyArrival),
+    /// The kind of a prompt; `None` where the service did not say it.
+    #[cfg(feature = "ai")]
+    Classified(Option<Box<str>>),
+    /// Whether the ledger answered.
+    #[cfg(feature = "ai")]
+    Leased(bool),
 }
 
 /// What came of the fetch of a status list.
@@ -133,11 +179,29 @@ impl Fetch {
 // === impl Question ===
 
 impl Question {
+    /// What kind of prompt the body of a classifier's request has.
+    #[cfg(feature = "ai")]
+    pub fn classifier(endpoint: &Endpoint, body: &str) -> Self {
+        let Endpoint {
+            cluster,
+            scheme,
+            authority,
+            path,
+            ..
+        } = endpoint;
+        let service = format!("{cluster}\0{scheme}\0{authority}\0{path}\0{body}");
+        Question::Classifier(*Digest::sha256(service.as_bytes()).as_bytes())
+    }
+
     /// The service that is asked.
     pub fn service(&self) -> Service {
         match self {
             Question::Introspection { .. } => Service::Introspection,
             Question::StatusList { .. } => Service::StatusList,
+            #[cfg(feature = "ai")]
+            Question::Classifier(_) => Service::Classifier,
+            #[cfg(feature = "ai")]
+            Question::Lease { .. } => Service::Ledger,
         }
     }
 
@@ -152,6 +216,18 @@ impl Question {
             Question::StatusList { .. } => QuestionLimits {
                 bytes: limits::STATUS_LIST_TOKEN_BYTES,
                 in_flight: limits::STATUS_LISTS_IN_FLIGHT,
+                kept: 0,
+            },
+            #[cfg(feature = "ai")]
+            Question::Classifier(_) => QuestionLimits {
+                bytes: limits::CLASSIFIER_BYTES,
+                in_flight: limits::CLASSIFIERS_IN_FLIGHT,
+                kept: 0,
+            },
+            #[cfg(feature = "ai")]
+            Question::Lease { .. } => QuestionLimits {
+                bytes: limits::LEASE_BYTES,
+                in_flight: limits::LEASES_IN_FLIGHT,
                 kept: 0,
             },
         }
@@ -171,6 +247,10 @@ impl Question {
         match self {
             Question::Introspection { .. } => Reply::Introspection(Introspected::Unavailable),
             Question::StatusList { .. } => Reply::StatusList(Listed::Unavailable),
+            #[cfg(feature = "ai")]
+            Question::Classifier(_) => Reply::Classified(None),
+            #[cfg(feature = "ai")]
+            Question::Lease { .. } => Reply::Leased(false),
         }
     }
 }
@@ -187,6 +267,12 @@ impl Reply {
             }
             Reply::StatusList(listed) => !matches!(listed, Listed::Unavailable),
             Reply::Source(_, fetch) => *fetch == Fetch::Arrived,
+            #[cfg(feature = "ai")]
+            Reply::Body(arrival) => matches!(arrival, BodyArrival::Whole(_)),
+            #[cfg(feature = "ai")]
+            Reply::Classified(category) => category.is_some(),
+            #[cfg(feature = "ai")]
+            Reply::Leased(granted) => *granted,
         }
     }
 }
@@ -205,6 +291,9 @@ impl Replies {
             Reply::Source(SourceId::Keys(_), fetch) => self.keys = Some(fetch),
             Reply::Source(SourceId::ApiKeys, fetch) => self.api_keys = Some(fetch),
             Reply::Source(SourceId::Revocation(_), fetch) => self.revocation = Some(fetch),
+            // Asked for by bodies alone, which keep what they hear themselves.
+            #[cfg(feature = "ai")]
+            Reply::Body(_) | Reply::Classified(_) | Reply::Leased(_) => {}
         }
     }
 }

@@ -105,13 +105,23 @@ impl State {
         let Ok(body) = answer else {
             return question.unanswered();
         };
-        let (Question::Introspection { provider, .. } | Question::StatusList { provider, .. }) =
-            question;
+        let provider = match question {
+            Question::Introspection { provider, .. } | Question::StatusList { provider, .. } => {
+                provider
+            }
+            #[cfg(feature = "ai")]
+            Question::Classifier(_) => return Reply::Classified(category(body)),
+            // The host keeps budgets, and has read the answer.
+            #[cfg(feature = "ai")]
+            Question::Lease { .. } => return Reply::Leased(true),
+        };
         // A question about a provider of another policy has no answer here.
         let Some(provider) = policy.providers.get(provider.0) else {
             return question.unanswered();
         };
         match question {
+            #[cfg(feature = "ai")]
+            Question::Classifier(_) | Question::Lease { .. } => question.unanswered(),
             Question::Introspection { token, .. } => {
                 let answers = self.introspections.answers_mut();
                 Reply::Introspection(answers.learn(policy, provider, *token, body, now))
@@ -132,4 +142,11 @@ impl State {
             }
         }
     }
+}
+
+/// What a classifier answered: `{"category": "…"}`.
+#[cfg(feature = "ai")]
+fn category(body: &[u8]) -> Option<Box<str>> {
+    let answer = crate::json::parse_object(body).ok()?;
+    answer.get("category")?.as_str().map(Box::from)
 }

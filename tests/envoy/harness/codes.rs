@@ -25,16 +25,27 @@ pub fn class(code: &str) -> (u16, &'static str) {
         | "AMBIGUOUS_PATH"
         | "AMBIGUOUS_HOST"
         | "REQUEST_TOO_LARGE"
-        | "MCP_HEADERS_REQUIRED" => (400, "invalid_request"),
+        | "MCP_HEADERS_REQUIRED"
+        | "MCP_HEADER_MISMATCH"
+        | "MALFORMED_BODY"
+        | "MAX_TOKENS_EXCEEDED" => (400, "invalid_request"),
+        "BODY_TIMEOUT" => (408, "invalid_request"),
+        "BODY_TOO_LARGE" => (413, "invalid_request"),
+        "UNSUPPORTED_ENCODING" => (415, "invalid_request"),
+        "BUDGET_EXCEEDED" => (429, "budget_exceeded"),
+        "LIST_UNREADABLE" => (502, "bad_gateway"),
         "METHOD_NOT_ALLOWED" => (405, "invalid_request"),
         "INSUFFICIENT_SCOPE" => (403, "insufficient_scope"),
         "APPROVAL_REQUIRED" => (403, "insufficient_authorization_details"),
         "CLAIM_MISMATCH" | "NO_RULE" | "RULE_DENIES" | "CROSS_SITE_REQUEST"
-        | "ORIGIN_NOT_ALLOWED" | "TOOL_NOT_ALLOWED" => (403, "access_denied"),
+        | "ORIGIN_NOT_ALLOWED" | "TOOL_NOT_ALLOWED" | "MODEL_NOT_ALLOWED"
+        | "PROMPT_NOT_ALLOWED" | "REFERENCE_NOT_ALLOWED" => (403, "access_denied"),
         "KEYS_UNAVAILABLE"
         | "INTROSPECTION_UNAVAILABLE"
         | "REVOCATION_UNAVAILABLE"
-        | "APPROVALS_UNAVAILABLE" => (503, "temporarily_unavailable"),
+        | "APPROVALS_UNAVAILABLE"
+        | "BUDGET_UNAVAILABLE"
+        | "CLASSIFIER_UNAVAILABLE" => (503, "temporarily_unavailable"),
         other => panic!("{other} is no code of the contract"),
     }
 }

@@ -12,21 +12,36 @@ use super::{PATIENCE, poll};
 
 /// The module under test.
 pub fn module() -> PathBuf {
-    built("PORTCULLIS_WASM", "target")
+    built("PORTCULLIS_WASM", "target", "portcullis.wasm")
 }
 
-/// The same with switches that a test breaks it by.
+/// The module that also reads bodies.
+pub fn module_with_bodies() -> PathBuf {
+    built("PORTCULLIS_AI_WASM", "target", "portcullis-ai.wasm")
+}
+
+/// The module with switches that a test breaks it by.
 pub fn module_with_test_hooks() -> PathBuf {
-    built("PORTCULLIS_TEST_HOOKS_WASM", "target/test-hooks")
+    built(
+        "PORTCULLIS_TEST_HOOKS_WASM",
+        "target/test-hooks",
+        "portcullis.wasm",
+    )
+}
+
+/// The module that also reads bodies, with these switches.
+pub fn module_with_bodies_and_test_hooks() -> PathBuf {
+    built(
+        "PORTCULLIS_AI_TEST_HOOKS_WASM",
+        "target/test-hooks",
+        "portcullis-ai.wasm",
+    )
 }
 
 /// The module that this variable names, or else the one in this target folder.
-fn built(variable: &str, target: &str) -> PathBuf {
+fn built(variable: &str, target: &str, name: &str) -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let default = || {
-        root.join(target)
-            .join("wasm32-wasip1/release/portcullis.wasm")
-    };
+    let default = || root.join(target).join("wasm32-wasip1/release").join(name);
     let module = env::var_os(variable).map_or_else(default, PathBuf::from);
     assert!(
         module.is_file(),

@@ -10,7 +10,10 @@ use std::time::{Duration, Instant};
 use serde_json::{Map, Value, json};
 
 use super::client::{Answer, Request};
-use super::envoy::{Envoy, Refused, module, module_with_test_hooks};
+use super::envoy::{
+    Envoy, Refused, module, module_with_bodies, module_with_bodies_and_test_hooks,
+    module_with_test_hooks,
+};
 use super::refusal::{self, Challenge};
 use super::service::Service;
 use super::table::Rows;
@@ -37,6 +40,8 @@ pub struct Setup {
     /// Envoy's `allow_on_headers_stop_iteration`: a pause at the headers then lets the body's callbacks run.
     stop_iteration: bool,
     module: fn() -> PathBuf,
+    /// The port of the upstream; without one, an echo of the gateway's own.
+    upstream: Option<u16>,
 }
 
 pub struct Gateway {
@@ -65,6 +70,7 @@ impl Setup {
             stop_iteration: env::var_os("PORTCULLIS_TEST_STOP_ITERATION")
                 .is_some_and(|on| on == "1"),
             module,
+            upstream: None,
         }
     }
 
@@ -177,6 +183,21 @@ impl Setup {
         self
     }
 
+    /// The module that reads bodies, and the switch that it needs for that.
+    pub fn with_bodies(mut self) -> Self {
+        self.module = match self.module == module_with_test_hooks as fn() -> PathBuf {
+            true => module_with_bodies_and_test_hooks,
+            false => module_with_bodies,
+        };
+        self.stop_iteration(true)
+    }
+
+    /// An upstream on this port in place of the echo.
+    pub fn upstream(mut self, port: u16) -> Self {
+        self.upstream = Some(port);
+        self
+    }
+
     pub fn start(self) -> Gateway {
         self.try_start()
             .unwrap_or_else(|refused| panic!("Envoy refused to start:\n{}", refused.log))
@@ -184,7 +205,8 @@ impl Setup {
 
     pub fn try_start(mut self) -> Result<Gateway, Refused> {
         let upstream = Service::echo();
-        self = self.cluster("upstream", upstream.port());
+        let port = self.upstream.unwrap_or(upstream.port());
+        self = self.cluster("upstream", port);
         let cluster = self.clusters.last_mut().expect("just added");
         cluster["typed_extension_protocol_options"] = json!({
             "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {

@@ -1,0 +1,276 @@
+//! Bodies: of requests that are judged by them, and of answers that are read or filtered.
+
+use std::collections::BTreeMap;
+
+use portcullis_core::effects::{self, HeaderMutation};
+use portcullis_core::evaluation::Step;
+use portcullis_core::mcp::list::ListFilter;
+use portcullis_core::passage::{Lists, Passage};
+use portcullis_core::policy::model::BodyLimits;
+use portcullis_core::request::Request;
+use portcullis_core::time::UnixTime;
+use portcullis_core::usage::{Answer, Ending, Outcome};
+use portcullis_core::verification::callout::{BodyArrival, Reply};
+use proxy_wasm::hostcalls;
+use proxy_wasm::types::{Action, BufferType, MapType, Status};
+
+use crate::reply::{answer, fail_closed};
+use crate::worker::{UNREADABLE, Worker};
+use crate::{clock, host_abi, log};
+
+/// The bodies that a worker has to do with, by the host's numbers for their streams.
+#[derive(Default)]
+pub struct Bodies {
+    /// Of requests that are not decided yet, or were refused.
+    arriving: BTreeMap<u32, Arriving>,
+    /// Of the answers to requests that went on.
+    answers: BTreeMap<u32, Passing>,
+    /// When the log last said that bodies do not come.
+    complained: Option<UnixTime>,
+}
+
+/// A request's body.
+#[derive(Default)]
+struct Arriving {
+    size: usize,
+    is_whole: bool,
+    /// Whether the host has asked about it.
+    came: bool,
+    /// Once the request waits for it.
+    limits: Option<BodyLimits>,
+}
+
+/// A request that went on, until its answer has ended.
+pub struct Passing {
+    pub answer: Answer,
+    pub passage: Passage,
+    lists: Filtering,
+}
+
+/// What becomes of the lists in an answer.
+enum Filtering {
+    /// Nothing: there are none.
+    Nothing,
+    /// It is held until it is whole.
+    Whole(Lists),
+    /// Its events are filtered as they pass.
+    Events(Lists, ListFilter),
+}
+
+/// How long the log says nothing more about bodies that do not come.
+const COMPLAINT: std::time::Duration = std::time::Duration::from_secs(60);
+
+// === requests ===
+
+impl Worker {
+    /// A request is about to wait, and its body may come meanwhile.
+    pub fn expect_body(&self, stream: u32, step: &Step, has_ended: bool) {
+        if let Step::Await(waiting, _) = step
+            && waiting.reads_body()
+        {
+            let body = Arriving {
+                is_whole: has_ended,
+                ..Arriving::default()
+            };
+            self.bodies.borrow_mut().arriving.insert(stream, body);
+        }
+    }
+
+    /// The body of a request that waits for it; `None` where more of it has to come.
+    pub(crate) fn body(&self, stream: u32, limits: &BodyLimits) -> Option<BodyArrival> {
+        let mut bodies = self.bodies.borrow_mut();
+        let body = bodies.arriving.entry(stream).or_default();
+        body.limits = Some(*limits);
+        if body.size > limits.max_bytes {
+            return Some(BodyArrival::TooLarge);
+        }
+        if !body.is_whole {
+            return None;
+        }
+        if body.size == 0 {
+            return Some(BodyArrival::Whole(Vec::new()));
+        }
+        let bytes = hostcalls::get_buffer(BufferType::HttpRequestBody, 0, body.size);
+        Some(match bytes {
+            Ok(Some(bytes)) if bytes.len() == body.size => BodyArrival::Whole(bytes),
+            // The host has told another size.
+            _ => BodyArrival::Late,
+        })
+    }
+
+    /// More of a request's body came: `size` is all of it so far.
+    pub fn request_body(&self, stream: u32, size: usize, is_whole: bool) -> Action {
+        {
+            let mut bodies = self.bodies.borrow_mut();
+            let Some(body) = bodies.arriving.get_mut(&stream) else {
+                // Of a request that nobody judges by its body.
+                return Action::Continue;
+            };
+            body.came = true;
+            body.size = size;
+            body.is_whole |= is_whole;
+        }
+        self.body_came(stream)
+    }
+
+    /// Goes on with a request that waits for its body, if that is here.
+    fn body_came(&self, stream: u32) -> Action {
+        let limits = self.bodies.borrow().arriving.get(&stream).and_then(|b| b.limits);
+        let Some(arrival) = limits.and_then(|limits| self.body(stream, &limits)) else {
+            return Action::Pause;
+        };
+        let waiting = self.requests.borrow_mut().take_awaiting_body(stream);
+        // It may wait for something else, or be refused already.
+        let Some(waiting) = waiting else {
+            return Action::Pause;
+        };
+        let Ok(headers) = host_abi::header_map(MapType::HttpRequestHeaders) else {
+            return fail_closed(UNREADABLE);
+        };
+        let headers = headers.pairs();
+        let request = Request::from_headers(&headers);
+        let now = clock::now();
+        let reply = Reply::Body(arrival);
+        let step = waiting.resume(&mut self.state.borrow_mut(), &request, reply, now);
+        host_abi::activate_root(self.root());
+        self.advance(stream, step, &request, now)
+    }
+
+    /// The request's trailers came: its body is whole. `None` where nobody judges by it.
+    pub(crate) fn body_ended_by_trailers(&self, stream: u32) -> Option<Action> {
+        let size = self.bodies.borrow().arriving.get(&stream)?.size;
+        Some(self.request_body(stream, size, true))
+    }
+
+    /// A body did not come in time. If bytes of it came all the same, the host was not set up to show them.
+    pub(crate) fn complain_of_late_body(&self, stream: u32, request: &Request<'_>, now: UnixTime) {
+        let mut bodies = self.bodies.borrow_mut();
+        if bodies.arriving.get(&stream).is_none_or(|body| body.came) {
+            return;
+        }
+        let lengths = request.headers.iter();
+        let lengths = lengths.map(|(name, value)| name.len().saturating_add(value.len()));
+        let headers: usize = lengths.sum();
+        let total = hostcalls::get_property(vec!["request", "total_size"]);
+        let total = total.ok().flatten().and_then(|total| total.try_into().ok());
+        let total = total.map_or(0, u64::from_le_bytes);
+        let is_recent = |last: UnixTime| now.since(last) < COMPLAINT;
+        if total > headers as u64 && !bodies.complained.is_some_and(is_recent) {
+            bodies.complained = Some(now);
+            log::error(&format!(
+                "{}: bodies of requests do not reach this filter, so each is refused with 408: set \
+                 allow_on_headers_stop_iteration in its PluginConfig",
+                plugin()
+            ));
+        }
+    }
+
+    /// A request goes on.
+    pub(crate) fn pass(&self, stream: u32, passage: Option<Box<Passage>>) -> Result<(), Status> {
+        let mut bodies = self.bodies.borrow_mut();
+        bodies.arriving.remove(&stream);
+        let Some(mut passage) = passage else {
+            return Ok(());
+        };
+        if let Some(body) = passage.body.take() {
+            hostcalls::set_buffer(BufferType::HttpRequestBody, 0, usize::MAX, &body)?;
+        }
+        if passage.is_followed() {
+            let passing = Passing {
+                answer: Answer::new(passage.usage),
+                passage: *passage,
+                lists: Filtering::Nothing,
+            };
+            bodies.answers.insert(stream, passing);
+        }
+        Ok(())
+    }
+
+    /// The stream is gone. What was held back for a request that still waited is given back.
+    pub(crate) fn forget_bodies(&self, stream: u32, waited: Option<Waiting>) {
+        self.bodies.borrow_mut().arriving.remove(&stream);
+        if let Some(mut waited) = waited {
+            self.release(waited.take_reservations(), clock::now());
+        }
+    }
+}
+
+/// The name of this plugin and the place of its worker, for a log that many write to.
+fn plugin() -> String {
+    let name = hostcalls::get_property(vec!["plugin_name"]).ok().flatten();
+    String::from_utf8_lossy(&name.unwrap_or_default()).into_owned()
+}
+
+// === answers ===
+
+impl Worker {
+    /// The headers of an answer came, from the upstream or from Envoy.
+    pub fn answer_begins(&self, stream: u32, has_ended: bool) -> Action {
+        let mut bodies = self.bodies.borrow_mut();
+        let Some(passing) = bodies.answers.get_mut(&stream) else {
+            return Action::Continue;
+        };
+        let map = MapType::HttpResponseHeaders;
+        let Ok(headers) = host_abi::header_map(map) else {
+            return Action::Continue;
+        };
+        let headers = headers.pairs();
+        let value = |name: &[u8]| headers.iter().find_map(|(n, v)| (*n == name).then_some(*v));
+        let status = value(b":status").and_then(|status| std::str::from_utf8(status).ok());
+        let status = status.and_then(|status| status.parse().ok()).unwrap_or(0);
+        let (kind, encoding) = (value(b"content-type"), value(b"content-encoding"));
+        let outcome = passing.answer.begins(status, kind, encoding, has_ended);
+        let now = clock::now();
+        if let Some(outcome) = outcome {
+            self.settle(&mut passing.passage, &outcome, now);
+        }
+        self.show_budgets(&passing.passage, now);
+        match passing.passage.lists.take() {
+            Some(lists) => passing.filter(lists, status, kind, encoding, has_ended),
+            None => Action::Continue,
+        }
+    }
+
+    /// More of an answer's body came.
+    pub fn answer_body(&self, stream: u32, size: usize, has_ended: bool) -> Action {
+        let mut bodies = self.bodies.borrow_mut();
+        let Some(passing) = bodies.answers.get_mut(&stream) else {
+            return Action::Continue;
+        };
+        if !matches!(passing.lists, Filtering::Nothing) {
+            return passing.filter_body(size, has_ended);
+        }
+        if !passing.answer.wants_bytes() {
+            return Action::Continue;
+        }
+        let chunk = match size {
+            0 => None,
+            _ => hostcalls::get_buffer(BufferType::HttpResponseBody, 0, size).ok().flatten(),
+        };
+        let outcome = passing.answer.read(chunk.as_deref().unwrap_or_default(), has_ended);
+        if let Some(outcome) = outcome {
+            self.settle(&mut passing.passage, &outcome, clock::now());
+        }
+        Action::Continue
+    }
+
+    /// The stream has ended, however it did.
+    pub fn answer_ended(&self, stream: u32) {
+        let passing = self.bodies.borrow_mut().answers.remove(&stream);
+        let Some(mut passing) = passing else {
+            return;
+        };
+        if passing.answer.has_outcome() {
+            return;
+        }
+        let property = |path| hostcalls::get_property(path).ok().flatten();
+        let details = property(vec!["response", "code_details"]).unwrap_or_default();
+        let ending = Ending {
+            details: &details,
+            reached: property(vec!["upstream", "address"]).is_some(),
+        };
+        if let Some(outcome) = passing.answer.ends(&ending) {
+            self.settle(&mut passing.passage, &outcome, clock::now());
+        }
+    }
+}
