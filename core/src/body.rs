@@ -10,8 +10,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::api::Estimate;
-use crate::authorization::{Authorized, Forbidden, Permit, Stranger, Unpermitted};
-use crate::budget::Reservation;
+use crate::authorization::{Authorized, Permit, Stranger, Unpermitted};
+use crate::budget::reserved::Reservation;
 use crate::charging::{Charge, Standing};
 use crate::decision::{Code, Denial, RefusedContent};
 use crate::passage::{Lists, Passage};

@@ -98,7 +98,7 @@ fn limit(budget: &Budget, principal: &Principal) -> Result<u64, Unchargeable> {
         Limit::Fixed(limit) => return Ok(limit),
         Limit::Claim { claim, default } => (claim, default),
     };
-    match principal.claims.get(claim.0).and_then(Option::as_ref) {
+    match principal.claim(claim) {
         Some(value) => whole(value).ok_or(Unchargeable),
         None => default.ok_or(Unchargeable),
     }

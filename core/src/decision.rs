@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::authorization::{Forbidden, Permit};
 #[cfg(feature = "ai")]
-use crate::budget::Reservation;
+use crate::budget::reserved::Reservation;
 #[cfg(feature = "ai")]
 use crate::charging::{Charge, Standing};
 use crate::credential::{AmbiguousCredentials, CrossSiteRequest};

@@ -8,7 +8,7 @@ use crate::authorization::{Forbidden, Unpermitted};
 #[cfg(feature = "ai")]
 use crate::body::{self, Budgeted, Content, Next, Passed};
 #[cfg(feature = "ai")]
-use crate::budget::Reservation;
+use crate::budget::reserved::Reservation;
 #[cfg(feature = "ai")]
 use crate::charging::Charge;
 use crate::credential;

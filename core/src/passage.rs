@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use crate::api::Api;
-use crate::budget::Reservation;
+use crate::budget::reserved::Reservation;
 use crate::charging::Charge;
 use crate::mcp::list::Listed;
 use crate::policy::requirement::Rule;

@@ -3,11 +3,11 @@
 use std::rc::Rc;
 
 use crate::authorization::approval::Purpose;
-use crate::authorization::{Authorized, Forbidden, Stranger};
+use crate::authorization::{Authorized, Stranger};
 use crate::decision::{Code, Denial};
 use crate::mcp::body::{HeaderMismatch, HeaderVersion, MalformedBody, McpBody, OldMessage};
 use crate::mcp::list::Listed;
-use crate::mcp::{Message, Unreadable};
+use crate::mcp::Message;
 use crate::policy::Policy;
 use crate::policy::demands::Demands;
 use crate::policy::mcp::Mcp;

@@ -4,6 +4,8 @@ use std::rc::Rc;
 
 use crate::json::Value;
 use crate::policy::Policy;
+#[cfg(feature = "ai")]
+use crate::policy::claim::ClaimId;
 use crate::policy::forward::Identity;
 use crate::policy::provider::Provider;
 use crate::revocation::RevocationSubject;
@@ -95,6 +97,12 @@ impl Principal {
             Some(provider) => &provider.name,
             None => API_KEYS,
         }
+    }
+
+    /// A claim that the policy asks about, where the principal has it.
+    #[cfg(feature = "ai")]
+    pub fn claim(&self, id: ClaimId) -> Option<&Value<'static>> {
+        self.claims.get(id.0)?.as_ref()
     }
 
     /// What entries of a revocation list are compared with.
