@@ -1,5 +1,7 @@
 //! Messages of the Model Context Protocol.
 
+#[cfg(feature = "ai")]
+pub mod body;
 pub mod message;
 pub mod uri;
 

@@ -57,15 +57,25 @@ impl<'a> Message<'a> {
             });
         }
         let method = method.and_then(plain).ok_or(Unreadable::Headers)?;
-        let message = match method {
-            "prompts/get" => Message::Prompt,
-            "resources/read" => Message::Resource,
-            "tools/call" => Message::Tool,
-            // It has no name, so nothing reads the header.
+        // Where the method has no name, nothing reads the header.
+        Message::of(method, |_| {
+            name.and_then(decoded).ok_or(Unreadable::Headers)
+        })
+    }
+
+    /// A message of this method. Where the method is about something, `name` finds what that is: by the member of
+    /// `params` that names it ("Standard Request Headers").
+    pub fn of<E>(
+        method: &'a str,
+        name: impl FnOnce(&'static str) -> Result<Cow<'a, str>, E>,
+    ) -> Result<Self, E> {
+        let (message, member): (fn(Cow<'a, str>) -> Self, _) = match method {
+            "prompts/get" => (Message::Prompt, "name"),
+            "resources/read" => (Message::Resource, "uri"),
+            "tools/call" => (Message::Tool, "name"),
             _ => return Ok(Message::Other(method)),
         };
-        let name = name.and_then(decoded).ok_or(Unreadable::Headers)?;
-        Ok(message(name))
+        name(member).map(message)
     }
 
     /// The name or the URI that the message is about, where it is about one.
@@ -79,7 +89,7 @@ impl<'a> Message<'a> {
 
 /// The values of [`HEADERS`]. What a careless upstream reads as one of them counts as a second one. Alone it
 /// is none: a server that is not careless finds no header there, and then checks none against the body.
-fn headers<'a>(request: &Request<'a>) -> Result<[Option<&'a [u8]>; 3], Unreadable<'a>> {
+pub(super) fn headers<'a>(request: &Request<'a>) -> Result<[Option<&'a [u8]>; 3], Unreadable<'a>> {
     let mut found = HEADERS.map(|name| (name, None));
     for (name, value) in request.headers {
         let is_one = |ours: &str| same_name(ours.as_bytes(), name);
