@@ -9,6 +9,9 @@
 //! A number is a `u64`, an `i64` or else a double: integers beyond 64 bits lose their last digits, and
 //! a number beyond a double's range is refused.
 
+#[cfg(feature = "ai")]
+pub mod parts;
+
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;

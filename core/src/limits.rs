@@ -18,6 +18,19 @@ pub const REGEX_PATH_BYTES: usize = 4 * 1024;
 /// Bytes of an MCP version that a refusal repeats. All versions so far are dates.
 pub const MCP_VERSION_BYTES: usize = 64;
 
+/// Messages in one batch of MCP. Each is judged by all entries of its rule; clients send a handful.
+#[cfg(feature = "ai")]
+pub const MCP_BATCH: usize = 100;
+
+/// Bytes of a JSON-RPC id that a refusal repeats. Clients count, or draw UUIDs.
+#[cfg(feature = "ai")]
+pub const MCP_ID_BYTES: usize = 256;
+
+/// Bytes of an answer that lists tools, prompts or resources, or of one event of it: it is held until all of it is
+/// there. Envoy's own limit for an answer that a filter holds is 1 MiB, unless an operator raises it.
+#[cfg(feature = "ai")]
+pub const MCP_LIST_BYTES: usize = 4 * 1024 * 1024;
+
 /// Keys read from one JWK Set. The largest providers publish fewer than ten.
 pub const JWKS_KEYS: usize = 100;
 
