@@ -40,6 +40,15 @@ pub struct Estimate {
 // === impl Api ===
 
 impl Api {
+    /// As configurations write them.
+    pub const NAMES: [(&'static str, Api); 5] = [
+        ("chat", Api::Chat),
+        ("completions", Api::Completions),
+        ("responses", Api::Responses),
+        ("embeddings", Api::Embeddings),
+        ("messages", Api::Messages),
+    ];
+
     /// What a path speaks, by its end.
     pub fn of_path(path: &str) -> Option<Api> {
         const ENDS: [(&str, Api); 5] = [
@@ -52,4 +61,16 @@ impl Api {
         let api = ENDS.iter().find(|(end, _)| path.ends_with(end));
         api.map(|(_, api)| *api)
     }
+}
+
+// === impl Unit ===
+
+impl Unit {
+    /// As configurations write them.
+    pub const NAMES: [(&'static str, Unit); 4] = [
+        ("total_tokens", Unit::TotalTokens),
+        ("input_tokens", Unit::InputTokens),
+        ("output_tokens", Unit::OutputTokens),
+        ("requests", Unit::Requests),
+    ];
 }

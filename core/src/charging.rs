@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::api::{Estimate, Unit};
 use crate::json::Value;
-use crate::limits::MOST_TOKENS;
+use crate::limits::WHOLE_NUMBER;
 use crate::policy::budget::{Budget, Limit, Part};
 use crate::verification::principal::Principal;
 
@@ -99,21 +99,9 @@ fn limit(budget: &Budget, principal: &Principal) -> Result<u64, Unchargeable> {
         Limit::Claim { claim, default } => (claim, default),
     };
     match principal.claim(claim) {
-        Some(value) => whole(value).ok_or(Unchargeable),
+        Some(value) => value.as_whole().filter(|n| *n <= WHOLE_NUMBER).ok_or(Unchargeable),
         None => default.ok_or(Unchargeable),
     }
-}
-
-/// A whole number from 0 to 2^53; `10000.0` is one.
-fn whole(value: &Value<'_>) -> Option<u64> {
-    let number = value.as_number()?;
-    let exact = number.as_u64().or_else(|| {
-        let number = number.as_f64()?;
-        let is_whole = number.fract() == 0.0 && (0.0..=MOST_TOKENS as f64).contains(&number);
-        // In range, so nothing is cut off.
-        is_whole.then_some(number as u64)
-    });
-    exact.filter(|number| *number <= MOST_TOKENS)
 }
 
 /// `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers), one item for each budget in its order.

@@ -6,15 +6,20 @@
 //! read knows where it stands. They hold what was written; what it means, and what is meant where
 //! nothing was written, is found by `policy::compile`.
 
+#[cfg(feature = "ai")]
+pub mod bodies;
 mod declare;
 pub mod document;
 pub mod fault;
 pub mod protobuf_struct;
 pub mod reader;
 pub mod scalar;
+pub mod shared_parts;
 
 use std::time::Duration;
 
+#[cfg(feature = "ai")]
+use crate::config::bodies::{BodyConfig, BudgetConfig, ModelConfig, PromptConfig};
 use crate::config::declare::{key, object, one_of, words};
 use crate::config::fault::{At, Findings};
 use crate::config::reader::{
@@ -23,6 +28,8 @@ use crate::config::reader::{
 use crate::json::{Object, Value};
 use crate::request::path::PathQuirks;
 use crate::time::UnixTime;
+
+pub use crate::config::shared_parts::{ClaimConfig, ScopesConfig, SecretConfig};
 
 object! {
     /// The configuration of one filter.
@@ -57,7 +64,10 @@ object! {
         /// at most once. Default: nothing.
         pub filter_state: Optional<ListOf<FilterStateField>>,
     }
-    bodies: ["budgets"];
+    bodies {
+        /// How much callers may use in a window of time, by name: rules refer to them. Default: none.
+        pub budgets: Optional<Named<'v, BudgetConfig<'v>>>,
+    }
 }
 
 words! {
@@ -111,6 +121,14 @@ words! {
         Decision = "decision",
         /// The code of a refusal.
         Code = "code",
+    }
+    bodies {
+        /// The model that the request names.
+        Model = "model",
+        /// Tokens that went in, as the upstream counted them.
+        InputTokens = "input_tokens",
+        /// Tokens that came out, as the upstream counted them.
+        OutputTokens = "output_tokens",
     }
 }
 
@@ -348,14 +366,6 @@ object! {
     }
 }
 
-/// A claim, by the member names that lead to it.
-pub enum ClaimConfig<'v> {
-    /// Written as a string: the names, with a dot between any two.
-    Dotted(&'v str),
-    /// Written as a list: the names literally, so that they may have dots.
-    Literal(NonEmpty<&'v str>),
-}
-
 object! {
     /// Long-lived keys, stored as hashes.
     pub struct ApiKeysConfig<'v> {
@@ -439,16 +449,13 @@ object! {
         /// Whether the key is refused. Boolean; default `false`.
         pub revoked: Optional<bool>,
     }
-    bodies: ["models", "token_budget"];
-}
-
-one_of! {
-    /// The source of a secret.
-    pub enum SecretConfig<'v> {
-        /// The name of a variable in the VM's environment, which must be set and not empty.
-        Env = "env": &'v str,
-        /// The secret itself: everyone who can read the configuration can read it.
-        DangerInline = "danger_inline": &'v str,
+    bodies {
+        /// The models that the key may use, where a rule asks for them (`model.claim`); `*` is any run of
+        /// characters. Default: the key lacks the claim `models`.
+        pub models: Optional<ListOf<&'v str>>,
+        /// How much the key may use, where a budget asks for it (`limit.claim`). 0 to 9007199254740992
+        /// (2^53); default: the key lacks the claim `token_budget`.
+        pub token_budget: Optional<u64>,
     }
 }
 
@@ -479,7 +486,17 @@ object! {
         /// Path forms that are refused elsewhere and accepted by this rule. Default: none.
         pub danger_allow_in_path: Optional<ListOf<PathQuirks>>,
     }
-    bodies: ["body", "model", "prompt", "budgets"];
+    bodies {
+        /// How much of a body is awaited, and for how long.
+        pub body: Optional<BodyConfig>,
+        /// Which models of a provider pass. Default: requests are not taken for calls of a model.
+        pub model: Optional<ModelConfig<'v>>,
+        /// Which kinds of prompts pass. Default: all.
+        pub prompt: Optional<PromptConfig<'v>>,
+        /// What its requests are charged to: names of budgets, which must all admit a request, in this order.
+        /// Default: none.
+        pub budgets: Optional<NonEmpty<&'v str>>,
+    }
 }
 
 words! {
@@ -545,16 +562,6 @@ one_of! {
         Template = "template": &'v str,
         /// A regular expression for the whole path, matched in linear time.
         Regex = "regex": &'v str,
-    }
-}
-
-object! {
-    /// The scopes that a credential must have.
-    pub struct ScopesConfig<'v> {
-        /// Each of these. Default: none.
-        pub all: Optional<ListOf<&'v str>>,
-        /// At least one of these. An empty list asks for nothing; default: empty.
-        pub any: Optional<ListOf<&'v str>>,
     }
 }
 
@@ -647,7 +654,9 @@ words! {
     pub enum McpBody {
         /// The server: its specification tells it to refuse a mismatch.
         Server = "server",
-        /// The filter; needs `portcullis-ai.wasm`.
+    }
+    bodies {
+        /// The filter: it reads the body too, and refuses a mismatch.
         Verify = "verify",
     }
 }
@@ -655,7 +664,9 @@ words! {
 words! {
     /// What lists of tools, prompts and resources show.
     pub enum McpList {
-        /// What the caller may use; needs `portcullis-ai.wasm`.
+    }
+    bodies {
+        /// What the caller may use: the filter takes the rest out of the server's answers.
         Filter = "filter",
     }
 }
@@ -755,21 +766,10 @@ object! {
         /// 4096.
         pub introspection_cache_entries: Optional<u64>,
     }
-    bodies: ["budget_callers"];
-}
-
-// === impl ClaimConfig ===
-
-impl<'v> FromValue<'v> for ClaimConfig<'v> {
-    fn from_value(value: &'v Value<'v>, at: At, findings: &mut Findings<'v>) -> Option<Self> {
-        match value {
-            Value::String(names) => Some(ClaimConfig::Dotted(names)),
-            Value::Array(_) => NonEmpty::from_value(value, at, findings).map(ClaimConfig::Literal),
-            _ => {
-                findings.wrong_type(at, value, "a string or an array of strings");
-                None
-            }
-        }
+    bodies {
+        /// The callers that one budget can have in a window at least, in all workers together. 1 to 1048576;
+        /// default 65536.
+        pub budget_callers: Optional<u64>,
     }
 }
 
@@ -807,6 +807,6 @@ impl<'v> FromValue<'v> for ApprovalConfig<'v> {
 
 impl<'v> FromValue<'v> for PathQuirks {
     fn from_value(value: &'v Value<'v>, at: At, findings: &mut Findings<'v>) -> Option<Self> {
-        scalar::meaning(&PathQuirks::NAMES, value, at, findings)
+        scalar::meaning(&PathQuirks::NAMES, &[], value, at, findings)
     }
 }

@@ -344,6 +344,11 @@ impl<'a> Record<'a> {
             FilterStateField::Rule => ("portcullis.rule", self.rule.map(|rule| &*rule.label)),
             FilterStateField::Decision => ("portcullis.decision", Some(self.decision)),
             FilterStateField::Code => ("portcullis.code", self.code.map(Code::name)),
+            // Bodies say these, later than this.
+            #[cfg(feature = "ai")]
+            FilterStateField::Model
+            | FilterStateField::InputTokens
+            | FilterStateField::OutputTokens => return None,
         };
         Some((name, value?))
     }

@@ -118,10 +118,6 @@ pub const SPENT_ENTRIES: usize = 1024 * 1024;
 /// Approvals that count once and whose tokens have not expired: 3 MB at the most, which the workers share.
 pub const SPENT_APPROVALS: usize = 64 * 1024;
 
-/// Tokens: the largest number up to which doubles, which JSON's numbers are to many, have every whole one.
-#[cfg(feature = "ai")]
-pub const MOST_TOKENS: u64 = 1 << 53;
-
 /// The answer of a classifier of prompts: one member.
 #[cfg(feature = "ai")]
 pub const CLASSIFIER_BYTES: usize = 16 * 1024;
@@ -137,3 +133,18 @@ pub const LEASE_BYTES: usize = 4 * 1024;
 /// Questions to ledgers that one worker has in flight, each for another caller.
 #[cfg(feature = "ai")]
 pub const LEASES_IN_FLIGHT: usize = 512;
+
+/// The largest whole number in what we exchange with others: a double, which is what most JSON readers have,
+/// holds each one up to here.
+#[cfg(feature = "ai")]
+pub const WHOLE_NUMBER: u64 = 1 << 53;
+
+/// Bytes of a request's body that an operator may let the filter hold. Envoy holds them too while they are
+/// awaited, and a worker's VM, which has 1 GiB, copies one body at a time and reads a tree from it.
+#[cfg(feature = "ai")]
+pub const BODY_BYTES: usize = 64 * 1024 * 1024;
+
+/// Callers that a budget may be configured for. Up to twice as many fit, at about a hundred bytes each: some
+/// 200 MB for each budget, which the workers share.
+#[cfg(feature = "ai")]
+pub const BUDGET_CALLERS: usize = 1024 * 1024;

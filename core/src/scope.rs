@@ -109,3 +109,16 @@ impl fmt::Display for RequiredScopes {
         Ok(())
     }
 }
+
+/// Every scope that any of these names, each once: `all`, then `any`, part by part.
+pub fn each_once<'r>(parts: impl IntoIterator<Item = &'r RequiredScopes>) -> Vec<&'r str> {
+    let mut scopes = Vec::new();
+    for part in parts {
+        for scope in part.all.iter().chain(&part.any) {
+            if !scopes.contains(&scope.as_str()) {
+                scopes.push(scope.as_str());
+            }
+        }
+    }
+    scopes
+}

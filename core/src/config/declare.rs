@@ -2,27 +2,41 @@
 //! how it is read from JSON.
 
 /// A struct that is read from a JSON object. Each field is the member of its name, or of the name
-/// behind `=` where that is a word of Rust. What follows `bodies` are members that this module cannot
-/// have, since it reads no bodies.
+/// behind `=` where that is a word of Rust. Those in `bodies` are members of the module that reads
+/// bodies; the other one refuses them.
 macro_rules! object {
     (
         $(#[$about:meta])*
         pub struct $name:ident $(<$v:lifetime>)? {
             $( $(#[$doc:meta])* pub $field:ident $(= $key:literal)? : $member:ty ),+ $(,)?
         }
-        $( bodies: $bodies:expr; )?
+        $(
+            bodies {
+                $( $(#[$body_doc:meta])* pub $body_field:ident : $body_member:ty ),+ $(,)?
+            }
+        )?
     ) => {
         $(#[$about])*
         pub struct $name $(<$v>)? {
-            $( $(#[$doc])* pub $field: $member ),+
+            $( $(#[$doc])* pub $field: $member, )+
+            $($( #[cfg(feature = "ai")] $(#[$body_doc])* pub $body_field: $body_member, )+)?
         }
 
         impl<'v> $crate::config::reader::FromMembers<'v> for $name $(<$v>)? {
             fn from_members(
                 members: &mut $crate::config::reader::ObjectReader<'_, 'v>,
             ) -> Self {
-                $( members.refuse_bodies(&$bodies); )?
-                $name { $( $field: members.member(key!($field $($key)?)) ),+ }
+                $(
+                    #[cfg(not(feature = "ai"))]
+                    members.refuse_bodies(&[$(stringify!($body_field)),+]);
+                )?
+                $name {
+                    $( $field: members.member(key!($field $($key)?)), )+
+                    $($(
+                        #[cfg(feature = "ai")]
+                        $body_field: members.member(stringify!($body_field)),
+                    )+)?
+                }
             }
         }
     };
@@ -67,25 +81,33 @@ macro_rules! one_of {
     };
 }
 
-/// An enum that is read from a word.
+/// An enum that is read from a word. Those in `bodies` are words of the module that reads bodies; the
+/// other one refuses them.
 macro_rules! words {
     (
         $(#[$about:meta])*
         pub enum $name:ident {
-            $( $(#[$doc:meta])* $variant:ident = $word:literal ),+ $(,)?
+            $( $(#[$doc:meta])* $variant:ident = $word:literal ),* $(,)?
         }
+        $(
+            bodies {
+                $( $(#[$body_doc:meta])* $body_variant:ident = $body_word:literal ),+ $(,)?
+            }
+        )?
     ) => {
         $(#[$about])*
-        #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+        #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
         pub enum $name {
-            $( $(#[$doc])* $variant ),+
+            $( $(#[$doc])* $variant, )*
+            $($( #[cfg(feature = "ai")] $(#[$body_doc])* $body_variant, )+)?
         }
 
         impl $name {
             /// As it is written in a configuration.
             pub const fn word(self) -> &'static str {
                 match self {
-                    $( $name::$variant => $word ),+
+                    $( $name::$variant => $word, )*
+                    $($( #[cfg(feature = "ai")] $name::$body_variant => $body_word, )+)?
                 }
             }
         }
@@ -96,8 +118,14 @@ macro_rules! words {
                 at: $crate::config::fault::At,
                 findings: &mut $crate::config::fault::Findings<'v>,
             ) -> Option<Self> {
-                let words = [$( ($word, $name::$variant) ),+];
-                $crate::config::scalar::meaning(&words, value, at, findings)
+                let words = [
+                    $( ($word, $name::$variant), )*
+                    $($( #[cfg(feature = "ai")] ($body_word, $name::$body_variant), )+)?
+                ];
+                let refused: &[&'static str] = &[
+                    $($( #[cfg(not(feature = "ai"))] $body_word, )+)?
+                ];
+                $crate::config::scalar::meaning(&words, refused, value, at, findings)
             }
         }
     };

@@ -83,7 +83,7 @@ pub struct ObjectReader<'r, 'v> {
     refused: &'static [&'static str],
 }
 
-/// Why a key of that module is refused.
+/// Why a key or a word of that module is refused.
 pub const NEEDS_BODIES: &str = "needs portcullis-ai.wasm";
 
 // === impl Optional ===
@@ -355,7 +355,8 @@ impl<'v> ObjectReader<'_, 'v> {
         None
     }
 
-    /// Members of a module that also reads bodies.
+    /// Members of the module that reads bodies.
+    #[cfg(not(feature = "ai"))]
     pub fn refuse_bodies(&mut self, keys: &'static [&'static str]) {
         self.refused = keys;
         for key in keys {

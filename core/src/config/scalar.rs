@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::config::fault::{At, Findings, alternatives, quoted, shortened};
-use crate::config::reader::FromValue;
+use crate::config::reader::{FromValue, NEEDS_BODIES};
 use crate::json::{Object, Value};
 use crate::time::UnixTime;
 
@@ -113,21 +113,27 @@ fn parsed<'v, T>(
     parsed
 }
 
-/// One of a few words, by what it means.
+/// One of a few words, by what it means. `refused` are words of the module that reads bodies.
 pub(super) fn meaning<'v, W: Copy>(
     words: &[(&'static str, W)],
+    refused: &[&'static str],
     value: &'v Value<'v>,
     at: At,
     findings: &mut Findings<'v>,
 ) -> Option<W> {
-    let known = || alternatives(words.iter().map(|(word, _)| *word));
+    let known = || {
+        let words = words.iter().map(|(word, _)| *word);
+        alternatives(words.chain(refused.iter().copied()))
+    };
     let Value::String(text) = value else {
         findings.wrong_type(at, value, known());
         return None;
     };
     let found = words.iter().find(|(word, _)| word == text);
-    if found.is_none() {
-        findings.unfit(at, quoted(text), known());
+    match (found, refused.contains(&text.as_ref())) {
+        (Some(_), _) => {}
+        (None, true) => findings.invalid(at, format!("{text} {NEEDS_BODIES}")),
+        (None, false) => findings.unfit(at, quoted(text), known()),
     }
     found.map(|(_, meaning)| *meaning)
 }

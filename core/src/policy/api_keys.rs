@@ -51,6 +51,12 @@ pub struct ApiKey {
     pub expires_at: Option<UnixTime>,
     /// It is refused.
     pub revoked: bool,
+    /// The models that it may use, with wildcards; `None`: it has no list.
+    #[cfg(feature = "ai")]
+    pub models: Option<Vec<Box<str>>>,
+    /// How much it may use, where a budget asks for it.
+    #[cfg(feature = "ai")]
+    pub token_budget: Option<u64>,
 }
 
 // === impl ApiKeyTable ===

@@ -6,6 +6,8 @@ use crate::api::Unit;
 use crate::policy::claim::ClaimId;
 use crate::policy::endpoint::Endpoint;
 
+pub use crate::config::bodies::Part;
+
 /// A budget: its index in [`Policy::budgets`](crate::policy::Policy::budgets).
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct BudgetId(pub usize);
@@ -31,21 +33,6 @@ pub struct Budget {
     pub default_input_tokens: u64,
     /// Who keeps it for many Envoy processes; `None`: this process keeps it for itself.
     pub ledger: Option<Ledger>,
-}
-
-/// What callers are told apart by.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub enum Part {
-    /// The client.
-    ClientId,
-    /// The API key's id.
-    KeyId,
-    /// The model, by the name of the entry that allows it.
-    Model,
-    /// `sub`; of an API key, its client.
-    Subject,
-    /// The tenant.
-    Tenant,
 }
 
 /// How much a caller may use.

@@ -19,6 +19,12 @@ pub enum ApiKeyClaim {
     Tenant,
     /// `scope`, where the key has scopes: separated by spaces.
     Scope,
+    /// `models`, where the key has a list: an array.
+    #[cfg(feature = "ai")]
+    Models,
+    /// `token_budget`, where the key has one: a number.
+    #[cfg(feature = "ai")]
+    TokenBudget,
 }
 
 // === impl ClaimPath ===
@@ -55,6 +61,10 @@ impl ClaimPath {
             "sub" | "client_id" => Some(ApiKeyClaim::Client),
             "tenant" => Some(ApiKeyClaim::Tenant),
             "scope" => Some(ApiKeyClaim::Scope),
+            #[cfg(feature = "ai")]
+            "models" => Some(ApiKeyClaim::Models),
+            #[cfg(feature = "ai")]
+            "token_budget" => Some(ApiKeyClaim::TokenBudget),
             _ => None,
         }
     }

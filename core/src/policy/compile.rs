@@ -1,6 +1,13 @@
 //! Compiles a configuration to a policy, and finds all of its faults at once.
 
 mod api_keys;
+mod asked;
+#[cfg(feature = "ai")]
+mod bodies;
+#[cfg(feature = "ai")]
+mod budget_names;
+#[cfg(feature = "ai")]
+mod budgets;
 mod callouts;
 mod compiler;
 mod dpop;
@@ -8,6 +15,11 @@ mod endpoint;
 mod forward;
 mod locations;
 mod mcp;
+#[cfg(feature = "ai")]
+mod models;
+mod patterns;
+#[cfg(feature = "ai")]
+mod prompts;
 mod provider;
 mod resources;
 mod rules;
@@ -24,6 +36,8 @@ use crate::config::reader::{FromValue, ListOf, Located, Named};
 use crate::config::{
     ApiKeyListConfig, Audit, Config, FilterStateField, LimitsConfig, Mode, Unmatched, document,
 };
+#[cfg(feature = "ai")]
+use crate::limits;
 use crate::policy::api_keys::{ApiKeyTable, ApiKeys};
 use crate::policy::compile::compiler::Compiler;
 use crate::policy::compile::rules::CredentialNames;
@@ -89,6 +103,12 @@ const DEFAULT_TOKEN_BYTES: u64 = 16 * 1024;
 const CACHE_ENTRIES: RangeInclusive<u64> = 0..=128 * 1024;
 const DEFAULT_CACHE_ENTRIES: u64 = 4096;
 
+/// A table of this size is made at start-up, for each budget.
+#[cfg(feature = "ai")]
+const BUDGET_CALLERS: RangeInclusive<u64> = 1..=limits::BUDGET_CALLERS as u64;
+#[cfg(feature = "ai")]
+const DEFAULT_BUDGET_CALLERS: u64 = 64 * 1024;
+
 // === impl Compiler ===
 
 impl<'v> Compiler<'v> {
@@ -106,6 +126,8 @@ impl<'v> Compiler<'v> {
             limits,
             audit,
             filter_state,
+            #[cfg(feature = "ai")]
+            budgets,
         } = config;
 
         let realm = realm.or(DEFAULT_REALM);
@@ -126,6 +148,8 @@ impl<'v> Compiler<'v> {
         self.warn_of_overlapping_locations();
         self.refuse_credentials_beside_proofs();
 
+        #[cfg(feature = "ai")]
+        let budgets = budgets.map_or(Vec::new(), |budgets| self.budgets(budgets.value));
         let rules = rules.or(ListOf::default());
         if let Some(Located { at, value }) = &rules
             && value.is_empty()
@@ -138,6 +162,8 @@ impl<'v> Compiler<'v> {
         let unmatched = unmatched.map(|unmatched| unmatched.value);
         let rules =
             rules.and_then(|rules| self.rules(rules.value, names.as_ref(), accepting, unmatched));
+        #[cfg(feature = "ai")]
+        self.warn_of_unused_budgets();
         let resources = resources.map_or(Resources::default(), |resources| {
             let rules = rules.as_deref().unwrap_or_default();
             self.resources(resources.value, rules, providers.as_deref())
@@ -173,7 +199,7 @@ impl<'v> Compiler<'v> {
             forward: forward?,
             compared_headers: self.compared_headers(),
             #[cfg(feature = "ai")]
-            budgets: Vec::new(),
+            budgets: budgets?,
             claims: std::mem::take(&mut self.claims).values,
             limits: limits?,
             audit: audit.or(Audit::Denied)?.value,
@@ -220,17 +246,21 @@ impl<'v> Compiler<'v> {
             token_bytes,
             token_cache_entries,
             introspection_cache_entries,
+            #[cfg(feature = "ai")]
+            budget_callers,
         } = limits;
         let bytes = self.count(token_bytes, DEFAULT_TOKEN_BYTES, TOKEN_BYTES);
         let mut entries = |member| self.count(member, DEFAULT_CACHE_ENTRIES, CACHE_ENTRIES);
         let tokens = entries(token_cache_entries);
         let answers = entries(introspection_cache_entries);
+        #[cfg(feature = "ai")]
+        let callers = self.count(budget_callers, DEFAULT_BUDGET_CALLERS, BUDGET_CALLERS);
         Some(Limits {
             token_bytes: bytes?,
             token_cache_entries: tokens?,
             introspection_cache_entries: answers?,
             #[cfg(feature = "ai")]
-            budget_callers: 65536,
+            budget_callers: callers?,
         })
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::policy::claim::ClaimId;
 use crate::policy::request_part::RequestPart;
-use crate::scope::RequiredScopes;
+use crate::scope::{self, RequiredScopes};
 
 /// What a caller can be asked to bring: a challenge names it.
 #[derive(Clone, Debug, Default)]
@@ -70,15 +70,7 @@ impl Demands {
 
     /// Every scope that is asked for, each once: `all`, then `any`, part by part.
     pub fn scopes_to_ask_for(&self) -> Vec<&str> {
-        let mut scopes = Vec::new();
-        for required in &self.scopes {
-            for scope in required.all.iter().chain(&required.any) {
-                if !scopes.contains(&scope.as_str()) {
-                    scopes.push(scope.as_str());
-                }
-            }
-        }
-        scopes
+        scope::each_once(&self.scopes)
     }
 
     /// Whether it asks for nothing.

@@ -26,10 +26,8 @@ pub struct Mcp {
     /// Methods that name none of these.
     pub methods: Vec<Box<str>>,
     /// Whether a message's body must say what its headers say.
-    #[cfg(feature = "ai")]
     pub verifies_body: bool,
     /// Whether answers lose the list entries that their caller may not use.
-    #[cfg(feature = "ai")]
     pub filters_lists: bool,
 }
 

@@ -88,3 +88,15 @@ pub struct PromptEntry {
     /// The scopes that it asks for itself.
     pub scopes: Option<RequiredScopes>,
 }
+
+// === impl Prompts ===
+
+impl Prompts {
+    /// Whether a request's body is needed to find out of which kind it is.
+    pub fn read_bodies(&self) -> bool {
+        match self.category {
+            Category::Body(_) | Category::Classifier(_) => true,
+            Category::Header(_) => false,
+        }
+    }
+}

@@ -15,6 +15,7 @@ use crate::policy::model::{BodyLimits, Models, Prompts};
 use crate::policy::provider::Provider;
 use crate::policy::request_part::RequestPart;
 use crate::request::origin::Origin;
+use crate::scope;
 
 pub use crate::config::Access;
 
@@ -101,11 +102,27 @@ pub enum Test {
 // === impl Rule ===
 
 impl Rule {
-    /// Everything that it may ask of a caller: of all, and of some.
+    /// Everything that it may ask of a caller: of all, and of some; but for the scopes of prompts.
     pub fn all_demands(&self) -> impl Iterator<Item = &Demands> {
         let entries = self.mcp.iter().flat_map(Mcp::entries);
         let of_entries = entries.filter_map(|entry| entry.demands.as_deref());
+        #[cfg(feature = "ai")]
+        let of_entries = {
+            let models = self.models.iter().flat_map(|models| &models.allow);
+            of_entries.chain(models.filter_map(|entry| entry.demands.as_deref()))
+        };
         std::iter::once(&*self.demands).chain(of_entries)
+    }
+
+    /// Every scope that it may ask for, each once.
+    pub fn all_scopes(&self) -> Vec<&str> {
+        let required = self.all_demands().flat_map(|demands| &demands.scopes);
+        #[cfg(feature = "ai")]
+        let required = {
+            let prompts = self.prompts.iter().flat_map(|prompts| &prompts.allow);
+            required.chain(prompts.filter_map(|entry| entry.scopes.as_ref()))
+        };
+        scope::each_once(required)
     }
 
     /// Whether it may ask for an approval.

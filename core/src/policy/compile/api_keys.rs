@@ -6,6 +6,8 @@ use std::rc::Rc;
 use crate::config::fault::At;
 use crate::config::reader::{ListOf, Located};
 use crate::config::{ApiKeyConfig, ApiKeyListConfig, ApiKeysConfig};
+#[cfg(feature = "ai")]
+use crate::limits::WHOLE_NUMBER;
 use crate::policy::api_keys::{ApiKey, ApiKeyTable, ApiKeys};
 use crate::policy::compile::compiler::{Compiler, all_or_none};
 use crate::scope::{Scope, ScopeSet};
@@ -154,6 +156,10 @@ impl<'v> Compiler<'v> {
             not_before,
             expires_at,
             revoked,
+            #[cfg(feature = "ai")]
+            models,
+            #[cfg(feature = "ai")]
+            token_budget,
         } = key;
         let id = id.and_then(|id| self.text(id));
         let client = client.and_then(|client| self.text(client));
@@ -168,6 +174,11 @@ impl<'v> Compiler<'v> {
             }
             Some(end)
         });
+        #[cfg(feature = "ai")]
+        let models =
+            models.and_then(|models| self.each(models.value, |compiler, name| compiler.text(name)));
+        #[cfg(feature = "ai")]
+        let token_budget = token_budget.and_then(|n| self.number_within(n, 0..=WHOLE_NUMBER));
         let id = id?;
         Some(ApiKey {
             client: client?.unwrap_or_else(|| id.clone()).into(),
@@ -177,6 +188,10 @@ impl<'v> Compiler<'v> {
             not_before: not_before?,
             expires_at: expires_at?,
             revoked: revoked.or(false)?.value,
+            #[cfg(feature = "ai")]
+            models: models?,
+            #[cfg(feature = "ai")]
+            token_budget: token_budget?,
         })
     }
 

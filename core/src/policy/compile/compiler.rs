@@ -10,6 +10,8 @@ use crate::config::fault::{At, ConfigFault, Findings, Warning};
 use crate::config::reader::{Located, Optional};
 use crate::config::scalar::DisplayDuration;
 use crate::policy::claim::ClaimPath;
+#[cfg(feature = "ai")]
+use crate::policy::compile::budget_names::BudgetNames;
 use crate::policy::location::CredentialLocation;
 use crate::policy::provider::ProviderId;
 use crate::request::header_name::HeaderName;
@@ -32,6 +34,9 @@ pub(super) struct Compiler<'v> {
     pub(super) introspecting: Vec<(ProviderId, Vec<LocationId>)>,
     /// Every header of the request that a rule compares, and where.
     pub(super) compared_headers: Vec<(HeaderName, At)>,
+    /// The budgets that rules can name.
+    #[cfg(feature = "ai")]
+    pub(super) budgets: BudgetNames<'v>,
 }
 
 /// A location by its index, while locations are collected.
@@ -64,6 +69,8 @@ impl<'v> Compiler<'v> {
             takes_proofs: false,
             introspecting: Vec::new(),
             compared_headers: Vec::new(),
+            #[cfg(feature = "ai")]
+            budgets: BudgetNames::default(),
         }
     }
 
@@ -91,15 +98,24 @@ impl<'v> Compiler<'v> {
     /// A number within a range.
     pub(super) fn count_within(
         &mut self,
-        Located { at, value }: Located<u64>,
+        number: Located<u64>,
         range: RangeInclusive<u64>,
     ) -> Option<usize> {
+        usize::try_from(self.number_within(number, range)?).ok()
+    }
+
+    /// A number within a range that a `usize` may not hold.
+    pub(super) fn number_within(
+        &mut self,
+        Located { at, value }: Located<u64>,
+        range: RangeInclusive<u64>,
+    ) -> Option<u64> {
         if !range.contains(&value) {
             let expected = format!("{} to {}", range.start(), range.end());
             self.findings.unfit(at, value.to_string(), expected);
             return None;
         }
-        usize::try_from(value).ok()
+        Some(value)
     }
 
     /// A duration within a range, and its default.
@@ -125,6 +141,21 @@ impl<'v> Compiler<'v> {
                 DisplayDuration(*range.end()),
             );
             self.findings.unfit(at, found, format!("{start} to {end}"));
+            return None;
+        }
+        Some(value)
+    }
+
+    /// A duration within a range, in whole seconds.
+    pub(super) fn seconds_within(
+        &mut self,
+        duration: Located<Duration>,
+        range: RangeInclusive<Duration>,
+    ) -> Option<Duration> {
+        let value = self.within(duration, range)?;
+        if value.subsec_nanos() != 0 {
+            let found = DisplayDuration(value).to_string();
+            self.findings.unfit(duration.at, found, "whole seconds");
             return None;
         }
         Some(value)

@@ -46,23 +46,29 @@ impl Compiler<'_> {
         })
     }
 
-    /// A secret that is a valid header value. It is never repeated.
+    /// The `authorization` header of a service that may want none.
     pub(super) fn authorization(
         &mut self,
         source: Optional<SecretConfig<'_>>,
     ) -> Option<Option<Secret>> {
-        source.and_then(|Located { at, value: source }| {
-            let secret = self.secret(source, 1)?;
-            let value = secret.expose();
-            let legal = value.iter().all(|b| matches!(b, b' '..=b'~'));
-            if !legal || value.trim_ascii() != value {
-                let found = "a value that no header can carry as it is";
-                let expected = "printable ASCII without outer white space";
-                self.findings.unfit(at, found, expected);
-                return None;
-            }
-            Some(secret)
-        })
+        source.and_then(|source| self.header_secret(source))
+    }
+
+    /// A secret that is a valid header value. It is never repeated.
+    pub(super) fn header_secret(
+        &mut self,
+        Located { at, value: source }: Located<SecretConfig<'_>>,
+    ) -> Option<Secret> {
+        let secret = self.secret(source, 1)?;
+        let value = secret.expose();
+        let legal = value.iter().all(|b| matches!(b, b' '..=b'~'));
+        if !legal || value.trim_ascii() != value {
+            let found = "a value that no header can carry as it is";
+            let expected = "printable ASCII without outer white space";
+            self.findings.unfit(at, found, expected);
+            return None;
+        }
+        Some(secret)
     }
 
     /// An invalid URI is never repeated: it may have a password, or a token in its query.

@@ -2,16 +2,18 @@
 
 use std::rc::Rc;
 
-use crate::config::fault::{At, quoted};
-use crate::config::reader::{ListOf, Located, NEEDS_BODIES, Optional, Required};
+#[cfg(feature = "ai")]
+use crate::config::McpList;
+use crate::config::fault::quoted;
+use crate::config::reader::{ListOf, Located, Optional, Required};
 use crate::config::{
-    ApprovalConfig, AuthenticationConfig, McpBody, McpConfig, McpList, McpNameConfig, McpUriConfig,
+    ApprovalConfig, AuthenticationConfig, McpBody, McpConfig, McpNameConfig, McpUriConfig,
     ScopesConfig,
 };
 use crate::mcp::{self, uri};
-use crate::pattern::Pattern;
+use crate::policy::compile::asked::Asked;
 use crate::policy::compile::compiler::Compiler;
-use crate::policy::compile::rules::Asked;
+use crate::policy::compile::patterns::SeenPatterns;
 use crate::policy::demands::Demands;
 use crate::policy::mcp::{Entry, Mcp};
 use crate::policy::route::Match;
@@ -70,33 +72,24 @@ impl<'v> Compiler<'v> {
                            client that lies in them reaches everything; write server where it does";
             self.findings.warn(body.at, message);
         }
-        let body = body.map_or((), |Located { at, value }| match value {
-            McpBody::Server => Some(()),
-            McpBody::Verify => self.needs_other_module(at, value.word()),
+        let verifies_body = body.map_or(false, |body| match body.value {
+            McpBody::Server => Some(false),
+            #[cfg(feature = "ai")]
+            McpBody::Verify => Some(true),
         });
-        let list = list.map_or((), |Located { at, value }| match value {
-            McpList::Filter => self.needs_other_module(at, value.word()),
+        let filters_lists = list.map_or(false, |list| match list.value {
+            #[cfg(feature = "ai")]
+            McpList::Filter => Some(true),
         });
-        body?;
-        list?;
         Some(Mcp {
             origins: origins?,
             tools: tools?,
             prompts: prompts?,
             resources: resources?,
             methods: methods?,
-            #[cfg(feature = "ai")]
-            verifies_body: false,
-            #[cfg(feature = "ai")]
-            filters_lists: false,
+            verifies_body: verifies_body?,
+            filters_lists: filters_lists?,
         })
-    }
-
-    /// This module never reads a body.
-    fn needs_other_module(&mut self, at: At, word: &str) -> Option<()> {
-        let reason = format!("{word} {NEEDS_BODIES}");
-        self.findings.invalid(at, reason);
-        None
     }
 
     fn entries<E: Into<EntryConfig<'v>>>(
@@ -106,17 +99,11 @@ impl<'v> Compiler<'v> {
         matching: Option<&Match>,
         asked: &mut Asked,
     ) -> Option<Vec<Entry>> {
-        let mut seen: Vec<(At, Pattern)> = Vec::new();
+        let mut seen = SeenPatterns::default();
         entries.map_or(Vec::new(), |entries| {
             self.each(entries.value, |compiler, entry| {
                 let entry = compiler.entry(entry.value.into(), own, matching, asked)?;
-                let (at, pattern) = (entry.at, &entry.value.pattern);
-                if let Some((first, _)) = seen.iter().find(|(_, first)| first.covers(pattern)) {
-                    let first = compiler.findings.path(*first);
-                    let message = format!("never decides: {first} matches all of it before");
-                    compiler.findings.warn(at, message);
-                }
-                seen.push((at, pattern.clone()));
+                seen.note(entry.at, &entry.value.pattern, &mut compiler.findings);
                 Some(entry.value)
             })
         })
@@ -139,14 +126,13 @@ impl<'v> Compiler<'v> {
         } = entry;
         let pattern = pattern.and_then(|pattern| {
             let Located { at, value } = pattern;
-            let text = self.text(pattern)?;
+            let pattern = self.pattern(pattern)?;
             if is_uri && !uri::is_unambiguous(value) {
                 let expected = "a URI without dot segments and backslashes before its query";
                 self.findings.unfit(at, quoted(value), expected);
                 return None;
             }
-            let value = Pattern::new(&text);
-            Some(Located { at, value })
+            Some(pattern)
         });
         let acr = self.findings.key(authentication.at, "acr");
         let demands = self.demands(scopes, authentication, approval, matching, asked)?;

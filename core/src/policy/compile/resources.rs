@@ -175,11 +175,9 @@ fn scopes_of<'r>(place: &Place, rules: &'r [(Rule, Match)]) -> Vec<&'r str> {
     for (rule, matching) in rules {
         let leading = matching.leading_path();
         if matching.may_be_for(&place.host) && leading.is_some_and(|path| place.covers(&path)) {
-            for demands in rule.all_demands() {
-                for scope in demands.scopes_to_ask_for() {
-                    if !scopes.contains(&scope) {
-                        scopes.push(scope);
-                    }
+            for scope in rule.all_scopes() {
+                if !scopes.contains(&scope) {
+                    scopes.push(scope);
                 }
             }
         }

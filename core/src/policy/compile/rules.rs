@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use crate::config::fault::{At, alternatives, quoted};
 use crate::config::reader::{ExactlyOne, ListOf, Located, NonEmpty, Optional};
-use crate::config::scalar::DisplayDuration;
 use crate::config::{
     Access, ApprovalConfig, ApprovalObjectConfig, AuthenticationConfig, ClaimConfig,
     ClaimTestConfig, ConditionConfig, EqualsConfig, HeaderMatchConfig, HeaderTestConfig,
@@ -15,6 +14,9 @@ use crate::config::{
 };
 use crate::json::{self, Value};
 use crate::policy::claim::{ClaimId, ClaimPath};
+use crate::policy::compile::asked::{Asked, OnlyTokens};
+#[cfg(feature = "ai")]
+use crate::policy::compile::bodies::{BodyMembers, RestOfRule};
 use crate::policy::compile::compiler::{API_KEYS, Compiler, insert_sorted};
 use crate::policy::demands::{Approval, Authentication, Demands, Identifier};
 use crate::policy::provider::{Provider, ProviderId};
@@ -39,16 +41,6 @@ struct AcceptedIds {
     /// Sorted.
     providers: Vec<ProviderId>,
     api_keys: bool,
-}
-
-/// Where a rule asks something of those who call it, and whether only a token can have it.
-pub(super) type Asked = Vec<(At, OnlyTokens)>;
-
-/// Whether only a token can have what is asked.
-#[derive(Clone, Copy, Eq, PartialEq)]
-pub(super) enum OnlyTokens {
-    No,
-    Yes,
 }
 
 /// How many names a message lists where a rule has an unknown one.
@@ -137,6 +129,14 @@ impl<'v> Compiler<'v> {
             claims,
             mcp,
             danger_allow_in_path,
+            #[cfg(feature = "ai")]
+            body,
+            #[cfg(feature = "ai")]
+            model,
+            #[cfg(feature = "ai")]
+            prompt,
+            #[cfg(feature = "ai")]
+            budgets,
         } = rule;
 
         let label = name.and_then(|name| self.text(name));
@@ -179,16 +179,38 @@ impl<'v> Compiler<'v> {
         if has_claims {
             asked.push((claims_at, OnlyTokens::No));
         }
-        let mcp_at = mcp.at;
+        // Where requests would be looked into that the rule never lets pass.
+        let mut parts = Vec::new();
+        if !mcp.is_absent() {
+            parts.push(mcp.at);
+        }
         let no_demands = Demands::default();
         let own = demands.as_ref().unwrap_or(&no_demands);
         let mcp = mcp.and_then(|mcp| self.mcp(mcp, own, matches.as_ref(), &mut asked));
+        #[cfg(feature = "ai")]
+        let bodies = {
+            let written = BodyMembers {
+                body,
+                model,
+                prompt,
+                budgets,
+            };
+            let rest = RestOfRule {
+                demands: own,
+                matching: matches.as_ref(),
+                keys_alone,
+                takes_keys: accepts.as_ref().is_none_or(|accepts| accepts.api_keys),
+                has_mcp: !parts.is_empty(),
+                verifies_body: matches!(&mcp, Some(Some(mcp)) if mcp.verifies_body),
+            };
+            self.bodies(written, &rest, &mut asked, &mut parts)
+        };
 
         match access {
             // A reader of such a rule would believe that the request is checked.
             Some(access @ (Access::Anonymous | Access::Deny)) => {
-                if access == Access::Deny && matches!(mcp, Some(Some(_))) {
-                    asked.push((mcp_at, OnlyTokens::No));
+                if access == Access::Deny {
+                    asked.extend(parts.into_iter().map(|at| (at, OnlyTokens::No)));
                 }
                 for (at, _) in asked {
                     let found = format!("a requirement beside access: {}", access.word());
@@ -212,6 +234,8 @@ impl<'v> Compiler<'v> {
         }
 
         let mcp = mcp?;
+        #[cfg(feature = "ai")]
+        let bodies = bodies?;
         let rule = Rule {
             label: label?.unwrap_or_else(|| self.findings.path(at).into()),
             access: access?,
@@ -222,17 +246,19 @@ impl<'v> Compiler<'v> {
             claims: claims?,
             refusal_form: match mcp {
                 Some(_) => RefusalForm::JsonRpc,
+                #[cfg(feature = "ai")]
+                None if bodies.are_for_models() => RefusalForm::ModelApi,
                 None => RefusalForm::Plain,
             },
             mcp,
             #[cfg(feature = "ai")]
-            body: None,
+            body: bodies.limits,
             #[cfg(feature = "ai")]
-            models: None,
+            models: bodies.models,
             #[cfg(feature = "ai")]
-            prompts: None,
+            prompts: bodies.prompts,
             #[cfg(feature = "ai")]
-            budgets: Vec::new(),
+            budgets: bodies.budgets,
         };
         Some((rule, matches?))
     }
@@ -246,13 +272,7 @@ impl<'v> Compiler<'v> {
         matching: Option<&Match>,
         asked: &mut Asked,
     ) -> Option<Demands> {
-        let scopes_at = scopes.at;
-        let scopes = scopes.or_empty(&mut self.findings);
-        let scopes = scopes.and_then(|scopes| self.required_scopes(scopes.value));
-        let scopes = scopes.map(|scopes| Vec::from_iter((!scopes.is_empty()).then_some(scopes)));
-        if scopes.as_ref().is_some_and(|scopes| !scopes.is_empty()) {
-            asked.push((scopes_at, OnlyTokens::No));
-        }
+        let scopes = self.asked_scopes(scopes, asked);
         for (at, is_absent) in [
             (authentication.at, authentication.is_absent()),
             (approval.at, approval.is_absent()),
@@ -264,10 +284,26 @@ impl<'v> Compiler<'v> {
         let authentication = authentication.and_then(|a| self.authentication(a));
         let approval = approval.and_then(|approval| self.approval(approval.value, matching));
         Some(Demands {
-            scopes: scopes?,
+            scopes: Vec::from_iter(scopes?),
             authentication: authentication?,
             approvals: Vec::from_iter(approval?),
         })
+    }
+
+    /// The scopes that a rule, or a part of it, asks for; the inner `None`: it asks for none.
+    pub(super) fn asked_scopes(
+        &mut self,
+        scopes: Optional<ScopesConfig<'v>>,
+        asked: &mut Asked,
+    ) -> Option<Option<RequiredScopes>> {
+        let at = scopes.at;
+        let scopes = scopes.or_empty(&mut self.findings);
+        let scopes = scopes.and_then(|scopes| self.required_scopes(scopes.value))?;
+        let scopes = (!scopes.is_empty()).then_some(scopes);
+        if scopes.is_some() {
+            asked.push((at, OnlyTokens::No));
+        }
+        Some(scopes)
     }
 
     fn approval(
@@ -480,16 +516,7 @@ impl<'v> Compiler<'v> {
                 Some(Box::from(value))
             })
         });
-        let max_age = max_age.and_then(|max_age| {
-            let at = max_age.at;
-            let max_age = self.within(max_age, AUTHENTICATION_AGE)?;
-            if max_age.subsec_nanos() != 0 {
-                let found = DisplayDuration(max_age).to_string();
-                self.findings.unfit(at, found, "whole seconds");
-                return None;
-            }
-            Some(max_age)
-        });
+        let max_age = max_age.and_then(|max_age| self.seconds_within(max_age, AUTHENTICATION_AGE));
         let (acr, auth_time) = (
             self.registered_claim("acr"),
             self.registered_claim("auth_time"),
@@ -515,20 +542,27 @@ impl<'v> Compiler<'v> {
             claim,
             test: ExactlyOne(test),
         } = condition.value;
-        let claim = claim.and_then(|claim| {
-            let at = claim.at;
-            let path = self.claim(claim)?;
-            if keys_alone && path.of_api_key().is_none() {
-                let message = "no API key has this claim: no request can meet this rule";
-                self.findings.warn(at, message);
-            }
-            Some(ClaimId(self.claims.index(path)))
-        });
+        let claim = claim.and_then(|claim| self.needed_claim(claim, keys_alone));
         let test = test.and_then(|test| self.test(test, matching));
         Some(Condition {
             claim: claim?,
             test: test?,
         })
+    }
+
+    /// A claim that callers of a rule must have; `keys_alone`: all of them have API keys.
+    pub(super) fn needed_claim(
+        &mut self,
+        claim: Located<ClaimConfig<'_>>,
+        keys_alone: bool,
+    ) -> Option<ClaimId> {
+        let at = claim.at;
+        let path = self.claim(claim)?;
+        if keys_alone && path.of_api_key().is_none() {
+            let message = "no API key has this claim: no request can meet this rule";
+            self.findings.warn(at, message);
+        }
+        Some(ClaimId(self.claims.index(path)))
     }
 
     pub(super) fn claim_id(&mut self, claim: Located<ClaimConfig<'_>>) -> Option<ClaimId> {
@@ -551,7 +585,7 @@ impl<'v> Compiler<'v> {
     }
 
     /// `matching` is `None` where it is faulty.
-    fn request_part(
+    pub(super) fn request_part(
         &mut self,
         part: RequestPartConfig<'_>,
         matching: Option<&Match>,

@@ -210,12 +210,17 @@ fn principal(
 }
 
 fn claim(key: &ApiKey, path: &ClaimPath) -> Option<Value<'static>> {
-    let text = match path.of_api_key()? {
-        ApiKeyClaim::Client => key.client.to_string(),
-        ApiKeyClaim::Tenant => key.tenant.as_ref()?.to_string(),
-        ApiKeyClaim::Scope => Some(key.scopes.text())
-            .filter(|s| !s.is_empty())?
-            .to_string(),
-    };
-    Some(Value::String(text.into()))
+    let text = |text: &str| Value::String(text.to_owned().into());
+    Some(match path.of_api_key()? {
+        ApiKeyClaim::Client => text(&key.client),
+        ApiKeyClaim::Tenant => text(key.tenant.as_ref()?),
+        ApiKeyClaim::Scope => text(Some(key.scopes.as_str()).filter(|s| !s.is_empty())?),
+        #[cfg(feature = "ai")]
+        ApiKeyClaim::Models => {
+            let models = key.models.as_ref()?.iter();
+            Value::Array(models.map(|model| text(model)).collect())
+        }
+        #[cfg(feature = "ai")]
+        ApiKeyClaim::TokenBudget => Value::Number(key.token_budget?.into()),
+    })
 }
