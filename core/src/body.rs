@@ -427,6 +427,7 @@ impl Content {
         }
         denial.content = Some(Box::new(RefusedContent {
             message_id: self.draft.message_id.take(),
+            model: self.draft.passage.model.take(),
             standings: std::mem::take(&mut self.draft.standings),
             reservations: self.take_reservations(),
         }));

@@ -5,7 +5,6 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::api::{Estimate, Unit};
-use crate::json::Value;
 use crate::limits::WHOLE_NUMBER;
 use crate::policy::budget::{Budget, Limit, Part};
 use crate::verification::principal::Principal;

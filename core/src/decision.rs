@@ -71,6 +71,8 @@ pub struct Denial {
 pub struct RefusedContent {
     /// An MCP message's own id, as JSON.
     pub message_id: Option<Box<str>>,
+    /// The model that it names.
+    pub model: Option<Box<str>>,
     /// How the budgets of its rule stand, where they were asked.
     pub standings: Vec<Standing>,
     /// What was held back for it.

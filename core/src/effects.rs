@@ -149,6 +149,11 @@ pub fn of<'a>(
         code,
         rule,
         caller,
+        #[cfg(feature = "ai")]
+        model: match &decision.verdict {
+            Verdict::Deny(denial) => denial.content.as_ref().and_then(|c| c.model.as_deref()),
+            _ => decision.passage.as_ref().and_then(|p| p.model.as_deref()),
+        },
     };
     let wanted = match policy.audit {
         Audit::All => true,
@@ -310,6 +315,8 @@ struct Record<'a> {
     code: Option<Code>,
     rule: Option<&'a Rule>,
     caller: Option<&'a Verified>,
+    #[cfg(feature = "ai")]
+    model: Option<&'a str>,
 }
 
 impl<'a> Record<'a> {
@@ -344,11 +351,11 @@ impl<'a> Record<'a> {
             FilterStateField::Rule => ("portcullis.rule", self.rule.map(|rule| &*rule.label)),
             FilterStateField::Decision => ("portcullis.decision", Some(self.decision)),
             FilterStateField::Code => ("portcullis.code", self.code.map(Code::name)),
-            // Bodies say these, later than this.
             #[cfg(feature = "ai")]
-            FilterStateField::Model
-            | FilterStateField::InputTokens
-            | FilterStateField::OutputTokens => return None,
+            FilterStateField::Model => ("portcullis.model", self.model.filter(loggable)),
+            // Answers say these.
+            #[cfg(feature = "ai")]
+            FilterStateField::InputTokens | FilterStateField::OutputTokens => return None,
         };
         Some((name, value?))
     }

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use crate::api::{Api, Estimate, Unit};
 use crate::authorization::request_part;
+use crate::config::FilterStateField;
 use crate::decision::{Code, Denial};
 use crate::json::Quoted;
 use crate::model::edit::Changes;
@@ -66,7 +67,13 @@ impl ModelCall<'_> {
         let bound = bounds.min();
         let written = models.and_then(|models| models.api);
         let api = written.or_else(|| Api::of_path(self.target.path()));
-        let logs_tokens = models.is_some() && self.policy.filter_state.iter().any(|f| f.is_usage());
+        let is_usage = |field: &FilterStateField| {
+            matches!(
+                field,
+                FilterStateField::InputTokens | FilterStateField::OutputTokens
+            )
+        };
+        let logs_tokens = models.is_some() && self.policy.filter_state.iter().any(is_usage);
         match (&body, api) {
             (Some(body), Some(api)) if bound.is_some() || counts_tokens || logs_tokens => {
                 let changes = Changes {
