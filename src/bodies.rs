@@ -240,11 +240,9 @@ impl Worker {
         if !matches!(passing.lists, Filtering::Nothing) {
             return passing.filter_body(size, has_ended);
         }
-        if !passing.answer.wants_bytes() {
-            return Action::Continue;
-        }
         let chunk = match size {
             0 => None,
+            _ if !passing.answer.wants_bytes() => None,
             _ => hostcalls::get_buffer(BufferType::HttpResponseBody, 0, size).ok().flatten(),
         };
         let outcome = passing.answer.read(chunk.as_deref().unwrap_or_default(), has_ended);
@@ -260,14 +258,17 @@ impl Worker {
         let Some(mut passing) = passing else {
             return;
         };
-        if passing.answer.has_outcome() {
+        if passing.answer.is_settled() {
             return;
         }
         let property = |path| hostcalls::get_property(path).ok().flatten();
         let details = property(vec!["response", "code_details"]).unwrap_or_default();
+        let status = property(vec!["response", "code"]);
+        let status = status.and_then(|code| Some(u64::from_le_bytes(code.try_into().ok()?)));
         let ending = Ending {
             details: &details,
-            reached: property(vec!["upstream", "address"]).is_some(),
+            is_upstream_reached: property(vec!["upstream", "address"]).is_some(),
+            status: status.and_then(|status| status.try_into().ok()),
         };
         if let Some(outcome) = passing.answer.ends(&ending) {
             self.settle(&mut passing.passage, &outcome, clock::now());

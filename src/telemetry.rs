@@ -4,11 +4,18 @@
 //! up here and handed over on the tick, and when the configuration's life ends.
 
 use std::cell::{Cell, RefCell};
+#[cfg(feature = "ai")]
+use std::rc::Rc;
 
 use portcullis_core::audit_rate::{AuditRate, LineAdmission};
+#[cfg(feature = "ai")]
+use portcullis_core::budget::reserved::Reserved;
 use portcullis_core::cache::Uses;
 use portcullis_core::decision::Code;
 use portcullis_core::effects::{AuditRecord, Counter};
+use portcullis_core::policy::Policy;
+#[cfg(feature = "ai")]
+use portcullis_core::policy::budget::{Budget, BudgetId};
 use portcullis_core::time::UnixTime;
 use portcullis_core::verification::State;
 use portcullis_core::verification::callout::{CallFault, Service};
@@ -46,6 +53,12 @@ pub struct Telemetry {
     proofs_forgotten: Metric,
     suppressed: Metric,
     audit_rate: RefCell<AuditRate>,
+    /// Admitted, refused, full; by budget.
+    #[cfg(feature = "ai")]
+    budgets: Vec<[Metric; 3]>,
+    /// Input, output.
+    #[cfg(feature = "ai")]
+    tokens: [Metric; 2],
 }
 
 /// A counter that was defined once, when the configuration was loaded.
@@ -57,7 +70,8 @@ struct Metric {
 
 impl Telemetry {
     /// Defines all counters, so that they are there before anything is counted.
-    pub fn new() -> Self {
+    #[cfg_attr(not(feature = "ai"), expect(unused_variables))]
+    pub fn new(policy: &Policy) -> Self {
         let by_code = |kind: &str| {
             Code::ALL
                 .iter()
@@ -85,6 +99,18 @@ impl Telemetry {
             proofs_forgotten: Metric::define("portcullis.proofs.forgotten"),
             suppressed: Metric::define("portcullis.audit.suppressed"),
             audit_rate: RefCell::default(),
+            #[cfg(feature = "ai")]
+            budgets: {
+                let of_budget = |budget: &Rc<Budget>| {
+                    let name = &budget.name;
+                    ["admitted", "refused", "full"]
+                        .map(|what| Metric::define(&format!("portcullis.budget.{name}.{what}")))
+                };
+                policy.budgets.iter().map(of_budget).collect()
+            },
+            #[cfg(feature = "ai")]
+            tokens: ["input", "output"]
+                .map(|which| Metric::define(&format!("portcullis.tokens.{which}"))),
         }
     }
 
@@ -120,6 +146,28 @@ impl Telemetry {
         }
     }
 
+    /// Counts what a budget said to a request.
+    #[cfg(feature = "ai")]
+    pub fn count_reserved(&self, budget: BudgetId, reserved: &Reserved) {
+        let Some([admitted, refused, full]) = self.budgets.get(budget.0) else {
+            return;
+        };
+        match reserved {
+            Reserved::Admitted(..) => admitted.add(1),
+            Reserved::Refused(_) => refused.add(1),
+            Reserved::Full => full.add(1),
+            Reserved::Unavailable | Reserved::Waiting => {}
+        }
+    }
+
+    /// Counts what answers said that they used.
+    #[cfg(feature = "ai")]
+    pub fn count_tokens(&self, input: u64, output: u64) {
+        let [counted_input, counted_output] = &self.tokens;
+        counted_input.add(u32::try_from(input).unwrap_or(u32::MAX));
+        counted_output.add(u32::try_from(output).unwrap_or(u32::MAX));
+    }
+
     /// Counts how often tokens and answers were remembered since the last time.
     pub fn count_uses(&self, state: &mut State) {
         let Uses { hits, misses } = state.take_token_uses();
@@ -144,6 +192,8 @@ impl Telemetry {
         ];
         let by_code = self.denied.iter().chain(&self.shadow_denied);
         let metrics = one.into_iter().chain(by_code);
+        #[cfg(feature = "ai")]
+        let metrics = metrics.chain(self.budgets.iter().flatten()).chain(&self.tokens);
         metrics
             .chain(self.callouts.iter().flatten())
             .for_each(Metric::hand_over);

@@ -87,13 +87,13 @@ impl Worker {
             bodies: RefCell::default(),
             #[cfg(feature = "ai")]
             budgets: RefCell::new(Budgets::open(&policy)),
+            telemetry: Telemetry::new(&policy),
             policy: Rc::new(policy),
             state: RefCell::new(state),
             fetchers: RefCell::new(fetchers),
             in_flight: RefCell::default(),
             requests: RefCell::default(),
             tick_period: Cell::new(Duration::ZERO),
-            telemetry: Telemetry::new(),
         }
     }
 

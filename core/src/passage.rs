@@ -33,6 +33,15 @@ pub struct Lists {
     pub listed: Listed,
 }
 
+// === impl Passage ===
+
+impl Passage {
+    /// Whether the answer has to be followed to its end.
+    pub fn is_followed(&self) -> bool {
+        self.usage.is_some() || self.lists.is_some() || !self.charges.is_empty()
+    }
+}
+
 // === impl Lists ===
 
 impl Lists {
