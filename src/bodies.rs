@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use portcullis_core::effects::{self, HeaderMutation};
-use portcullis_core::evaluation::Step;
-use portcullis_core::mcp::list::ListFilter;
+use portcullis_core::effects;
+use portcullis_core::evaluation::{Step, Waiting};
+use portcullis_core::limits::MCP_LIST_BYTES;
 use portcullis_core::passage::{Lists, Passage};
 use portcullis_core::policy::model::BodyLimits;
 use portcullis_core::request::Request;
 use portcullis_core::time::UnixTime;
-use portcullis_core::usage::{Answer, Ending, Outcome};
+use portcullis_core::usage::{Answer, Ending};
 use portcullis_core::verification::callout::{BodyArrival, Reply};
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::{Action, BufferType, MapType, Status};
@@ -54,7 +54,7 @@ enum Filtering {
     /// It is held until it is whole.
     Whole(Lists),
     /// Its events are filtered as they pass.
-    Events(Lists, ListFilter),
+    Events(Lists),
 }
 
 /// How long the log says nothing more about bodies that do not come.
@@ -272,6 +272,72 @@ impl Worker {
         };
         if let Some(outcome) = passing.answer.ends(&ending) {
             self.settle(&mut passing.passage, &outcome, clock::now());
+        }
+    }
+}
+
+// === lists ===
+
+impl Passing {
+    /// Begins with an answer that has lists, if it is one.
+    fn filter(
+        &mut self,
+        lists: Lists,
+        status: u16,
+        kind: Option<&[u8]>,
+        encoding: Option<&[u8]>,
+        has_ended: bool,
+    ) -> Action {
+        // An error lists nothing, and neither does an answer without a body.
+        if has_ended || !(200..300).contains(&status) {
+            return Action::Continue;
+        }
+        let is_plain = encoding.is_none_or(|e| e.trim_ascii().eq_ignore_ascii_case(b"identity"));
+        let media = kind.unwrap_or_default().split(|b| *b == b';').next();
+        let media = media.unwrap_or_default().trim_ascii().to_ascii_lowercase();
+        let (filtering, action) = match media.as_slice() {
+            b"application/json" if is_plain => (Filtering::Whole(lists), Action::Pause),
+            b"text/event-stream" if is_plain => (Filtering::Events(lists), Action::Continue),
+            _ => return answer(&effects::unreadable_list()),
+        };
+        self.lists = filtering;
+        // Its length is about to change.
+        match hostcalls::remove_map_value(MapType::HttpResponseHeaders, "content-length") {
+            Ok(()) => action,
+            Err(_) => answer(&effects::unreadable_list()),
+        }
+    }
+
+    /// More of an answer with lists came: of a stream what is new, else all of it so far.
+    fn filter_body(&mut self, size: usize, has_ended: bool) -> Action {
+        let body = |size| match size {
+            0 => Some(Vec::new()),
+            _ => hostcalls::get_buffer(BufferType::HttpResponseBody, 0, size).ok().flatten(),
+        };
+        let replace = |bytes: &[u8]| {
+            hostcalls::set_buffer(BufferType::HttpResponseBody, 0, usize::MAX, bytes)
+        };
+        match &mut self.lists {
+            Filtering::Nothing => Action::Continue,
+            Filtering::Whole(_) if size > MCP_LIST_BYTES => answer(&effects::unreadable_list()),
+            Filtering::Whole(_) if !has_ended => Action::Pause,
+            Filtering::Whole(lists) => {
+                let filtered = body(size).map(|body| lists.json(&body));
+                self.lists = Filtering::Nothing;
+                match filtered {
+                    Some(Ok(None)) => Action::Continue,
+                    Some(Ok(Some(shorter))) if replace(&shorter).is_ok() => Action::Continue,
+                    _ => answer(&effects::unreadable_list()),
+                }
+            }
+            Filtering::Events(lists) => {
+                // What cannot be read or written does not pass.
+                let passing = lists.events(&body(size).unwrap_or_default(), has_ended);
+                match replace(&passing) {
+                    Ok(()) => Action::Continue,
+                    Err(_) => answer(&effects::unreadable_list()),
+                }
+            }
         }
     }
 }

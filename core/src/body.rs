@@ -237,8 +237,8 @@ impl Content {
         self.draft.message_id = found.id;
         self.draft.demands = found.demands;
         judged?;
-        if let Some(listed) = found.listed.filter(|_| mcp.filters_lists) {
-            let lists = Lists::new(Rc::clone(&self.rule), self.caller().cloned(), listed);
+        if let Some(filter) = found.filter.filter(|_| mcp.filters_lists) {
+            let lists = Lists::new(&self.rule, self.caller(), filter);
             self.draft.passage.lists = Some(lists);
         }
         self.charge(None, &[])

@@ -27,6 +27,8 @@ use crate::verification::principal::Principal;
 use crate::verification::{Provenance, Verified};
 
 pub use crate::effects::local_reply::LocalReply;
+#[cfg(feature = "ai")]
+pub use crate::effects::refusal::of_unreadable_list as unreadable_list;
 
 /// What a decision does to a request, and what it leaves behind.
 pub struct Effects<'a> {

@@ -5,7 +5,8 @@ use std::rc::Rc;
 use crate::api::Api;
 use crate::budget::reserved::Reservation;
 use crate::charging::Charge;
-use crate::mcp::list::Listed;
+use crate::mcp::Message;
+use crate::mcp::list::{ListFilter, UnreadableList};
 use crate::policy::requirement::Rule;
 use crate::verification::Verified;
 
@@ -24,13 +25,12 @@ pub struct Passage {
     pub lists: Option<Lists>,
 }
 
-/// What a caller may see of a list of an MCP server.
+/// What a caller may see of the lists in one answer of an MCP server.
 #[derive(Debug)]
 pub struct Lists {
     rule: Rc<Rule>,
     caller: Option<Verified>,
-    /// What was asked for.
-    pub listed: Listed,
+    filter: ListFilter,
 }
 
 // === impl Passage ===
@@ -46,35 +46,50 @@ impl Passage {
 
 impl Lists {
     /// What the caller of a rule with `mcp` may see.
-    pub fn new(rule: Rc<Rule>, caller: Option<Verified>, listed: Listed) -> Self {
+    pub fn new(rule: &Rc<Rule>, caller: Option<&Verified>, filter: ListFilter) -> Self {
         Lists {
-            rule,
-            caller,
-            listed,
+            rule: Rc::clone(rule),
+            caller: caller.cloned(),
+            filter,
         }
     }
 
-    /// Whether the caller could use the tool, prompt or resource of this name, as far as names and scopes decide.
-    pub fn shows(&self, listed: Listed, name: &str) -> bool {
-        let Some(mcp) = &self.rule.mcp else {
-            return false;
-        };
-        let Some(demands) = mcp.demands_of_listed(listed, name) else {
-            return false;
-        };
-        let Some(demands) = demands else {
-            return true;
-        };
-        match &self.caller {
-            Some(caller) => {
-                let scopes = &caller.principal().scopes;
-                demands
-                    .scopes
-                    .iter()
-                    .all(|required| scopes.satisfies(required))
-            }
-            // What asks for scopes asks for a credential.
-            None => demands.scopes.is_empty(),
-        }
+    /// A whole answer that is JSON, without what the caller may not use; `None` where that is nothing.
+    pub fn json(&self, body: &[u8]) -> Result<Option<Vec<u8>>, UnreadableList> {
+        let Lists {
+            rule,
+            caller,
+            filter,
+        } = self;
+        filter.json(body, &mut |message| may_use(rule, caller.as_ref(), message))
+    }
+
+    /// What may pass now of an answer that is a stream of events.
+    pub fn events(&mut self, chunk: &[u8], end: bool) -> Vec<u8> {
+        let Lists {
+            rule,
+            caller,
+            filter,
+        } = self;
+        filter.events(chunk, end, &mut |message| {
+            may_use(rule, caller.as_ref(), message)
+        })
+    }
+}
+
+/// Whether the caller could send this message, as far as names and scopes decide.
+fn may_use(rule: &Rule, caller: Option<&Verified>, message: &Message<'_>) -> bool {
+    let demands = rule.mcp.as_ref().map(|mcp| mcp.demands_of(message));
+    let Some(Ok(demands)) = demands else {
+        return false;
+    };
+    let Some(demands) = demands else {
+        return true;
+    };
+    let mut scopes = demands.scopes.iter();
+    match caller {
+        Some(caller) => scopes.all(|required| caller.principal().scopes.satisfies(required)),
+        // What asks for scopes asks for a credential.
+        None => scopes.len() == 0,
     }
 }

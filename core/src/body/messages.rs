@@ -6,7 +6,7 @@ use crate::authorization::approval::Purpose;
 use crate::authorization::{Authorized, Stranger};
 use crate::decision::{Code, Denial};
 use crate::mcp::body::{HeaderMismatch, HeaderVersion, MalformedBody, McpBody, OldMessage};
-use crate::mcp::list::Listed;
+use crate::mcp::list::ListFilter;
 use crate::mcp::Message;
 use crate::policy::Policy;
 use crate::policy::demands::Demands;
@@ -40,8 +40,8 @@ pub struct Findings {
     pub id: Option<Box<str>>,
     /// What it asks of its sender, where only its body says it.
     pub demands: Option<Rc<Demands>>,
-    /// What its answer lists.
-    pub listed: Option<Listed>,
+    /// What takes entries out of its answer, where that has lists.
+    pub filter: Option<ListFilter>,
 }
 
 impl McpCall<'_> {
@@ -53,7 +53,7 @@ impl McpCall<'_> {
         found: &mut Findings,
     ) -> Result<(), Denial> {
         let Some(body) = body.filter(|_| self.mcp.verifies_body) else {
-            found.listed = Listed::of(&Message::read(self.request)?);
+            found.filter = ListFilter::for_answer_to([&Message::read(self.request)?]);
             return Ok(());
         };
         let body = McpBody::parse(body)?;
@@ -61,7 +61,7 @@ impl McpCall<'_> {
         match HeaderVersion::of(self.request)? {
             HeaderVersion::Current(message) => {
                 body.agrees(&message)?;
-                found.listed = Listed::of(&message);
+                found.filter = ListFilter::for_answer_to([&message]);
                 Ok(())
             }
             HeaderVersion::Older => self.judge_older(&body.messages()?, sender, found),
@@ -78,10 +78,9 @@ impl McpCall<'_> {
             OldMessage::Free => None,
             OldMessage::Judged(message) => Some(message),
         });
+        found.filter = ListFilter::for_answer_to(judged.clone());
         let mut asked = Vec::new();
         for message in judged {
-            // Of a batch with several lists, each answer says by its own members what it lists.
-            found.listed = found.listed.or(Listed::of(message));
             if let Some(demands) = self.mcp.demands_of(message)? {
                 asked.push((message, demands));
             }

@@ -98,6 +98,22 @@ fn add_budgets(headers: &mut Vec<(&'static str, String)>, rule: Option<&Rule>, d
     }
 }
 
+/// The answer to a request for a list that the upstream answered and nobody can read.
+#[cfg(feature = "ai")]
+pub fn of_unreadable_list() -> LocalReply {
+    let denial = Denial::from(Code::ListUnreadable);
+    LocalReply {
+        status: denial.code.class().status(),
+        headers: vec![
+            ("cache-control", "no-store".to_owned()),
+            ("content-type", "application/json".to_owned()),
+        ],
+        body: body(RefusalForm::JsonRpc, &denial, &Details::default()),
+        grpc_status: None,
+        details: "portcullis_list_unreadable".to_owned(),
+    }
+}
+
 /// What a body says beyond its code.
 #[derive(Debug)]
 struct Details {
@@ -185,6 +201,11 @@ fn details_of(
                 json_rpc_code: JSON_RPC_HEADERS,
                 members: String::new(),
             },
+        },
+        #[cfg(feature = "ai")]
+        (Code::McpHeaderMismatch, _) => Details {
+            json_rpc_code: JSON_RPC_HEADERS,
+            members: String::new(),
         },
         (Code::ApprovalRequired, Some(rule)) => Details {
             members: approvals(policy, request, rule, denial),

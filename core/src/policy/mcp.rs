@@ -1,11 +1,7 @@
 //! What a rule lets pass of the Model Context Protocol.
 
-#[cfg(feature = "ai")]
-use std::borrow::Cow;
 use std::rc::Rc;
 
-#[cfg(feature = "ai")]
-use crate::mcp::list::Listed;
 use crate::mcp::{Message, uri};
 use crate::pattern::Pattern;
 use crate::policy::demands::Demands;
@@ -76,19 +72,6 @@ impl Mcp {
         };
         let first = entries.iter().find(|entry| entry.pattern.matches(name));
         Ok(first.ok_or(NotAllowed)?.demands.as_ref())
-    }
-
-    /// What the use of something that a list names asks beyond what its rule asks of all; `None` where no entry permits
-    /// it.
-    #[cfg(feature = "ai")]
-    pub fn demands_of_listed(&self, listed: Listed, name: &str) -> Option<Option<&Rc<Demands>>> {
-        let name = Cow::Borrowed(name);
-        let message = match listed {
-            Listed::Prompts => Message::Prompt(name),
-            Listed::Resources => Message::Resource(name),
-            Listed::Tools => Message::Tool(name),
-        };
-        self.demands_of(&message).ok()
     }
 
     /// All entries.
