@@ -2,6 +2,10 @@
 
 #[cfg(feature = "ai")]
 pub mod body;
+#[cfg(feature = "ai")]
+mod event;
+#[cfg(feature = "ai")]
+pub mod list;
 pub mod message;
 pub mod uri;
 

@@ -27,5 +27,17 @@ pub fn range(part: &str, whole: &str) -> Option<Range<usize>> {
     (whole.get(range.clone())? == part).then_some(range)
 }
 
+/// A text without some of its parts, which are given in their order and do not overlap.
+pub fn without(text: &[u8], parts: &[Range<usize>]) -> Vec<u8> {
+    let mut rest = Vec::with_capacity(text.len());
+    let mut from = 0;
+    for part in parts {
+        rest.extend_from_slice(text.get(from..part.start).unwrap_or_default());
+        from = part.end;
+    }
+    rest.extend_from_slice(text.get(from..).unwrap_or_default());
+    rest
+}
+
 #[cfg(test)]
 mod tests;

@@ -1,3 +1,5 @@
+#![allow(clippy::single_range_in_vec_init)]
+
 use super::*;
 
 #[test]
@@ -46,4 +48,18 @@ fn a_part_is_found_where_it_stands_and_not_where_its_like_does() {
     let (first, second) = whole.split_at(4);
     assert_eq!(range(first, second), None);
     assert_eq!(range(second, first), None);
+}
+
+#[test]
+fn what_is_cut_out_is_gone_and_nothing_else() {
+    for (parts, expected) in [
+        (&[][..], "abcdef"),
+        (&[0..1], "bcdef"),
+        (&[5..6], "abcde"),
+        (&[1..2, 2..3, 4..6], "ad"),
+        (&[0..6], ""),
+        (&[3..3], "abcdef"),
+    ] {
+        assert_eq!(without(b"abcdef", parts), expected.as_bytes(), "{parts:?}");
+    }
 }
