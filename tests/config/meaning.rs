@@ -59,6 +59,8 @@ fn what_is_not_written_has_the_default_of_the_reference() {
         token_bytes: 16384,
         token_cache_entries: 4096,
         introspection_cache_entries: 4096,
+        #[cfg(feature = "ai")]
+        budget_callers: 65_536,
     };
     assert_eq!(policy.limits, limits);
     let places = [
@@ -153,6 +155,8 @@ fn what_is_written_is_meant() {
         token_bytes: 8192,
         token_cache_entries: 0,
         introspection_cache_entries: 4096,
+        #[cfg(feature = "ai")]
+        budget_callers: 65_536,
     };
     assert_eq!(policy.limits, limits);
 

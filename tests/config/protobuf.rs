@@ -6,7 +6,7 @@ use std::fs;
 use portcullis_core::policy::compile;
 use serde_json::Value;
 
-use crate::{environment, files, meaning, shipped, to_json};
+use crate::{BAD, environment, files, good, meaning, to_json};
 
 /// The value as `google.protobuf.Struct` has it on the wire (`google/protobuf/struct.proto`).
 fn to_struct(object: &Value) -> Vec<u8> {
@@ -50,9 +50,8 @@ fn bytes(number: u8, payload: &[u8]) -> Vec<u8> {
 
 #[test]
 fn a_struct_means_what_its_json_means() {
-    let good = files("tests/config/good").into_iter().chain(shipped());
     let mut faults = 0;
-    for path in good.chain(files("tests/config/bad")) {
+    for path in good().into_iter().chain(files(BAD)) {
         let json = to_json(&fs::read_to_string(&path).unwrap());
         let of_text = compile(json.to_string().as_bytes(), &environment);
         let of_struct = compile(&to_struct(&json), &environment);

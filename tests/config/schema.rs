@@ -8,7 +8,7 @@ use portcullis_core::policy::compile;
 use regex_lite::Regex;
 use serde_json::{Map, Value, json};
 
-use crate::{environment, files, meaning, shipped, to_json};
+use crate::{BAD, environment, files, good, meaning, to_json};
 
 fn schema() -> Value {
     let text = include_str!("../../schema/portcullis.schema.json");
@@ -27,6 +27,19 @@ fn target<'s>(schema: &'s Value, node: &'s Value) -> &'s Value {
     }
 }
 
+/// Whether this module knows a key: the schema is for both, and says which keys need the other one.
+fn is_known(child: &Value) -> bool {
+    let needs = child.get("$comment").map(|comment| comment.as_str());
+    assert!(matches!(needs, None | Some(Some("portcullis-ai.wasm"))));
+    cfg!(feature = "ai") || needs.is_none()
+}
+
+/// The properties of an object that this module knows.
+fn known_properties(node: &Value) -> impl Iterator<Item = (&String, &Value)> {
+    let properties = node["properties"].as_object().into_iter().flatten();
+    properties.filter(|(_, child)| is_known(child))
+}
+
 /// Every path at which the schema has an object or a leaf.
 fn places<'s>(
     schema: &'s Value,
@@ -36,7 +49,7 @@ fn places<'s>(
 ) {
     let node = target(schema, node);
     found.push((path.to_vec(), node));
-    for (key, child) in node["properties"].as_object().into_iter().flatten() {
+    for (key, child) in known_properties(node) {
         // A rule that only refines another one.
         if child != &Value::Bool(false) {
             places(
@@ -119,8 +132,9 @@ fn differences(schema: &Value) -> (Vec<String>, usize) {
             });
         // An open object, where any key is legal, says so; a leaf has no keys.
         let closed = node["additionalProperties"] == json!(false);
-        let properties = node["properties"].as_object().filter(|_| closed);
-        let expected = properties.map(|p| p.keys().map(String::as_str).collect::<BTreeSet<_>>());
+        let is_object = closed && node["properties"].is_object();
+        let keys = known_properties(node).map(|(key, _)| key.as_str());
+        let expected = is_object.then(|| keys.collect::<BTreeSet<_>>());
         if known != expected {
             differences.push(format!("{}: {known:?}, {expected:?}", written(&path)));
         }
@@ -134,6 +148,30 @@ fn every_key_is_in_the_schema_and_in_the_reader() {
     let (differences, objects) = differences(&schema());
     assert_eq!(differences, [""; 0]);
     assert!(objects > 20, "only {objects} objects were walked");
+}
+
+/// The message names the other module, and no key is unknown.
+#[cfg(not(feature = "ai"))]
+#[test]
+fn keys_of_the_other_module_are_refused_as_such() {
+    let schema = schema();
+    let mut found = Vec::new();
+    places(&schema, &schema, &[], &mut found);
+    let mut refused = 0;
+    for (path, node) in found {
+        let properties = node["properties"].as_object().into_iter().flatten();
+        for (key, _) in properties.filter(|(_, child)| !is_known(child)) {
+            let path = [&path[..], &[Step::Key(key.clone())]].concat();
+            let probe = holding(&path, json!({}));
+            let invalid = compile(probe.to_string().as_bytes(), &environment).unwrap_err();
+            let at = written(&path);
+            let faults = invalid.faults().iter().map(ToString::to_string);
+            let faults: Vec<_> = faults.filter(|fault| fault.starts_with(&at)).collect();
+            assert_eq!(faults, [format!("{at}: needs portcullis-ai.wasm")]);
+            refused += 1;
+        }
+    }
+    assert!(refused > 5, "only {refused} keys were tried");
 }
 
 /// The comparison itself can fail.
@@ -166,7 +204,7 @@ fn defaults<'s>(
     let node = target(schema, node);
     match value {
         Value::Object(members) => {
-            for (key, child) in node["properties"].as_object().into_iter().flatten() {
+            for (key, child) in known_properties(node) {
                 let default = child.get("default");
                 if let Some(default) = default.or(target(schema, child).get("default")) {
                     found.push((pointer.to_owned(), key, default));
@@ -205,7 +243,7 @@ fn the_defaults_of_the_schema_are_those_of_the_reader() {
         Err(invalid) => invalid.to_string(),
     };
     let mut compared = BTreeSet::new();
-    for path in files("tests/config/good").into_iter().chain(shipped()) {
+    for path in good() {
         let value = to_json(&fs::read_to_string(&path).unwrap());
         let mut found = Vec::new();
         defaults(&schema, &schema, &value, "", &mut found);
@@ -263,7 +301,7 @@ fn every_key_is_in_the_reference() {
 #[test]
 fn good_ones_fit_the_schema() {
     let schema = schema();
-    for path in files("tests/config/good").into_iter().chain(shipped()) {
+    for path in good() {
         let value = to_json(&fs::read_to_string(&path).unwrap());
         if let Err(misfit) = fits(&schema, &schema, &value) {
             panic!("{}: {misfit}", path.display());
@@ -287,13 +325,17 @@ const ONLY_ON_LOAD: &[&str] = &[
     "provider_names",
     "resources_without_issuer",
     "two_introspectors",
+    #[cfg(feature = "ai")]
+    "many_budgets",
+    #[cfg(feature = "ai")]
+    "no_budgets",
 ];
 
 #[test]
 fn bad_ones_do_not_fit_the_schema() {
     let schema = schema();
     let mut fit = Vec::new();
-    for path in files("tests/config/bad") {
+    for path in files(BAD) {
         let value = to_json(&fs::read_to_string(&path).unwrap());
         if fits(&schema, &schema, &value).is_ok() {
             fit.push(path.file_stem().unwrap().to_string_lossy().into_owned());
@@ -320,7 +362,8 @@ fn fits(schema: &Value, node: &Value, value: &Value) -> Result<(), String> {
         let text = || rule.as_str().unwrap();
         let count = || rule.as_u64().unwrap() as usize;
         match (keyword.as_str(), value) {
-            ("$defs" | "$id" | "$schema" | "default" | "description" | "title", _) => {}
+            ("$comment" | "$defs" | "$id" | "$schema" | "default" | "description" | "title", _) => {
+            }
             ("$ref", _) => fits(schema, target(schema, &Value::Object(node.clone())), value)?,
             ("type", _) => {
                 let types: Vec<_> = match rule {

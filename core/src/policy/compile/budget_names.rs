@@ -63,7 +63,7 @@ impl std::fmt::Display for BudgetNames<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let names = self.entries.iter().map(|entry| entry.name);
         match self.entries.len() {
-            0 => f.write_str("budgets at the top that have names"),
+            0 => f.write_str("the name of a budget, of which there are none"),
             1..=LISTED_NAMES => f.write_str(&alternatives(names)),
             _ => f.write_str("the name of a budget"),
         }

@@ -219,7 +219,8 @@ impl<'v> Compiler<'v> {
         }
         if budget.per.contains(&Part::Model) && !has_model {
             let found = "a budget per model in a rule without model";
-            self.findings.unfit(at, found, "model, or another budget");
+            self.findings
+                .unfit(at, found, "model beside it, or another budget");
             return None;
         }
         if budget.per.contains(&Part::KeyId) && !rest.takes_keys {
