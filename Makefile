@@ -74,6 +74,10 @@ authority: # the tour's OAuth server
 mcp-client: # the tests' client of the Rust SDK of MCP
 	@. scripts/say.sh && need_cc && cargo build -p portcullis-mcp-client
 
+.PHONY: model-upstream
+model-upstream: # the provider of models that the tests and the tour talk to
+	@. scripts/say.sh && need_cc && cargo build -p portcullis-model-upstream
+
 .PHONY: envoy
 envoy: ## finds an Envoy, or fetches one into .cache/
 	@scripts/envoy.sh
