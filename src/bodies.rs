@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use portcullis_core::body::Content;
+use portcullis_core::decision::{Decision, Verdict};
 use portcullis_core::effects;
 use portcullis_core::evaluation::{Step, Waiting};
 use portcullis_core::limits::MCP_LIST_BYTES;
@@ -15,7 +17,8 @@ use proxy_wasm::hostcalls;
 use proxy_wasm::types::{Action, BufferType, MapType, Status};
 
 use crate::reply::{answer, fail_closed};
-use crate::worker::{UNREADABLE, Worker};
+use crate::host_abi::HeaderMap;
+use crate::worker::{UNCHANGEABLE, UNREADABLE, Worker, mutate};
 use crate::{clock, host_abi, log};
 
 /// The bodies that a worker has to do with, by the host's numbers for their streams.
@@ -23,6 +26,8 @@ use crate::{clock, host_abi, log};
 pub struct Bodies {
     /// Of requests that are not decided yet, or were refused.
     arriving: BTreeMap<u32, Arriving>,
+    /// Of requests in shadow mode.
+    observed: BTreeMap<u32, Observed>,
     /// Of the answers to requests that went on.
     answers: BTreeMap<u32, Passing>,
     /// When the log last said that bodies do not come.
@@ -38,6 +43,17 @@ struct Arriving {
     came: bool,
     /// Once the request waits for it.
     limits: Option<BodyLimits>,
+}
+
+/// A request in shadow mode, whose body is watched as it passes.
+struct Observed {
+    decision: Decision,
+    content: Box<Content>,
+    /// Its headers are gone once it goes on.
+    headers: HeaderMap,
+    body: Vec<u8>,
+    /// Bytes that are kept; one more says that the body is too large.
+    room: usize,
 }
 
 /// A request that went on, until its answer has ended.
@@ -103,8 +119,10 @@ impl Worker {
         {
             let mut bodies = self.bodies.borrow_mut();
             let Some(body) = bodies.arriving.get_mut(&stream) else {
-                // Of a request that nobody judges by its body.
-                return Action::Continue;
+                drop(bodies);
+                // Others are of requests that nobody judges by their bodies.
+                let observed = self.observe_body(stream, size, is_whole);
+                return observed.unwrap_or(Action::Continue);
             };
             body.came = true;
             body.size = size;
@@ -138,6 +156,9 @@ impl Worker {
 
     /// The request's trailers came: its body is whole. `None` where nobody judges by it.
     pub(crate) fn body_ended_by_trailers(&self, stream: u32) -> Option<Action> {
+        if let Some(action) = self.observe_body(stream, 0, true) {
+            return Some(action);
+        }
         let size = self.bodies.borrow().arriving.get(&stream)?.size;
         Some(self.request_body(stream, size, true))
     }
@@ -175,20 +196,29 @@ impl Worker {
         if let Some(body) = passage.body.take() {
             hostcalls::set_buffer(BufferType::HttpRequestBody, 0, usize::MAX, &body)?;
         }
+        drop(bodies);
         if passage.is_followed() {
-            let passing = Passing {
-                answer: Answer::new(passage.usage),
-                passage: *passage,
-                lists: Filtering::Nothing,
-            };
-            bodies.answers.insert(stream, passing);
+            self.follow(stream, *passage);
         }
         Ok(())
     }
 
+    /// Follows the answer to a request.
+    fn follow(&self, stream: u32, passage: Passage) {
+        let passing = Passing {
+            answer: Answer::new(passage.usage),
+            passage,
+            lists: Filtering::Nothing,
+        };
+        self.bodies.borrow_mut().answers.insert(stream, passing);
+    }
+
     /// The stream is gone. What was held back for a request that still waited is given back.
     pub(crate) fn forget_bodies(&self, stream: u32, waited: Option<Waiting>) {
-        self.bodies.borrow_mut().arriving.remove(&stream);
+        let mut bodies = self.bodies.borrow_mut();
+        bodies.arriving.remove(&stream);
+        bodies.observed.remove(&stream);
+        drop(bodies);
         if let Some(mut waited) = waited {
             self.release(waited.take_reservations(), clock::now());
         }
@@ -199,6 +229,98 @@ impl Worker {
 fn plugin() -> String {
     let name = hostcalls::get_property(vec!["plugin_name"]).ok().flatten();
     String::from_utf8_lossy(&name.unwrap_or_default()).into_owned()
+}
+
+// === shadow mode ===
+
+impl Worker {
+    /// Whether nothing follows the headers of a request that was about to wait.
+    pub(crate) fn has_body_ended(&self, stream: u32) -> bool {
+        let bodies = self.bodies.borrow();
+        bodies.arriving.get(&stream).is_some_and(|body| body.is_whole)
+    }
+
+    /// Lets a request go on, and watches what its body would have decided.
+    pub(crate) fn observe(
+        &self,
+        stream: u32,
+        request: &Request<'_>,
+        decision: Decision,
+        content: Box<Content>,
+        has_ended: bool,
+        now: UnixTime,
+    ) -> Action {
+        let effects = effects::of(&self.policy, request, &decision, now);
+        if let effects::Outcome::Continue(mutations) = &effects.outcome
+            && mutations.iter().try_for_each(mutate).is_err()
+        {
+            return fail_closed(UNCHANGEABLE);
+        }
+        drop(effects);
+        let body = content.rule().body;
+        let observed = Observed {
+            decision,
+            content,
+            headers: HeaderMap::of(request),
+            body: Vec::new(),
+            room: body.map_or(0, |limits| limits.max_bytes.saturating_add(1)),
+        };
+        let mut bodies = self.bodies.borrow_mut();
+        bodies.arriving.remove(&stream);
+        bodies.observed.insert(stream, observed);
+        drop(bodies);
+        if has_ended || body.is_none() {
+            self.conclude(stream, now);
+        }
+        Action::Continue
+    }
+
+    /// More of a watched body passes.
+    fn observe_body(&self, stream: u32, size: usize, is_whole: bool) -> Option<Action> {
+        let mut bodies = self.bodies.borrow_mut();
+        let observed = bodies.observed.get_mut(&stream)?;
+        let room = observed.room.saturating_sub(observed.body.len()).min(size);
+        if room > 0 {
+            let chunk = hostcalls::get_buffer(BufferType::HttpRequestBody, 0, room);
+            observed.body.extend(chunk.ok().flatten().unwrap_or_default());
+        }
+        drop(bodies);
+        if is_whole {
+            self.conclude(stream, clock::now());
+        }
+        Some(Action::Continue)
+    }
+
+    /// Counts what a watched request would have met.
+    fn conclude(&self, stream: u32, now: UnixTime) {
+        let observed = self.bodies.borrow_mut().observed.remove(&stream);
+        let Some(observed) = observed else {
+            return;
+        };
+        let Observed {
+            mut decision,
+            content,
+            headers,
+            body,
+            room,
+        } = observed;
+        let headers = headers.pairs();
+        let request = Request::from_headers(&headers);
+        let arrival = match room > 0 && body.len() >= room {
+            true => BodyArrival::TooLarge,
+            false => BodyArrival::Whole(body),
+        };
+        let (denial, passage) = content.observe(&request, arrival, now);
+        let denial = denial.or_else(|| self.would_refuse(&passage, &decision, now));
+        if let Some(denial) = denial {
+            decision.verdict = Verdict::Deny(denial);
+        }
+        decision.passage = Some(passage);
+        self.report(&effects::of(&self.policy, &request, &decision, now), now);
+        if let Some(passage) = decision.passage.filter(|passage| passage.is_followed()) {
+            self.follow(stream, *passage);
+        }
+    }
 }
 
 // === answers ===

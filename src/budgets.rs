@@ -1,7 +1,5 @@
 //! Budgets: what requests hold back and what they cost, for all workers of the process.
 
-use std::time::Duration;
-
 use portcullis_core::budget::SharedBudget;
 use portcullis_core::budget::book::{BudgetBook, BudgetTable};
 use portcullis_core::budget::caller::CallerKey;
@@ -11,9 +9,9 @@ use portcullis_core::budget::reserved::{Balance, Reservation, Reserved};
 use portcullis_core::body::Budgeted;
 use portcullis_core::charging::{self, Charge, Standing};
 use portcullis_core::config::FilterStateField;
-use portcullis_core::decision::{Decision, Verdict};
+use portcullis_core::decision::{Code, Decision, Denial, Verdict};
 use portcullis_core::passage::Passage;
-use portcullis_core::policy::Policy;
+use portcullis_core::policy::{Mode, Policy};
 use portcullis_core::policy::budget::BudgetId;
 use portcullis_core::time::UnixTime;
 use portcullis_core::usage::{self, Outcome};
@@ -182,6 +180,29 @@ impl Worker {
     }
 }
 
+impl Worker {
+    /// What a request would have met in shadow mode, where nothing is held back.
+    pub(crate) fn would_refuse(
+        &self,
+        passage: &Passage,
+        decision: &Decision,
+        now: UnixTime,
+    ) -> Option<Denial> {
+        let charges: Vec<Charge> = passage.charges.iter().map(|(c, _)| c.clone()).collect();
+        let standings = self.standings(&charges, now);
+        let mut both = standings.iter().zip(&charges);
+        let is_over = both.any(|(standing, charge)| standing.remaining < charge.amount());
+        let caller = match &decision.verdict {
+            Verdict::Allow(permit) => permit.caller(),
+            _ => None,
+        };
+        is_over.then(|| match caller {
+            Some(caller) => Denial::about(Code::BudgetExceeded, caller),
+            None => Code::BudgetExceeded.into(),
+        })
+    }
+}
+
 // === settling ===
 
 impl Worker {
@@ -221,6 +242,9 @@ impl Worker {
 
     /// Tells the client how its budgets stand. What an upstream says about its own stays with us.
     pub(crate) fn show_budgets(&self, passage: &Passage, now: UnixTime) {
+        if self.policy.mode == Mode::Shadow {
+            return;
+        }
         let charges: Vec<Charge> = passage.charges.iter().map(|(c, _)| c.clone()).collect();
         let standings = self.standings(&charges, now);
         let Some((policy, state)) = charging::rate_limit_headers(&standings) else {

@@ -7,6 +7,8 @@
 
 use std::cell::Cell;
 
+#[cfg(feature = "ai")]
+use portcullis_core::request::Request;
 use proxy_wasm::types::{MapType, Status};
 
 /// What Envoy is to do with a stream (`FilterHeadersStatus` of Proxy-Wasm ABI 0.2.1).
@@ -132,8 +134,11 @@ pub fn send_local_response(
 
 /// Header maps as the ABI writes them: their number, the lengths of each name and value, then the
 /// bytes of each with a NUL behind.
-fn encode(pairs: &[(&str, &str)]) -> Vec<u8> {
-    let length = |text: &str| u32::try_from(text.len()).unwrap_or(u32::MAX).to_le_bytes();
+fn encode<T: AsRef<[u8]>>(pairs: &[(T, T)]) -> Vec<u8> {
+    let length = |text: &T| {
+        let length = text.as_ref().len();
+        u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes()
+    };
     let count = u32::try_from(pairs.len()).unwrap_or(u32::MAX);
     let mut encoded = count.to_le_bytes().to_vec();
     for (name, value) in pairs {
@@ -142,7 +147,7 @@ fn encode(pairs: &[(&str, &str)]) -> Vec<u8> {
     }
     for (name, value) in pairs {
         for text in [name, value] {
-            encoded.extend_from_slice(text.as_bytes());
+            encoded.extend_from_slice(text.as_ref());
             encoded.push(0);
         }
     }
@@ -173,6 +178,12 @@ pub fn header_map(map: MapType) -> Result<HeaderMap, Status> {
 }
 
 impl HeaderMap {
+    /// A copy of a request's headers, which stays when the host's are gone.
+    #[cfg(feature = "ai")]
+    pub fn of(request: &Request<'_>) -> Self {
+        HeaderMap(encode(request.headers))
+    }
+
     /// Name and value of each header, duplicates kept.
     pub fn pairs(&self) -> Vec<(&[u8], &[u8])> {
         self.decode().unwrap_or_default()

@@ -51,6 +51,10 @@ impl HttpContext for Stream {
         let now = crate::clock::now();
         match worker.begin(&request, now) {
             Step::Decided(decision) => worker.apply(self.id, &request, decision, now),
+            #[cfg(feature = "ai")]
+            Step::Observe(decision, content) => {
+                worker.observe(self.id, &request, decision, content, end_of_stream, now)
+            }
             step @ Step::Await(..) => {
                 #[cfg(feature = "ai")]
                 worker.expect_body(self.id, &step, end_of_stream);

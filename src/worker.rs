@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use portcullis_core::deadline::Deadline;
 use portcullis_core::decision::Decision;
-use portcullis_core::effects::{self, HeaderMutation, Outcome};
+use portcullis_core::effects::{self, Effects, HeaderMutation, Outcome};
 use portcullis_core::evaluation::{self, Step, Waiting};
 use portcullis_core::in_flight::{Admission, InFlight};
 use portcullis_core::policy::Policy;
@@ -70,7 +70,7 @@ pub struct Worker {
 pub const UNREADABLE: &str = "its headers cannot be read";
 
 /// Why a request that cannot be changed as decided is refused.
-const UNCHANGEABLE: &str = "its headers cannot be changed";
+pub(crate) const UNCHANGEABLE: &str = "its headers cannot be changed";
 
 impl Worker {
     /// A worker that has seen nothing yet.
@@ -127,6 +127,11 @@ impl Worker {
         loop {
             let (waiting, callout) = match step {
                 Step::Decided(decision) => return self.apply(stream, request, decision, now),
+                #[cfg(feature = "ai")]
+                Step::Observe(decision, content) => {
+                    let has_ended = self.has_body_ended(stream);
+                    return self.observe(stream, request, decision, content, has_ended, now);
+                }
                 Step::Await(waiting, callout) => (waiting, callout),
             };
             let reply = match callout {
@@ -216,14 +221,7 @@ impl Worker {
         now: UnixTime,
     ) -> Action {
         let effects = effects::of(&self.policy, request, &decision, now);
-        self.telemetry.count(effects.counter);
-        for (name, value) in &effects.filter_state {
-            // For logs and later filters only; nothing here depends on it.
-            let _ = hostcalls::set_property(vec![name], Some(value.as_bytes()));
-        }
-        if let Some(record) = &effects.audit {
-            self.telemetry.audit(record, now);
-        }
+        self.report(&effects, now);
         let changed = match &effects.outcome {
             Outcome::Continue(mutations) => mutations.iter().try_for_each(mutate),
             Outcome::Answer { mutations, reply } => {
@@ -241,6 +239,18 @@ impl Worker {
         match changed {
             Ok(()) => Action::Continue,
             Err(_) => fail_closed(UNCHANGEABLE),
+        }
+    }
+
+    /// Counts and logs a decision.
+    pub(crate) fn report(&self, effects: &Effects<'_>, now: UnixTime) {
+        self.telemetry.count(effects.counter);
+        for (name, value) in &effects.filter_state {
+            // For logs and later filters only; nothing here depends on it.
+            let _ = hostcalls::set_property(vec![name], Some(value.as_bytes()));
+        }
+        if let Some(record) = &effects.audit {
+            self.telemetry.audit(record, now);
         }
     }
 
@@ -500,7 +510,7 @@ impl Drop for Worker {
 
 /// Fails for a name that is no text. The SDK panics if the host refuses a change, which it does only after
 /// the request has gone on.
-fn mutate(mutation: &HeaderMutation<'_>) -> Result<(), Status> {
+pub(crate) fn mutate(mutation: &HeaderMutation<'_>) -> Result<(), Status> {
     let map = MapType::HttpRequestHeaders;
     match mutation {
         HeaderMutation::Add(name, value) => hostcalls::add_map_value_bytes(map, text(name)?, value),

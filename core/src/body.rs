@@ -111,6 +111,17 @@ pub fn is_judged(rule: &Rule) -> bool {
 // === impl Content ===
 
 impl Content {
+    /// A request that its headers let pass, before anything else is known of it.
+    pub fn new(policy: &Rc<Policy>, rule: &Rc<Rule>, passed: Passed) -> Box<Self> {
+        Box::new(Content {
+            policy: Rc::clone(policy),
+            rule: Rc::clone(rule),
+            passed,
+            draft: Draft::default(),
+            awaits: Awaits::Body,
+        })
+    }
+
     /// Begins with a request that its headers let pass.
     pub fn begin(
         policy: &Rc<Policy>,
@@ -119,13 +130,7 @@ impl Content {
         request: &Request<'_>,
         now: UnixTime,
     ) -> (Rc<Rule>, Next) {
-        let content = Box::new(Content {
-            policy: Rc::clone(policy),
-            rule: Rc::clone(&rule),
-            passed,
-            draft: Draft::default(),
-            awaits: Awaits::Body,
-        });
+        let content = Content::new(policy, &rule, passed);
         let next = match rule
             .body
             .map(|limits| (limits, refuse_unread(request, &limits)))
@@ -417,7 +422,10 @@ impl Content {
     }
 
     fn refuse(mut self: Box<Self>, reason: impl Into<Denial>) -> Next {
-        let reason = reason.into();
+        Next::Refuse(self.denial(reason.into()))
+    }
+
+    fn denial(&mut self, reason: Denial) -> Denial {
         let mut denial = match self.caller() {
             Some(caller) => Denial::about(reason, caller),
             None => reason,
@@ -431,7 +439,47 @@ impl Content {
             standings: std::mem::take(&mut self.draft.standings),
             reservations: self.take_reservations(),
         }));
-        Next::Refuse(denial)
+        denial
+    }
+
+    /// Judges in shadow mode: nothing waits, no service is asked and nothing is held back. Usage is charged all the same.
+    pub fn observe(
+        mut self: Box<Self>,
+        request: &Request<'_>,
+        body: BodyArrival,
+        now: UnixTime,
+    ) -> (Option<Denial>, Box<Passage>) {
+        let judged = self.judge_at_once(request, body, now);
+        let denial = judged.err().map(|reason| self.denial(reason));
+        let mut passage = std::mem::take(&mut self.draft.passage);
+        passage.body = None;
+        passage.lists = None;
+        let charges = self.draft.charges.drain(..);
+        passage.charges = charges.map(|charge| (charge, None)).collect();
+        (denial, Box::new(passage))
+    }
+
+    fn judge_at_once(
+        &mut self,
+        request: &Request<'_>,
+        body: BodyArrival,
+        now: UnixTime,
+    ) -> Result<(), Denial> {
+        let Some(limits) = self.rule.body else {
+            self.read(request, None, now)?;
+            return self.judge_category();
+        };
+        refuse_unread(request, &limits)?;
+        match body {
+            BodyArrival::Late => return Err(Code::BodyTimeout.into()),
+            BodyArrival::TooLarge => return Err(Code::BodyTooLarge.into()),
+            BodyArrival::Whole(body) => self.read(request, Some(&body), now)?,
+        }
+        let prompts = self.rule.prompts.as_ref();
+        match prompts.map(|prompts| &prompts.category) {
+            Some(Category::Classifier(_)) => Ok(()),
+            _ => self.judge_category(),
+        }
     }
 }
 

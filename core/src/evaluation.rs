@@ -4,6 +4,8 @@ use std::rc::Rc;
 
 use crate::authorization;
 use crate::authorization::approval::Purpose;
+#[cfg(feature = "ai")]
+use crate::authorization::Permit;
 use crate::authorization::{Forbidden, Unpermitted};
 #[cfg(feature = "ai")]
 use crate::body::{self, Budgeted, Content, Next, Passed};
@@ -31,6 +33,9 @@ pub enum Step {
     Await(Waiting, Callout),
     /// The request is decided. See [`effects::of`](crate::effects::of) for what that does to it.
     Decided(Decision),
+    /// In shadow mode: the request goes on by this decision, and nothing is counted before its body has passed.
+    #[cfg(feature = "ai")]
+    Observe(Decision, Box<Content>),
 }
 
 /// A request that waits for a reply. It keeps its policy: a new configuration in the meantime changes
@@ -175,6 +180,15 @@ fn step(
         Ok(Judged::Headers(rule, passed)) => {
             return judged(policy, Content::begin(policy, rule, passed, request, now));
         }
+        #[cfg(feature = "ai")]
+        Ok(Judged::Observed(rule, passed, permit)) => {
+            let decision = Decision {
+                verdict: Verdict::Allow(permit),
+                rule: Some(Rc::clone(&rule)),
+                passage: None,
+            };
+            return Step::Observe(decision, Content::new(policy, &rule, passed));
+        }
         Err(Obstacle::Denial(denial)) => Verdict::Deny(denial),
         Err(Obstacle::Unknown(callout)) => return wait(policy, rule, replies, callout),
         Err(Obstacle::Unspent(unspent)) => {
@@ -213,6 +227,9 @@ enum Judged {
     /// That it passes, if its body lets it.
     #[cfg(feature = "ai")]
     Headers(Rc<Rule>, Passed),
+    /// The same in shadow mode, where nothing waits for the body.
+    #[cfg(feature = "ai")]
+    Observed(Rc<Rule>, Passed, Permit),
 }
 
 /// Why a request has no verdict that it may go on, or none yet.
@@ -271,7 +288,11 @@ fn evaluate(
         let permit = permit.map_err(|e| Denial::from(e).demanding(demands))?;
         #[cfg(feature = "ai")]
         if body::is_judged(rule) && !is_preflight {
-            return Ok(Judged::Headers(Rc::clone(rule), Passed::Stranger(stranger)));
+            let passed = Passed::Stranger(stranger);
+            return Ok(match policy.mode {
+                Mode::Enforce => Judged::Headers(Rc::clone(rule), passed),
+                Mode::Shadow => Judged::Observed(Rc::clone(rule), passed, permit),
+            });
         }
         return Ok(permit.into());
     };
@@ -297,11 +318,21 @@ fn evaluate(
     let authorized = authorization::authorize(rule, asked, &purpose, addressed, context.now);
     let authorized = authorized.map_err(forbidden)?;
     #[cfg(feature = "ai")]
-    if body::is_judged(rule) && !is_preflight {
+    let is_judged = body::is_judged(rule) && !is_preflight;
+    #[cfg(feature = "ai")]
+    if is_judged && policy.mode == Mode::Enforce {
         return Ok(Judged::Headers(Rc::clone(rule), Passed::Known(authorized)));
     }
+    #[cfg(feature = "ai")]
+    let passed = is_judged.then(|| Passed::Known(authorized.clone()));
     // The last check of all: what is used is used, whatever came after it.
     match authorized.permit(&context.replies.approvals) {
+        #[cfg(feature = "ai")]
+        Ok(permit) => Ok(match passed {
+            Some(passed) => Judged::Observed(Rc::clone(rule), passed, permit),
+            None => permit.into(),
+        }),
+        #[cfg(not(feature = "ai"))]
         Ok(permit) => Ok(permit.into()),
         Err(Unpermitted::Forbidden(e)) => Err(forbidden(e)),
         Err(Unpermitted::Unused(next)) => Err(Obstacle::Unknown(Callout::Spend(next))),
