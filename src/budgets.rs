@@ -1,10 +1,7 @@
 //! Budgets: what requests hold back and what they cost, for all workers of the process.
 
-use portcullis_core::budget::SharedBudget;
 use portcullis_core::budget::book::{BudgetBook, BudgetTable};
 use portcullis_core::budget::caller::CallerKey;
-use portcullis_core::budget::map::{Broken, Held, SharedMap};
-use portcullis_core::budget::process::Process;
 use portcullis_core::budget::reserved::{Balance, Reservation, Reserved};
 use portcullis_core::body::Budgeted;
 use portcullis_core::charging::{self, Charge, Standing};
@@ -17,20 +14,16 @@ use portcullis_core::time::UnixTime;
 use portcullis_core::usage::{self, Outcome};
 use portcullis_core::verification::callout::{Call, CallFault, Question};
 use proxy_wasm::hostcalls;
-use proxy_wasm::types::{MapType, Status};
+use proxy_wasm::types::MapType;
 
-use crate::shared_data::{ONLY_IF_ABSENT, PREFIX};
+use crate::budget_share::{self, BudgetShare};
 use crate::worker::Worker;
 
 /// The budgets of a policy, in the order of their ids.
 pub struct Budgets {
     /// `None` where the host has no random numbers, or does not give them back: then nothing is admitted.
-    shared: Option<Vec<SharedBudget<HostMap>>>,
+    shared: Option<Vec<BudgetShare>>,
 }
-
-/// The map that the host shares among the workers.
-#[derive(Clone, Copy, Debug)]
-struct HostMap;
 
 /// What came of the attempt to hold back what a request may use.
 pub enum Reserving {
@@ -50,35 +43,22 @@ impl Budgets {
             unit: budget.unit,
             table: BudgetTable::new(policy.limits.budget_callers),
         });
-        let prefix = format!("{PREFIX}/budget");
-        let process = process(&format!("{prefix}/process"));
-        let share = |book| {
-            let process = process.clone()?;
-            Some(SharedBudget::new(HostMap, &prefix, book, process))
-        };
         Budgets {
-            shared: books.map(share).collect(),
+            shared: books.map(budget_share::open).collect(),
         }
     }
 
-    fn of(&self, id: BudgetId) -> Option<&SharedBudget<HostMap>> {
+    fn of(&self, id: BudgetId) -> Option<&BudgetShare> {
         self.shared.as_ref()?.get(id.0)
     }
 
-    fn of_mut(&mut self, id: BudgetId) -> Option<&mut SharedBudget<HostMap>> {
+    fn of_mut(&mut self, id: BudgetId) -> Option<&mut BudgetShare> {
         self.shared.as_mut()?.get_mut(id.0)
     }
 }
 
-/// What the process draws at random, once for all workers.
-fn process(key: &str) -> Option<Process> {
-    let mut random = [0; 32];
-    getrandom::fill(&mut random).ok()?;
-    Process::join(&HostMap, key, random)
-}
-
 /// Who shares a budget.
-fn caller(shared: &SharedBudget<HostMap>, charge: &Charge) -> CallerKey {
+fn caller(shared: &BudgetShare, charge: &Charge) -> CallerKey {
     let parts: Vec<&str> = charge.parts.iter().map(|part| &**part).collect();
     let seed = &shared.process().seed;
     match charge.budget.ledger {
@@ -273,26 +253,5 @@ impl Worker {
         _now: UnixTime,
     ) -> Result<Vec<u8>, CallFault> {
         answer
-    }
-}
-
-// === impl HostMap ===
-
-impl SharedMap for HostMap {
-    fn get(&self, key: &str) -> Result<Held, Broken> {
-        let (bytes, version) = hostcalls::get_shared_data(key).map_err(|_| Broken)?;
-        Ok(Held {
-            // The host gives a number for each key that is there.
-            version: version.or(ONLY_IF_ABSENT).unwrap_or_default(),
-            bytes: version.map(|_| bytes.unwrap_or_default()),
-        })
-    }
-
-    fn swap(&self, key: &str, read: &Held, bytes: &[u8]) -> Result<bool, Broken> {
-        match hostcalls::set_shared_data(key, Some(bytes), Some(read.version)) {
-            Ok(()) => Ok(true),
-            Err(Status::CasMismatch) => Ok(false),
-            Err(_) => Err(Broken),
-        }
     }
 }

@@ -17,6 +17,8 @@
 #[cfg(feature = "ai")]
 mod bodies;
 #[cfg(feature = "ai")]
+mod budget_share;
+#[cfg(feature = "ai")]
 mod budgets;
 mod call;
 mod clock;
