@@ -105,7 +105,7 @@ pub enum Budgeted {
 /// Whether a rule asks anything of a request beyond its headers.
 pub fn is_judged(rule: &Rule) -> bool {
     let filters = rule.mcp.as_ref().is_some_and(|mcp| mcp.filters_lists);
-    rule.body.is_some() || !rule.budgets.is_empty() || filters
+    rule.body.is_some() || rule.prompts.is_some() || !rule.budgets.is_empty() || filters
 }
 
 // === impl Content ===

@@ -101,7 +101,7 @@ fn a_challenge_lists_the_scopes_of_rule_and_model() {
     let mut filter = Filter::new(json!({
         "providers": { "corp": {
             "issuer": "https://idp.example.com", "audiences": ["api"],
-            "jwks": { "inline": { "keys": [] } },
+            "jwks": { "remote": { "cluster": "idp", "uri": "https://idp.example.com/jwks" } },
         } },
         "api_keys": keys(&[("one", json!({ "scopes": ["chat"] }))]),
         "rules": [{ "scopes": { "all": ["chat"] }, "model": models() }],
@@ -422,15 +422,21 @@ fn bodies_that_are_none() {
                 "BODY_TIMEOUT",
             ),
             (
-                "of gRPC",
-                body(good).with("content-type", "application/grpc"),
-                "MALFORMED_BODY",
-            ),
-            (
                 "an upgrade",
                 body(good).with("upgrade", "websocket"),
                 "MALFORMED_BODY",
             ),
         ],
     );
+}
+
+/// Its clients read headers alone.
+#[test]
+fn calls_of_grpc_are_not_held() {
+    let mut filter = filter(json!({ "model": models() }));
+    let call = chat("bare", json!({})).with("content-type", "application/grpc");
+    let reply = filter.send(&call).refused.expect("a refusal");
+    assert_eq!(reply.grpc_status, Some(3));
+    let code = ("x-portcullis-code", "MALFORMED_BODY".to_owned());
+    assert!(reply.headers.contains(&code), "{reply:?}");
 }
