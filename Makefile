@@ -22,11 +22,11 @@ help: ## prints this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 21
 
 .PHONY: demo
-demo: wasm envoy authority ## the tour: thirty-four requests through a real Envoy, a verdict on each
+demo: wasm envoy authority model-upstream ## the tour: forty-one requests through a real Envoy, a verdict on each
 	@ENVOY_BIN="$$(scripts/envoy.sh)" python3 scripts/tour.py demo
 
 .PHONY: up
-up: wasm envoy authority ## starts the tour's Envoy, leaves it running and prints requests to try
+up: wasm envoy authority model-upstream ## starts the tour's Envoy, leaves it running and prints requests to try
 	@ENVOY_BIN="$$(scripts/envoy.sh)" python3 scripts/tour.py up
 
 .PHONY: down
@@ -142,7 +142,7 @@ audit: ## checks licences, sources and known vulnerabilities of every dependency
 	@scripts/audit.sh
 
 .PHONY: compose-test
-compose-test: wasm envoy authority ## the tour in containers, if an engine runs
+compose-test: wasm envoy authority model-upstream ## the tour in containers, if an engine runs
 	@scripts/compose_test.sh || [ $$? -eq 77 ] # 77: skipped, and said why
 
 .PHONY: clean

@@ -32,7 +32,7 @@ else
 fi
 
 # A project and ports of its own: other containers on this engine, another tour included, are not touched.
-export PORTCULLIS_PORT=0 PORTCULLIS_AUTHORITY_PORT=0
+export PORTCULLIS_PORT=0 PORTCULLIS_MODELS_PORT=0 PORTCULLIS_AUTHORITY_PORT=0
 compose="timeout --foreground 1800 $compose -p portcullis-test-$$"
 take_down() {
     $compose down --volumes --rmi local --timeout 5 >/dev/null 2>&1 || say "could not take the containers down"

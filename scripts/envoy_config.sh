@@ -1,14 +1,16 @@
 #!/bin/sh
 # Prints envoy/envoy.yaml ready to run: ${NAME:-default} becomes NAME from the environment or the default,
-# ${POLICY} becomes the file that POLICY names, by default policies/tour.yaml, indented like the placeholder.
+# ${POLICY} and ${MODELS_POLICY} become the files that these name, by default policies/tour.yaml and tour-models.yaml,
+# indented like the placeholder.
 set -eu
 cd "$(dirname "$0")/.."
 
-awk -v policy="${POLICY:-policies/tour.yaml}" '
-    /^ *\$\{POLICY\}$/ {
+awk -v policy="${POLICY:-policies/tour.yaml}" -v models="${MODELS_POLICY:-policies/tour-models.yaml}" '
+    /^ *\$\{(MODELS_)?POLICY\}$/ {
+        file = /MODELS/ ? models : policy
         indent = $0
         sub(/\$.*/, "", indent)
-        while ((getline line < policy) > 0) print (line == "" ? line : indent line)
+        while ((getline line < file) > 0) print (line == "" ? line : indent line)
         next
     }
     {

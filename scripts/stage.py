@@ -1,4 +1,4 @@
-"""The tour's stage: the authority, an upstream that echoes, and Envoy with Portcullis in front of both.
+"""The tour's stage: the authority, an upstream that echoes, a model provider, and Envoy with Portcullis in front of them.
 
 Everything listens on loopback, on ports that the system picks, so several stages can run side by side. A stage
 has a folder with a log and a pid file per process: `down` ends the processes that these name, and no others.
@@ -111,10 +111,12 @@ class Stage:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.authority_actor = Actor(self.folder, "authority")
         self.upstream_actor = Actor(self.folder, "upstream")
+        self.models_actor = Actor(self.folder, "models")
         self.envoy_actor = Actor(self.folder, "envoy")
-        self.actors = [self.authority_actor, self.upstream_actor, self.envoy_actor]
+        self.actors = [self.authority_actor, self.upstream_actor, self.models_actor, self.envoy_actor]
         self.addresses = self.folder / "addresses.json"
-        self.authority = self.authority_admin = self.upstream = self.envoy = self.envoy_admin = None
+        self.authority = self.authority_admin = self.upstream = self.provider = None
+        self.envoy = self.models = self.envoy_admin = None
 
     def up(self):
         for left in self.folder.glob("authority.db*"):
@@ -122,10 +124,12 @@ class Stage:
         self.start_authority()
         self.upstream_actor.start(["python3", "-u", "scripts/echo_upstream.py"])
         self.upstream = self.upstream_actor.says("listening ")
+        self.models_actor.start([ROOT / "target/debug/model-upstream", "--listen", "127.0.0.1:0"])
+        self.provider = self.models_actor.says("listening ")
         self.start_envoy()
         self.addresses.write_text(json.dumps({
             name: getattr(self, name)
-            for name in ("authority", "authority_admin", "upstream", "envoy", "envoy_admin")
+            for name in ("authority", "authority_admin", "upstream", "provider", "envoy", "models", "envoy_admin")
         }))
 
     def down(self):
@@ -159,12 +163,15 @@ class Stage:
 
     def start_envoy(self):
         authority, upstream = host_and_port(self.authority), host_and_port(self.upstream)
+        provider = host_and_port(self.provider)
         config = subprocess.run(
             ["scripts/envoy_config.sh"], cwd=ROOT, check=True, stdout=subprocess.PIPE,
             env={
                 **os.environ,
                 "MODULE": str(ROOT / "target/wasm32-wasip1/release/portcullis.wasm"),
-                "LISTEN_ADDRESS": "127.0.0.1", "LISTEN_PORT": "0", "ADMIN_PORT": "0",
+                "MODELS_MODULE": str(ROOT / "target/wasm32-wasip1/release/portcullis-ai.wasm"),
+                "LISTEN_ADDRESS": "127.0.0.1", "LISTEN_PORT": "0", "MODELS_PORT": "0", "ADMIN_PORT": "0",
+                "MODELS_HOST": provider[0], "MODELS_UPSTREAM_PORT": provider[1],
                 "AUTHORITY_HOST": authority[0], "AUTHORITY_PORT": authority[1],
                 "UPSTREAM_HOST": upstream[0], "UPSTREAM_PORT": upstream[1],
             },
@@ -187,8 +194,12 @@ class Stage:
         self.envoy_admin = "http://" + admin.read_text()
         self.envoy_actor.wait_for(lambda: answers(self.envoy_admin + "/ready"), "is ready")
         with urllib.request.urlopen(self.envoy_admin + "/listeners?format=json", timeout=5) as reply:
-            listener = json.load(reply)["listener_statuses"][0]["local_address"]["socket_address"]
-        self.envoy = "http://{address}:{port_value}".format(**listener)
+            listeners = {
+                listener["name"]: listener["local_address"]["socket_address"]
+                for listener in json.load(reply)["listener_statuses"]
+            }
+        self.envoy = "http://{address}:{port_value}".format(**listeners["edge"])
+        self.models = "http://{address}:{port_value}".format(**listeners["models"])
 
 
 def host_and_port(url):

@@ -5,7 +5,7 @@ reason, or the identity that the upstream saw.
     tour.py demo      starts everything, sends the requests, stops it; exit status 0 only if every answer is as expected
     tour.py up        starts everything, leaves it running and prints requests to try
     tour.py down      ends what `up` started
-    tour.py visit ENVOY AUTHORITY AUTHORITY_ADMIN      the same requests against one that runs elsewhere, by its URLs
+    tour.py visit ENVOY MODELS PROVIDER AUTHORITY AUTHORITY_ADMIN      the same requests against one that runs elsewhere, by its URLs
 """
 
 import base64
@@ -108,10 +108,13 @@ class Visit:
     """One run of all rows against one stage."""
 
     envoy: str
+    models: str  # Envoy's listener in front of the model provider
+    provider: str
     authority: str
     authority_admin: str
     stage: Optional[Stage] = None  # if it is ours: then the tour may also kill its processes
     tokens: dict = field(default_factory=dict)
+    teams: dict = field(default_factory=dict)  # the API keys of teams that only this visit knows
 
     def get(self, path, **headers):
         return self.send("GET", path, **headers)
@@ -146,6 +149,20 @@ class Visit:
             input=token or "", text=True, stdout=subprocess.PIPE, check=True,
         )
         return made.stdout.strip()
+
+    def team(self, name, *scopes):
+        """An API key of a team whose budgets nobody has used yet."""
+        if name not in self.teams:
+            client = f"{name}-{os.urandom(4).hex()}"
+            self.teams[name] = self.as_operator("/api-keys", client=client, scopes=scopes).json()["key"]
+            until("400 MALFORMED_BODY", lambda: self.complete(self.teams[name], None))
+        return self.teams[name]
+
+    def complete(self, key, model, path="/v1/chat/completions", headers=None, **body):
+        """A chat completion, by way of the filter."""
+        message = {"model": model, "messages": [{"role": "user", "content": "How many tokens is this?"}], **body}
+        return ask(self.models, "POST", path, body=json.dumps(message),
+                   headers={"content-type": "application/json", "x-api-key": key, **(headers or {})})
 
     def revoke(self, client, token):
         """RFC 7009: a client revokes its own token."""
@@ -396,6 +413,102 @@ def tool_without_approval(visit):
     return answer
 
 
+def left(answer):
+    """What RateLimit says is left of the first budget."""
+    found = re.search(r";r=(\d+)", ", ".join(answer.all("ratelimit")))
+    return int(found.group(1)) if found else None
+
+
+def premium_model(visit):
+    answer = visit.complete(visit.team("basics"), "gpt-4o")
+    small = visit.complete(visit.team("basics"), "gpt-4o-mini")
+    answer.note = f"{answer.json().get('error', {}).get('message')}; a small model gets {small.verdict}"
+    if small.status != 200:
+        answer.wrong = "the small model is for everybody"
+    return answer
+
+
+def bounded_output(visit):
+    """The provider sees the bound that the filter put in."""
+    answer = visit.complete(visit.team("premium", "model:premium"), "gpt-4o")
+    seen = ask(visit.provider, "GET", "/requests").json().get("requests", [{}])[-1].get("body", "")
+    answer.note = f"the provider got {seen[-29:]}"
+    if not seen.endswith('"max_completion_tokens": 256}') and not seen.endswith('"max_completion_tokens":256}'):
+        answer.wrong = f"the provider got {seen}"
+    return answer
+
+
+def until_it_runs_dry(visit):
+    key, passed = visit.team("spenders"), 0
+    while True:
+        answer = visit.complete(key, "gpt-4o-mini", max_tokens=400, headers={"x-model-output-tokens": "400"})
+        if answer.status != 200 or passed > 20:
+            break
+        passed += 1
+    answer.note = (f"after {passed} answers of 400 tokens, with {left(answer)} of 2000 left; "
+                   f"again in {int((answer.all('retry-after') or ['0'])[0]) // 3600} h")
+    if passed != 4 or left(answer) is None:
+        answer.wrong = f"{passed} passed, {left(answer)} left"
+    return answer
+
+
+def counted_stream(visit):
+    """What is left after a stream is what its last event says that it used."""
+    key = visit.team("streamers")
+    before = 2000
+    answer = visit.complete(key, "gpt-4o-mini", stream=True, headers={"x-model-output-tokens": "100"})
+    events = [line[6:] for line in answer.body.decode().splitlines() if line.startswith("data: {")]
+    used = json.loads(events[-1])["usage"]["total_tokens"] if events else None
+    refused = visit.complete(key, "gpt-4o-mini", max_tokens=5000)
+    answer.note = f"{len(events)} events that used {used} tokens; {left(refused)} of {before} left"
+    if used is None or left(refused) != before - used:
+        answer.wrong = "they do not add up"
+    return answer
+
+
+def kept_debt(visit):
+    """An answer may use more than it was thought to: all of that is charged."""
+    key = visit.team("debtors")
+    over = visit.complete(key, "gpt-4o-mini", headers={"x-model-output-tokens": "3000"})
+    answer = visit.complete(key, "gpt-4o-mini")
+    used = over.json().get("usage", {}).get("total_tokens")
+    answer.note = f"one answer used {used} of 2000 tokens; the next request gets nothing"
+    if over.status != 200 or left(answer) != 0:
+        answer.wrong = f"the first got {over.verdict}, {left(answer)} left"
+    return answer
+
+
+SHARED = "/shared/v1/chat/completions"
+
+
+def ledger_killed(visit):
+    """What was leased is spent without the ledger; beyond it nobody knows."""
+    key = visit.team("sharers")
+    before = visit.complete(key, "gpt-4o-mini", SHARED)
+    visit.stage.authority_actor.end(signal.SIGKILL)
+    passed = 0
+    while True:
+        answer = visit.complete(key, "gpt-4o-mini", SHARED, max_tokens=150, headers={"x-model-output-tokens": "150"})
+        if answer.status != 200 or passed > 20:
+            break
+        passed += 1
+    answer.note = f"{passed} more requests passed on what was leased; retry-after {', '.join(answer.all('retry-after'))}"
+    if before.status != 200 or passed < 1:
+        answer.wrong = f"before it got {before.verdict}, then {passed} passed"
+    return answer
+
+
+def ledger_back(visit):
+    visit.stage.start_authority()
+    key = visit.team("sharers")
+    answer, took = until("200", lambda: visit.complete(key, "gpt-4o-mini", SHARED))
+    refused = visit.complete(key, "gpt-4o-mini", SHARED, max_tokens=5000)
+    answer.note = f"{took * 1000:.0f} ms after the authority was back; {left(refused)} of 2000 left"
+    if left(refused) is None or left(refused) > 1800:
+        answer.wrong = f"{left(refused)} left: what was spent is forgotten"
+    return answer
+
+
 def parameter(answer, name):
     """A parameter of the first challenge."""
     found = re.search(rf'[ ,]{name}="([^"]*)"', ", ".join(answer.all("www-authenticate")))
@@ -473,6 +586,13 @@ ROWS = [
         lambda v: call_tool(v, "search_users", "Bearer " + v.exchanged("agent", "alice")), sees(actor="agent")),
     Row("a tool beyond its scopes", "403 INSUFFICIENT_SCOPE", tool_beyond_scope),
     Row("a tool that waits for an approval", "403 APPROVAL_REQUIRED", tool_without_approval),
+    Row("a premium model, without its scope", "403 INSUFFICIENT_SCOPE", premium_model),
+    Row("with its scope: a bound is put in", "200", bounded_output),
+    Row("a budget of tokens, until it runs dry", "429 BUDGET_EXCEEDED", until_it_runs_dry),
+    Row("a stream, counted as it passes", "200", counted_stream),
+    Row("a debt, kept", "429 BUDGET_EXCEEDED", kept_debt),
+    Row("a budget of all Envoys, its ledger killed", "503 BUDGET_UNAVAILABLE", ledger_killed, needs_stage=True),
+    Row("the same, the ledger back", "200", ledger_back, needs_stage=True),
     Row("an opaque token, the authority killed", "503 INTROSPECTION_UNAVAILABLE", during_an_outage, needs_stage=True),
     Row("the same, the authority back", "200", after_the_outage, sees(subject="opaque"), needs_stage=True),
 ]
@@ -534,10 +654,10 @@ def colourful():
 def demo():
     stage = Stage(ROOT / ".cache/demo")
     stage.down()  # what a killed demo may have left running
-    say("starting the authority, an upstream and Envoy")
+    say("starting the authority, an upstream, a model provider and Envoy")
     try:
         stage.up()
-        agreed = walk(Visit(stage.envoy, stage.authority, stage.authority_admin, stage))
+        agreed = walk(Visit(stage.envoy, stage.models, stage.provider, stage.authority, stage.authority_admin, stage))
     finally:
         stage.down()
     if not agreed:
@@ -549,7 +669,7 @@ def up():
     stage = Stage(ROOT / ".cache/tour")
     if not stage.found_up():
         stage.down()
-        say("starting the authority, an upstream and Envoy")
+        say("starting the authority, an upstream, a model provider and Envoy")
         try:
             stage.up()
         except BaseException:
@@ -558,7 +678,7 @@ def up():
     print(f"""
 Portcullis is running; `make down` stops it.
 
-  Envoy       {stage.envoy}
+  Envoy       {stage.envoy}, and {stage.models} in front of a model provider
   counters    {stage.envoy_admin}/stats/prometheus
   authority   {stage.authority}
   logs        {stage.folder.relative_to(ROOT)}/*.log
@@ -573,6 +693,9 @@ To try:
   curl -i {stage.envoy}/data
   curl -i --path-as-is {stage.envoy}/public/..%2fdata
   curl -i -H 'host: {MCP}' {stage.envoy}/.well-known/oauth-protected-resource/mcp
+  key=$(curl -s -H 'content-type: application/json' -d '{{"client": "team", "scopes": ["model:premium"]}}' {stage.authority_admin}/api-keys |
+    python3 -c 'import json, sys; print(json.load(sys.stdin)["key"])'); sleep 1
+  curl -i -H "x-api-key: $key" -d '{{"model": "gpt-4o", "messages": [], "stream": true}}' {stage.models}/v1/chat/completions
   curl -i -X POST {stage.authority_admin}/keys/rotate
   curl -i -u reader:{SECRETS['reader']} -d token=$token {stage.authority}/revoke
   curl -i -H 'content-type: application/json' -d '{{"client": "robot", "scopes": ["data:read"]}}' {stage.authority_admin}/api-keys
@@ -597,7 +720,7 @@ def say(what):
 def main(arguments):
     # `kill` ends the stage as Ctrl-C does.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    commands = {"demo": (demo, 0), "up": (up, 0), "down": (down, 0), "visit": (visit, 3)}
+    commands = {"demo": (demo, 0), "up": (up, 0), "down": (down, 0), "visit": (visit, 5)}
     command, operands = commands.get(arguments[0] if arguments else "", (None, 0))
     if command is None or len(arguments) != operands + 1:
         print(__doc__, file=sys.stderr)
