@@ -104,3 +104,13 @@ pub const SPENT_ENTRIES: usize = 1024 * 1024;
 
 /// Approvals that count once and whose tokens have not expired: 3 MB at the most, which the workers share.
 pub const SPENT_APPROVALS: usize = 64 * 1024;
+
+/// The largest amount that a limit can name: beyond it, not every JSON reader counts exactly (RFC 8259 §6).
+pub const BUDGET_AMOUNT: u64 = 1 << 53;
+
+/// Bytes of the name that a ledger knows a caller by. A longer one is replaced by its hash.
+pub const LEDGER_KEY_BYTES: usize = 1024;
+
+/// Callers that one budget may be configured to hold. Each takes 25 bytes of memory that the workers share, 97
+/// with a lease, and a bucket of a full table is read and written with each request: 20 KB at this size.
+pub const BUDGET_CALLERS: usize = 1024 * 1024;
