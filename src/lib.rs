@@ -14,6 +14,8 @@
     clippy::unwrap_used
 )]
 
+#[cfg(feature = "ai")]
+mod budget_share;
 mod call;
 mod clock;
 mod fetcher;
