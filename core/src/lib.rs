@@ -55,6 +55,9 @@ pub mod fetch_lease;
 
 pub mod spent;
 
+#[cfg(feature = "ai")]
+pub mod budget;
+
 pub mod revocation;
 
 pub mod scope;

@@ -144,7 +144,14 @@ pub const WHOLE_NUMBER: u64 = 1 << 53;
 #[cfg(feature = "ai")]
 pub const BODY_BYTES: usize = 64 * 1024 * 1024;
 
-/// Callers that a budget may be configured for. Up to twice as many fit, at about a hundred bytes each: some
-/// 200 MB for each budget, which the workers share.
+/// The largest amount that a limit can name: beyond it, not every JSON reader counts exactly (RFC 8259 §6).
 #[cfg(feature = "ai")]
+pub const BUDGET_AMOUNT: u64 = 1 << 53;
+
+/// Bytes of the name that a ledger knows a caller by. A longer one is replaced by its hash.
+#[cfg(feature = "ai")]
+pub const LEDGER_KEY_BYTES: usize = 1024;
+
+/// Callers that one budget may be configured to hold. Each takes 25 bytes of memory that the workers share, 97
+/// with a lease, and a bucket of a full table is read and written with each request: 20 KB at this size.
 pub const BUDGET_CALLERS: usize = 1024 * 1024;
