@@ -18,6 +18,8 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
+use crate::limits::LARGEST_WHOLE;
+
 pub use serde_json::Number;
 
 /// A JSON value that borrows what it can from the text it was read from.
@@ -97,6 +99,17 @@ impl<'a> Value<'a> {
             Value::Number(n) => Some(n),
             _ => None,
         }
+    }
+
+    /// A whole number from 0 to [`LARGEST_WHOLE`], also where it is written as `4096.0` or `4e3`.
+    pub fn as_whole(&self) -> Option<u64> {
+        let number = self.as_number()?;
+        let whole = number.as_u64().or_else(|| {
+            let double = number.as_f64()?;
+            let is_whole = double.fract() == 0.0 && (0.0..=LARGEST_WHOLE as f64).contains(&double);
+            is_whole.then_some(double as u64)
+        });
+        whole.filter(|whole| *whole <= LARGEST_WHOLE)
     }
 
     /// The elements of an array.

@@ -45,6 +45,9 @@ pub mod time;
 #[cfg(feature = "ai")]
 pub mod api;
 
+#[cfg(feature = "ai")]
+pub mod usage;
+
 pub mod deadline;
 
 pub mod secret;
@@ -69,6 +72,9 @@ pub mod request;
 pub mod pattern;
 
 pub mod mcp;
+
+#[cfg(feature = "ai")]
+pub mod model;
 
 pub mod config;
 

@@ -154,4 +154,22 @@ pub const LEDGER_KEY_BYTES: usize = 1024;
 
 /// Callers that one budget may be configured to hold. Each takes 25 bytes of memory that the workers share, 97
 /// with a lease, and a bucket of a full table is read and written with each request: 20 KB at this size.
+#[cfg(feature = "ai")]
 pub const BUDGET_CALLERS: usize = 1024 * 1024;
+
+/// Tokens that an answer may name for one field: up to here every reader of JSON reads whole numbers exactly (RFC 8259 §6).
+#[cfg(feature = "ai")]
+pub const USAGE_TOKENS: u64 = 1 << 53;
+
+/// Bytes of a name or a type in an answer that are compared with those that matter. The longest of these,
+/// `cache_creation_input_tokens`, has 27.
+#[cfg(feature = "ai")]
+pub const USAGE_TEXT_BYTES: usize = 32;
+
+/// 2^53. Many readers keep numbers as doubles, which skip integers beyond it.
+pub const LARGEST_WHOLE: u64 = 1 << 53;
+
+/// Bytes of a prompt that a classifier gets; of a longer one half as much of each end. The kind of a prompt
+/// shows in a few pages, and a classifier must answer while its caller waits.
+#[cfg(feature = "ai")]
+pub const CLASSIFIED_BYTES: usize = 16 * 1024;

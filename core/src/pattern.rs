@@ -11,24 +11,8 @@ impl Pattern {
     }
 
     /// Whether the whole name is an instance of the pattern.
-    ///
-    /// Each piece between two `*` is taken where it comes first, since a later place leaves less for the
-    /// pieces after it. So nothing is tried twice, and the time is linear in the name.
     pub fn matches(&self, name: &str) -> bool {
-        let mut pieces = self.0.split('*');
-        let Some(mut rest) = pieces.next().and_then(|first| name.strip_prefix(first)) else {
-            return false;
-        };
-        let Some(last) = pieces.next_back() else {
-            return rest.is_empty();
-        };
-        for piece in pieces {
-            let Some((_, after)) = rest.split_once(piece) else {
-                return false;
-            };
-            rest = after;
-        }
-        rest.ends_with(last)
+        matches(&self.0, name)
     }
 
     /// Whether every instance of `other` is known to be one of this too.
@@ -41,6 +25,27 @@ impl Pattern {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// Whether the whole name is an instance of this pattern, which is used only once.
+///
+/// Each piece between two `*` is taken where it comes first, since a later place leaves less for the
+/// pieces after it. So nothing is tried twice, and the time is linear in the name.
+pub fn matches(pattern: &str, name: &str) -> bool {
+    let mut pieces = pattern.split('*');
+    let Some(mut rest) = pieces.next().and_then(|first| name.strip_prefix(first)) else {
+        return false;
+    };
+    let Some(last) = pieces.next_back() else {
+        return rest.is_empty();
+    };
+    for piece in pieces {
+        let Some((_, after)) = rest.split_once(piece) else {
+            return false;
+        };
+        rest = after;
+    }
+    rest.ends_with(last)
 }
 
 #[cfg(test)]

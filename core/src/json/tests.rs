@@ -293,3 +293,39 @@ fn a_double_is_the_nearest_one_up_to_15_digits() {
         assert!(error <= 4.0 * f64::EPSILON, "{text}: {read} {nearest}");
     }
 }
+
+#[test]
+fn whole_numbers_are_those_that_a_double_holds_exactly() {
+    for (text, expected) in [
+        ("0", Some(0)),
+        ("-0", Some(0)),
+        ("0.0", Some(0)),
+        ("1234", Some(1234)),
+        ("1234.0", Some(1234)),
+        ("1.234e3", Some(1234)),
+        ("9007199254740991", Some(LARGEST_WHOLE - 1)),
+        ("9007199254740992", Some(LARGEST_WHOLE)),
+        ("9007199254740992.0", Some(LARGEST_WHOLE)),
+        ("9007199254740993", None),
+        ("9007199254740994.0", None),
+        ("18446744073709551615", None),
+        ("18446744073709551616", None),
+        ("1e300", None),
+        ("-1", None),
+        ("-1.0", None),
+        ("-0.5", None),
+        ("0.5", None),
+        ("1234.5", None),
+        ("\"1\"", None),
+        ("true", None),
+        ("null", None),
+        ("[1]", None),
+        ("{}", None),
+    ] {
+        assert_eq!(
+            parse(text.as_bytes()).unwrap().as_whole(),
+            expected,
+            "{text}"
+        );
+    }
+}
