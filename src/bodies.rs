@@ -16,8 +16,8 @@ use portcullis_core::verification::callout::{BodyArrival, Reply};
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::{Action, BufferType, MapType, Status};
 
-use crate::reply::{answer, fail_closed};
 use crate::host_abi::HeaderMap;
+use crate::reply::{answer, fail_closed};
 use crate::worker::{UNCHANGEABLE, UNREADABLE, Worker, mutate};
 use crate::{clock, host_abi, log};
 
@@ -133,7 +133,12 @@ impl Worker {
 
     /// Goes on with a request that waits for its body, if that is here.
     fn body_came(&self, stream: u32) -> Action {
-        let limits = self.bodies.borrow().arriving.get(&stream).and_then(|b| b.limits);
+        let limits = self
+            .bodies
+            .borrow()
+            .arriving
+            .get(&stream)
+            .and_then(|b| b.limits);
         let Some(arrival) = limits.and_then(|limits| self.body(stream, &limits)) else {
             return Action::Pause;
         };
@@ -237,7 +242,10 @@ impl Worker {
     /// Whether nothing follows the headers of a request that was about to wait.
     pub(crate) fn has_body_ended(&self, stream: u32) -> bool {
         let bodies = self.bodies.borrow();
-        bodies.arriving.get(&stream).is_some_and(|body| body.is_whole)
+        bodies
+            .arriving
+            .get(&stream)
+            .is_some_and(|body| body.is_whole)
     }
 
     /// Lets a request go on, and watches what its body would have decided.
@@ -282,7 +290,9 @@ impl Worker {
         let room = observed.room.saturating_sub(observed.body.len()).min(size);
         if room > 0 {
             let chunk = hostcalls::get_buffer(BufferType::HttpRequestBody, 0, room);
-            observed.body.extend(chunk.ok().flatten().unwrap_or_default());
+            observed
+                .body
+                .extend(chunk.ok().flatten().unwrap_or_default());
         }
         drop(bodies);
         if is_whole {
@@ -365,9 +375,13 @@ impl Worker {
         let chunk = match size {
             0 => None,
             _ if !passing.answer.wants_bytes() => None,
-            _ => hostcalls::get_buffer(BufferType::HttpResponseBody, 0, size).ok().flatten(),
+            _ => hostcalls::get_buffer(BufferType::HttpResponseBody, 0, size)
+                .ok()
+                .flatten(),
         };
-        let outcome = passing.answer.read(chunk.as_deref().unwrap_or_default(), has_ended);
+        let outcome = passing
+            .answer
+            .read(chunk.as_deref().unwrap_or_default(), has_ended);
         if let Some(outcome) = outcome {
             self.settle(&mut passing.passage, &outcome, clock::now());
         }
@@ -434,7 +448,9 @@ impl Passing {
     fn filter_body(&mut self, size: usize, has_ended: bool) -> Action {
         let body = |size| match size {
             0 => Some(Vec::new()),
-            _ => hostcalls::get_buffer(BufferType::HttpResponseBody, 0, size).ok().flatten(),
+            _ => hostcalls::get_buffer(BufferType::HttpResponseBody, 0, size)
+                .ok()
+                .flatten(),
         };
         let replace = |bytes: &[u8]| {
             hostcalls::set_buffer(BufferType::HttpResponseBody, 0, usize::MAX, bytes)

@@ -1,15 +1,15 @@
 //! Budgets: what requests hold back and what they cost, for all workers of the process.
 
+use portcullis_core::body::Budgeted;
 use portcullis_core::budget::book::{BudgetBook, BudgetTable};
 use portcullis_core::budget::caller::CallerKey;
 use portcullis_core::budget::reserved::{Balance, Reservation, Reserved};
-use portcullis_core::body::Budgeted;
 use portcullis_core::charging::{self, Charge, Standing};
 use portcullis_core::config::FilterStateField;
 use portcullis_core::decision::{Code, Decision, Denial, Verdict};
 use portcullis_core::passage::Passage;
-use portcullis_core::policy::{Mode, Policy};
 use portcullis_core::policy::budget::BudgetId;
+use portcullis_core::policy::{Mode, Policy};
 use portcullis_core::time::UnixTime;
 use portcullis_core::usage::{self, Outcome};
 use portcullis_core::verification::callout::{Call, CallFault, Question};
@@ -153,7 +153,9 @@ impl Worker {
         let budgets = self.budgets.borrow();
         let standings = charges.iter().filter_map(|charge| {
             let shared = budgets.of(charge.budget.id)?;
-            let balance = shared.peek(&caller(shared, charge), charge.limit, now).ok()?;
+            let balance = shared
+                .peek(&caller(shared, charge), charge.limit, now)
+                .ok()?;
             Some(standing(charge, balance, now))
         });
         standings.collect()

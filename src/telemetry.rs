@@ -193,7 +193,9 @@ impl Telemetry {
         let by_code = self.denied.iter().chain(&self.shadow_denied);
         let metrics = one.into_iter().chain(by_code);
         #[cfg(feature = "ai")]
-        let metrics = metrics.chain(self.budgets.iter().flatten()).chain(&self.tokens);
+        let metrics = metrics
+            .chain(self.budgets.iter().flatten())
+            .chain(&self.tokens);
         metrics
             .chain(self.callouts.iter().flatten())
             .for_each(Metric::hand_over);

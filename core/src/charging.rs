@@ -98,7 +98,10 @@ fn limit(budget: &Budget, principal: &Principal) -> Result<u64, Unchargeable> {
         Limit::Claim { claim, default } => (claim, default),
     };
     match principal.claim(claim) {
-        Some(value) => value.as_whole().filter(|n| *n <= WHOLE_NUMBER).ok_or(Unchargeable),
+        Some(value) => value
+            .as_whole()
+            .filter(|n| *n <= WHOLE_NUMBER)
+            .ok_or(Unchargeable),
         None => default.ok_or(Unchargeable),
     }
 }

@@ -3,9 +3,9 @@
 use std::rc::Rc;
 
 use crate::authorization;
-use crate::authorization::approval::Purpose;
 #[cfg(feature = "ai")]
 use crate::authorization::Permit;
+use crate::authorization::approval::Purpose;
 use crate::authorization::{Forbidden, Unpermitted};
 #[cfg(feature = "ai")]
 use crate::body::{self, Budgeted, Content, Next, Passed};

@@ -18,7 +18,7 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-use crate::limits::LARGEST_WHOLE;
+use crate::limits::WHOLE_NUMBER;
 
 pub use serde_json::Number;
 
@@ -101,15 +101,15 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// A whole number from 0 to [`LARGEST_WHOLE`], also where it is written as `4096.0` or `4e3`.
+    /// A whole number from 0 to [`WHOLE_NUMBER`], also where it is written as `4096.0` or `4e3`.
     pub fn as_whole(&self) -> Option<u64> {
         let number = self.as_number()?;
         let whole = number.as_u64().or_else(|| {
             let double = number.as_f64()?;
-            let is_whole = double.fract() == 0.0 && (0.0..=LARGEST_WHOLE as f64).contains(&double);
+            let is_whole = double.fract() == 0.0 && (0.0..=WHOLE_NUMBER as f64).contains(&double);
             is_whole.then_some(double as u64)
         });
-        whole.filter(|whole| *whole <= LARGEST_WHOLE)
+        whole.filter(|whole| *whole <= WHOLE_NUMBER)
     }
 
     /// The elements of an array.

@@ -134,19 +134,14 @@ pub const LEASE_BYTES: usize = 4 * 1024;
 #[cfg(feature = "ai")]
 pub const LEASES_IN_FLIGHT: usize = 512;
 
-/// The largest whole number in what we exchange with others: a double, which is what most JSON readers have,
-/// holds each one up to here.
-#[cfg(feature = "ai")]
+/// The largest whole number in what we exchange with others: a double, which is what most JSON readers have, holds
+/// each one up to here (RFC 8259 §6).
 pub const WHOLE_NUMBER: u64 = 1 << 53;
 
 /// Bytes of a request's body that an operator may let the filter hold. Envoy holds them too while they are
 /// awaited, and a worker's VM, which has 1 GiB, copies one body at a time and reads a tree from it.
 #[cfg(feature = "ai")]
 pub const BODY_BYTES: usize = 64 * 1024 * 1024;
-
-/// The largest amount that a limit can name: beyond it, not every JSON reader counts exactly (RFC 8259 §6).
-#[cfg(feature = "ai")]
-pub const BUDGET_AMOUNT: u64 = 1 << 53;
 
 /// Bytes of the name that a ledger knows a caller by. A longer one is replaced by its hash.
 #[cfg(feature = "ai")]
@@ -157,17 +152,10 @@ pub const LEDGER_KEY_BYTES: usize = 1024;
 #[cfg(feature = "ai")]
 pub const BUDGET_CALLERS: usize = 1024 * 1024;
 
-/// Tokens that an answer may name for one field: up to here every reader of JSON reads whole numbers exactly (RFC 8259 §6).
-#[cfg(feature = "ai")]
-pub const USAGE_TOKENS: u64 = 1 << 53;
-
 /// Bytes of a name or a type in an answer that are compared with those that matter. The longest of these,
 /// `cache_creation_input_tokens`, has 27.
 #[cfg(feature = "ai")]
 pub const USAGE_TEXT_BYTES: usize = 32;
-
-/// 2^53. Many readers keep numbers as doubles, which skip integers beyond it.
-pub const LARGEST_WHOLE: u64 = 1 << 53;
 
 /// Bytes of a prompt that a classifier gets; of a longer one half as much of each end. The kind of a prompt
 /// shows in a few pages, and a classifier must answer while its caller waits.

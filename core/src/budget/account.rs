@@ -1,6 +1,6 @@
 //! What one caller has used in a window.
 
-use crate::limits::BUDGET_AMOUNT;
+use crate::limits::WHOLE_NUMBER;
 use crate::time::UnixTime;
 
 /// What one caller has used in a window, and what a ledger has granted it.
@@ -57,13 +57,13 @@ impl Account {
 
     /// Whether an estimate fits into a limit. A limit of zero is for nobody, even for requests that cost nothing.
     pub fn admits(&self, limit: u64, estimate: u64) -> bool {
-        let limit = limit.min(BUDGET_AMOUNT);
+        let limit = limit.min(WHOLE_NUMBER);
         limit > 0 && self.total.saturating_add(estimate) <= limit
     }
 
     /// What is left of a limit.
     pub fn remaining(&self, limit: u64) -> u64 {
-        limit.min(BUDGET_AMOUNT).saturating_sub(self.total)
+        limit.min(WHOLE_NUMBER).saturating_sub(self.total)
     }
 
     /// Adds to what is spent or reserved, or takes from it what was reserved and not used.

@@ -10,7 +10,7 @@ use crate::api::Unit;
 use crate::budget::book::BudgetTable;
 use crate::budget::map::Held;
 use crate::budget::map::tests::{Random, TestMap};
-use crate::limits::BUDGET_AMOUNT;
+use crate::limits::WHOLE_NUMBER;
 
 const MINUTE: i64 = 60;
 const BEGIN: i64 = 1_700_000_040;
@@ -745,10 +745,10 @@ impl World {
             let now = UnixTime::from_secs(self.second.get() + member.skew);
             for n in 0..self.callers {
                 let key = caller(&member.budget, n);
-                let balance = member.budget.peek(&key, BUDGET_AMOUNT, now).unwrap();
+                let balance = member.budget.peek(&key, WHOLE_NUMBER, now).unwrap();
                 let model = self.model.borrow();
                 let entry = model.get(&(n, balance.window.begin())).copied();
-                let expected = u128::from(BUDGET_AMOUNT) - total(entry.unwrap_or_default());
+                let expected = u128::from(WHOLE_NUMBER) - total(entry.unwrap_or_default());
                 assert_eq!(u128::from(balance.remaining), expected, "{n} {entry:?}");
             }
         }

@@ -2,7 +2,7 @@
 //!
 //! Exact, and without the text: a writer may put any number of zeros into it.
 
-use crate::limits::USAGE_TOKENS;
+use crate::limits::WHOLE_NUMBER;
 
 /// A number so far: `significand` times ten to the power of what the other fields add up to.
 #[derive(Clone, Copy, Debug)]
@@ -103,7 +103,7 @@ impl Number {
         self.zeros = 0;
     }
 
-    /// The number that was read, if it is whole and a number of tokens: 0 to [`USAGE_TOKENS`].
+    /// The number that was read, if it is whole and a number of tokens: 0 to [`WHOLE_NUMBER`].
     pub fn tokens(&self) -> Option<u64> {
         match self.part {
             Part::Zero | Part::Integer | Part::Fraction | Part::Exponent => {}
@@ -125,7 +125,7 @@ impl Number {
             .zeros
             .saturating_sub(self.fraction)
             .saturating_add(exponent);
-        times_ten_to(self.significand, power).filter(|tokens| *tokens <= USAGE_TOKENS)
+        times_ten_to(self.significand, power).filter(|tokens| *tokens <= WHOLE_NUMBER)
     }
 }
 

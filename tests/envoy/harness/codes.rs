@@ -37,9 +37,15 @@ pub fn class(code: &str) -> (u16, &'static str) {
         "METHOD_NOT_ALLOWED" => (405, "invalid_request"),
         "INSUFFICIENT_SCOPE" => (403, "insufficient_scope"),
         "APPROVAL_REQUIRED" => (403, "insufficient_authorization_details"),
-        "CLAIM_MISMATCH" | "NO_RULE" | "RULE_DENIES" | "CROSS_SITE_REQUEST"
-        | "ORIGIN_NOT_ALLOWED" | "TOOL_NOT_ALLOWED" | "MODEL_NOT_ALLOWED"
-        | "PROMPT_NOT_ALLOWED" | "REFERENCE_NOT_ALLOWED" => (403, "access_denied"),
+        "CLAIM_MISMATCH"
+        | "NO_RULE"
+        | "RULE_DENIES"
+        | "CROSS_SITE_REQUEST"
+        | "ORIGIN_NOT_ALLOWED"
+        | "TOOL_NOT_ALLOWED"
+        | "MODEL_NOT_ALLOWED"
+        | "PROMPT_NOT_ALLOWED"
+        | "REFERENCE_NOT_ALLOWED" => (403, "access_denied"),
         "KEYS_UNAVAILABLE"
         | "INTROSPECTION_UNAVAILABLE"
         | "REVOCATION_UNAVAILABLE"

@@ -1,6 +1,6 @@
 use super::*;
 
-const MOST: u64 = BUDGET_AMOUNT;
+const MOST: u64 = WHOLE_NUMBER;
 
 #[test]
 fn an_estimate_must_fit_beside_what_is_spent() {
