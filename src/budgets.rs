@@ -1,70 +1,90 @@
 //! Budgets: what requests hold back and what they cost, for all workers of the process.
 
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::time::Duration;
+
 use portcullis_core::body::Budgeted;
 use portcullis_core::budget::book::{BudgetBook, BudgetTable};
-use portcullis_core::budget::caller::CallerKey;
+use portcullis_core::budget::caller::{CallerId, CallerKey};
 use portcullis_core::budget::reserved::{Balance, Reservation, Reserved};
 use portcullis_core::charging::{self, Charge, Standing};
 use portcullis_core::config::FilterStateField;
 use portcullis_core::decision::{Code, Decision, Denial, Verdict};
+use portcullis_core::ledger::WorkerBudget;
+use portcullis_core::ledger::leases::LedgerCall;
+use portcullis_core::limits::LEDGER_BYTES;
 use portcullis_core::passage::Passage;
-use portcullis_core::policy::budget::BudgetId;
+use portcullis_core::policy::budget::{Budget, BudgetId, Ledger};
 use portcullis_core::policy::{Mode, Policy};
 use portcullis_core::time::UnixTime;
 use portcullis_core::usage::{self, Outcome};
-use portcullis_core::verification::callout::{Call, CallFault, Question};
+use portcullis_core::verification::call::{Call, CallFault, Service, Standing as CallStanding};
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::MapType;
 
-use crate::budget_share::{self, BudgetShare};
+use crate::budget_share::{self, HostMap};
+use crate::call;
+use crate::telemetry::CalloutOutcome;
 use crate::worker::Worker;
 
-/// The budgets of a policy, in the order of their ids.
+/// The budgets of a policy.
 pub struct Budgets {
-    /// `None` where the host has no random numbers, or does not give them back: then nothing is admitted.
-    shared: Option<Vec<BudgetShare>>,
+    /// In the order of their ids. `None` where the host has no random numbers, or does not give them back: then nothing
+    /// is admitted.
+    own: Option<Vec<WorkerBudget<HostMap>>>,
+    /// The calls to ledgers that are under way, by the host's numbers for them.
+    calls: HashMap<u32, (BudgetId, CallerId)>,
 }
 
 /// What came of the attempt to hold back what a request may use.
 pub enum Reserving {
     /// The budgets have decided.
     Done(Budgeted),
-    /// A ledger has to be asked first.
-    Ask(Question, Box<Call>),
+    /// A ledger is asked for this caller. It is worth another attempt when it has answered, or after this time.
+    Wait(BudgetId, CallerId, Duration),
 }
 
 impl Budgets {
     /// The budgets that every configuration shares that has them too.
     pub fn open(policy: &Policy) -> Self {
-        let books = policy.budgets.iter().map(|budget| BudgetBook {
-            name: budget.name.clone(),
-            per: budget.per.iter().map(|part| part.word().into()).collect(),
-            window: budget.window,
-            unit: budget.unit,
-            table: BudgetTable::new(policy.limits.budget_callers),
-        });
+        let open = |budget: &Rc<Budget>| {
+            let shared = budget_share::open(BudgetBook {
+                name: budget.name.clone(),
+                per: budget.per.iter().map(|part| part.word().into()).collect(),
+                window: budget.window,
+                unit: budget.unit,
+                table: BudgetTable::new(policy.limits.budget_callers),
+            })?;
+            let terms = budget.ledger.as_ref().map(Ledger::terms);
+            Some(WorkerBudget::new(shared, terms))
+        };
         Budgets {
-            shared: books.map(budget_share::open).collect(),
+            own: policy.budgets.iter().map(open).collect(),
+            calls: HashMap::new(),
         }
     }
 
-    fn of(&self, id: BudgetId) -> Option<&BudgetShare> {
-        self.shared.as_ref()?.get(id.0)
+    fn of(&self, id: BudgetId) -> Option<&WorkerBudget<HostMap>> {
+        self.own.as_ref()?.get(id.0)
     }
 
-    fn of_mut(&mut self, id: BudgetId) -> Option<&mut BudgetShare> {
-        self.shared.as_mut()?.get_mut(id.0)
+    fn of_mut(&mut self, id: BudgetId) -> Option<&mut WorkerBudget<HostMap>> {
+        self.own.as_mut()?.get_mut(id.0)
     }
 }
 
+/// An id that nobody else draws.
+fn draw_id() -> Option<u128> {
+    let mut random = [0; 16];
+    getrandom::fill(&mut random).ok()?;
+    Some(u128::from_le_bytes(random))
+}
+
 /// Who shares a budget.
-fn caller(shared: &BudgetShare, charge: &Charge) -> CallerKey {
+fn caller(budget: &WorkerBudget<HostMap>, charge: &Charge) -> CallerKey {
     let parts: Vec<&str> = charge.parts.iter().map(|part| &**part).collect();
-    let seed = &shared.process().seed;
-    match charge.budget.ledger {
-        Some(_) => CallerKey::named(seed, &charge.provider, &parts),
-        None => CallerKey::new(seed, &charge.provider, &parts),
-    }
+    budget.caller(&charge.provider, &parts)
 }
 
 fn standing(charge: &Charge, balance: Balance, now: UnixTime) -> Standing {
@@ -84,13 +104,17 @@ impl Worker {
     pub(crate) fn reserve(&self, charges: &[Charge], now: UnixTime) -> Reserving {
         let mut held = Vec::with_capacity(charges.len());
         for charge in charges {
-            let reserved = match self.budgets.borrow().of(charge.budget.id) {
+            let mut waits_for = None;
+            let reserved = match self.budgets.borrow_mut().of_mut(charge.budget.id) {
                 None => Reserved::Unavailable,
-                Some(shared) => {
-                    let caller = caller(shared, charge);
-                    shared.reserve(&caller, charge.limit, charge.amount(), now)
+                Some(budget) => {
+                    let caller = caller(budget, charge);
+                    waits_for = Some(caller.id());
+                    let (limit, amount) = (charge.limit, charge.amount());
+                    budget.reserve(&caller, limit, amount, now, &mut draw_id)
                 }
             };
+            self.call_ledger(&charge.budget, now);
             self.telemetry.count_reserved(charge.budget.id, &reserved);
             match reserved {
                 Reserved::Admitted(reservation, _) => held.push((charge.clone(), reservation)),
@@ -98,7 +122,19 @@ impl Worker {
                     self.release(held, now);
                     return Reserving::Done(self.refuse(charges, charge, balance, now));
                 }
-                Reserved::Full | Reserved::Unavailable | Reserved::Waiting => {
+                Reserved::Waiting => {
+                    self.release(held, now);
+                    let (id, ledger) = (charge.budget.id, charge.budget.ledger.as_ref());
+                    // A call that the host did not take has ended already.
+                    if let (Some(caller), Some(ledger)) = (waits_for, ledger)
+                        && self.is_ledger_called_for(id, caller)
+                    {
+                        return Reserving::Wait(id, caller, ledger.endpoint.timeout);
+                    }
+                    let standings = self.standings(charges, now);
+                    return Reserving::Done(Budgeted::Unavailable { standings });
+                }
+                Reserved::Full | Reserved::Unavailable => {
                     self.release(held, now);
                     let standings = self.standings(charges, now);
                     return Reserving::Done(Budgeted::Unavailable { standings });
@@ -197,9 +233,7 @@ impl Worker {
                 continue;
             };
             match held.take() {
-                Some(reservation) => {
-                    shared.settle(reservation, used, now);
-                }
+                Some(reservation) => shared.settle(reservation, used, now),
                 // In shadow mode nothing is held back. Without room for another caller it is not counted.
                 None => {
                     let caller = caller(shared, charge);
@@ -238,22 +272,85 @@ impl Worker {
             let _ = hostcalls::set_map_value_bytes(map, name, Some(value.as_bytes()));
         }
     }
+}
 
-    /// Writes what could not be written before.
+// === ledgers ===
+
+impl Worker {
+    /// Writes what could not be written before, gives back what is idle, and asks for what is needed soon.
     pub(crate) fn tend_budgets(&self, now: UnixTime) {
-        let mut budgets = self.budgets.borrow_mut();
-        for shared in budgets.shared.iter_mut().flatten() {
-            shared.tick(now);
+        for budget in &self.policy.budgets {
+            if let Some(own) = self.budgets.borrow_mut().of_mut(budget.id) {
+                own.tick(now, &mut draw_id);
+            }
+            self.call_ledger(budget, now);
         }
     }
 
-    /// Takes the answer of a ledger. The core learns no more than whether there was one.
-    pub(crate) fn leased(
+    /// Makes the calls that a budget wants to make. The root must be active: calls are made in its name.
+    fn call_ledger(&self, budget: &Budget, now: UnixTime) {
+        let Some(ledger) = &budget.ledger else {
+            return;
+        };
+        let calls = match self.budgets.borrow_mut().of_mut(budget.id) {
+            Some(own) => own.take_calls(now, &mut draw_id),
+            None => return,
+        };
+        for LedgerCall { caller, body } in calls {
+            let sent = call::send(&Call {
+                endpoint: ledger.endpoint.clone(),
+                standing: CallStanding::Known,
+                method: "POST",
+                headers: vec![("content-type", (*b"application/json").into())],
+                body,
+            });
+            match sent {
+                Ok(token) => {
+                    let mut budgets = self.budgets.borrow_mut();
+                    budgets.calls.insert(token, (budget.id, caller));
+                }
+                Err(_) => self.ledger_said(budget.id, caller, Err(CallFault::NotSent), now),
+            }
+        }
+    }
+
+    fn is_ledger_called_for(&self, id: BudgetId, caller: CallerId) -> bool {
+        let budgets = self.budgets.borrow();
+        budgets.calls.values().any(|call| *call == (id, caller))
+    }
+
+    /// Takes the answer to a call, if a ledger was called by it.
+    pub(crate) fn ledger_answered(&self, token: u32, has_headers: bool, now: UnixTime) -> bool {
+        let called = self.budgets.borrow_mut().calls.remove(&token);
+        let Some((id, caller)) = called else {
+            return false;
+        };
+        self.ledger_said(id, caller, call::receive(has_headers, LEDGER_BYTES), now);
+        if let Some(budget) = self.policy.budgets.get(id.0) {
+            self.call_ledger(budget, now);
+        }
+        true
+    }
+
+    /// What came of a call for this caller, for all who wait for it.
+    fn ledger_said(
         &self,
-        _question: &Question,
+        id: BudgetId,
+        caller: CallerId,
         answer: Result<Vec<u8>, CallFault>,
-        _now: UnixTime,
-    ) -> Result<Vec<u8>, CallFault> {
-        answer
+        now: UnixTime,
+    ) {
+        let body = answer.as_deref().ok();
+        let is_answered = match self.budgets.borrow_mut().of_mut(id) {
+            Some(own) => own.answered(caller, body, now, &mut draw_id),
+            None => false,
+        };
+        let outcome = match answer {
+            Err(fault) => CalloutOutcome::of(fault),
+            Ok(_) if is_answered => CalloutOutcome::Ok,
+            Ok(_) => CalloutOutcome::Failed,
+        };
+        self.telemetry.count_callout(Service::Ledger, outcome);
+        self.requests.borrow_mut().leased(id, caller, is_answered);
     }
 }

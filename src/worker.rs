@@ -172,13 +172,11 @@ impl Worker {
                         step = waiting.reserved(budgeted);
                         continue;
                     }
-                    Reserving::Ask(question, call) => match self.ask(&question, &call) {
-                        Some(deadline) => {
-                            let awaited = Awaited::Answer(question);
-                            return self.pause(stream, waiting, request, awaited, deadline);
-                        }
-                        None => question.unanswered(),
-                    },
+                    Reserving::Wait(budget, caller, timeout) => {
+                        let awaited = Awaited::Lease(budget, caller);
+                        let deadline = Deadline::after(clock::instant(), timeout);
+                        return self.pause(stream, waiting, request, awaited, deadline);
+                    }
                 },
             };
             step = waiting.resume(&mut self.state.borrow_mut(), request, reply, now);
@@ -347,6 +345,8 @@ impl Worker {
         self.state.borrow_mut().see(now);
         let asked = self.in_flight.borrow().question(token).cloned();
         match asked {
+            #[cfg(feature = "ai")]
+            None if self.ledger_answered(token, has_headers, now) => {}
             Some(question) => {
                 let answer = call::receive(has_headers, question.limits().bytes);
                 let ended = self
@@ -365,8 +365,6 @@ impl Worker {
     /// Takes the answer to a question, for all who asked it.
     fn learn(&self, question: &Question, answer: Result<Vec<u8>, CallFault>, now: UnixTime) {
         let fault = answer.as_ref().err().copied();
-        #[cfg(feature = "ai")]
-        let answer = self.leased(question, answer, now);
         let reply = self.state.borrow_mut().learn(
             &self.policy,
             question,

@@ -126,14 +126,6 @@ pub const CLASSIFIER_BYTES: usize = 16 * 1024;
 #[cfg(feature = "ai")]
 pub const CLASSIFIERS_IN_FLIGHT: usize = 512;
 
-/// The answer of a ledger: two numbers.
-#[cfg(feature = "ai")]
-pub const LEASE_BYTES: usize = 4 * 1024;
-
-/// Questions to ledgers that one worker has in flight, each for another caller.
-#[cfg(feature = "ai")]
-pub const LEASES_IN_FLIGHT: usize = 512;
-
 /// The largest whole number in what we exchange with others: a double, which is what most JSON readers have, holds
 /// each one up to here (RFC 8259 §6).
 pub const WHOLE_NUMBER: u64 = 1 << 53;
@@ -161,3 +153,16 @@ pub const USAGE_TEXT_BYTES: usize = 32;
 /// shows in a few pages, and a classifier must answer while its caller waits.
 #[cfg(feature = "ai")]
 pub const CLASSIFIED_BYTES: usize = 16 * 1024;
+
+/// Ledger calls of one budget that one worker has in flight.
+#[cfg(feature = "ai")]
+pub const LEDGER_CALLS_IN_FLIGHT: usize = 256;
+
+/// The answer of a ledger, which has a few numbers.
+#[cfg(feature = "ai")]
+pub const LEDGER_BYTES: usize = 16 * 1024;
+
+/// Callers whose leases one worker looks after, some 250 bytes each and at most 1.2 KB. What others do not use is not
+/// given back before the window ends.
+#[cfg(feature = "ai")]
+pub const LEASES_WATCHED: usize = 16 * 1024;

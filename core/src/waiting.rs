@@ -3,8 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
+#[cfg(feature = "ai")]
+use crate::budget::caller::CallerId;
 use crate::deadline::Deadline;
 use crate::evaluation::Waiting;
+#[cfg(feature = "ai")]
+use crate::policy::budget::BudgetId;
 #[cfg(feature = "ai")]
 use crate::verification::callout::BodyArrival;
 use crate::verification::callout::{Fetch, Question, Reply};
@@ -20,6 +24,9 @@ pub enum Awaited {
     /// Its body.
     #[cfg(feature = "ai")]
     Body,
+    /// A grant of a ledger to a budget's caller.
+    #[cfg(feature = "ai")]
+    Lease(BudgetId, CallerId),
 }
 
 /// Paused requests, by the host's numbers for their streams.
@@ -87,7 +94,7 @@ impl WaitingRequests {
             Awaited::Answer(asked) if asked == question => Some(reply.clone()),
             Awaited::Answer(_) | Awaited::Document(_) => None,
             #[cfg(feature = "ai")]
-            Awaited::Body => None,
+            Awaited::Body | Awaited::Lease(..) => None,
         });
     }
 
@@ -95,6 +102,13 @@ impl WaitingRequests {
     pub fn fetched(&mut self, source: SourceId, fetch: Fetch) {
         let awaited = Awaited::Document(source);
         self.wake(|paused| (paused.awaited == awaited).then_some(Reply::Source(source, fetch)));
+    }
+
+    /// A ledger has answered, or not, for all who wait for this grant.
+    #[cfg(feature = "ai")]
+    pub fn leased(&mut self, budget: BudgetId, caller: CallerId, is_answered: bool) {
+        let awaited = Awaited::Lease(budget, caller);
+        self.wake(|paused| (paused.awaited == awaited).then_some(Reply::Leased(is_answered)));
     }
 
     /// Ends the waits whose time is up. A call's own timeout comes first; what it ends in is the
@@ -107,6 +121,8 @@ impl WaitingRequests {
                 Awaited::Document(source) => Reply::Source(*source, Fetch::FAILED),
                 #[cfg(feature = "ai")]
                 Awaited::Body => Reply::Body(BodyArrival::Late),
+                #[cfg(feature = "ai")]
+                Awaited::Lease(..) => Reply::Leased(false),
             })
         });
     }

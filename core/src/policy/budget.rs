@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::api::Unit;
+use crate::ledger::terms::{LeaseSize, LedgerId, LedgerTerms};
 use crate::policy::claim::ClaimId;
 use crate::policy::endpoint::Endpoint;
 
@@ -55,16 +56,28 @@ pub struct Ledger {
     /// Where it is.
     pub endpoint: Endpoint,
     /// How much is asked for at a time.
-    pub lease: Lease,
+    pub lease: LeaseSize,
     /// Whether the budget is spent here while the ledger is unavailable.
     pub allow_local: bool,
 }
 
-/// How much is asked of a ledger at a time.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Lease {
-    /// This part of the limit, in millionths: `2%` is 20,000.
-    Share(u64),
-    /// This much.
-    Fixed(u64),
+// === impl Ledger ===
+
+impl Ledger {
+    /// How leases are asked for and spent.
+    pub fn terms(&self) -> LedgerTerms {
+        let Endpoint {
+            cluster,
+            scheme,
+            authority,
+            path,
+            ..
+        } = &self.endpoint;
+        let address = format!("{cluster}\0{scheme}\0{authority}\0{path}");
+        LedgerTerms {
+            ledger: LedgerId::of(address.as_bytes()),
+            lease: self.lease,
+            allow_local: self.allow_local,
+        }
+    }
 }

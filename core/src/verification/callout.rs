@@ -5,8 +5,6 @@ use std::time::Duration;
 
 use crate::limits;
 #[cfg(feature = "ai")]
-use crate::policy::budget::BudgetId;
-#[cfg(feature = "ai")]
 use crate::policy::endpoint::Endpoint;
 #[cfg(feature = "ai")]
 use crate::policy::model::BodyLimits;
@@ -74,14 +72,6 @@ pub enum Question {
     /// What kind of prompt a body has: the SHA-256 of who is asked, and what.
     #[cfg(feature = "ai")]
     Classifier([u8; 32]),
-    /// A share of a budget that a ledger keeps.
-    #[cfg(feature = "ai")]
-    Lease {
-        /// Which budget.
-        budget: BudgetId,
-        /// Who shares it.
-        sharers: Box<str>,
-    },
 }
 
 /// What a kind of question may cost.
@@ -200,8 +190,6 @@ impl Question {
             Question::StatusList { .. } => Service::StatusList,
             #[cfg(feature = "ai")]
             Question::Classifier(_) => Service::Classifier,
-            #[cfg(feature = "ai")]
-            Question::Lease { .. } => Service::Ledger,
         }
     }
 
@@ -224,12 +212,6 @@ impl Question {
                 in_flight: limits::CLASSIFIERS_IN_FLIGHT,
                 kept: 0,
             },
-            #[cfg(feature = "ai")]
-            Question::Lease { .. } => QuestionLimits {
-                bytes: limits::LEASE_BYTES,
-                in_flight: limits::LEASES_IN_FLIGHT,
-                kept: 0,
-            },
         }
     }
 
@@ -249,8 +231,6 @@ impl Question {
             Question::StatusList { .. } => Reply::StatusList(Listed::Unavailable),
             #[cfg(feature = "ai")]
             Question::Classifier(_) => Reply::Classified(None),
-            #[cfg(feature = "ai")]
-            Question::Lease { .. } => Reply::Leased(false),
         }
     }
 }

@@ -111,9 +111,6 @@ impl State {
             }
             #[cfg(feature = "ai")]
             Question::Classifier(_) => return Reply::Classified(category(body)),
-            // The host keeps budgets, and has read the answer.
-            #[cfg(feature = "ai")]
-            Question::Lease { .. } => return Reply::Leased(true),
         };
         // A question about a provider of another policy has no answer here.
         let Some(provider) = policy.providers.get(provider.0) else {
@@ -121,7 +118,7 @@ impl State {
         };
         match question {
             #[cfg(feature = "ai")]
-            Question::Classifier(_) | Question::Lease { .. } => question.unanswered(),
+            Question::Classifier(_) => question.unanswered(),
             Question::Introspection { token, .. } => {
                 let answers = self.introspections.answers_mut();
                 Reply::Introspection(answers.learn(policy, provider, *token, body, now))

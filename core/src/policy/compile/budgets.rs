@@ -10,8 +10,9 @@ use crate::config::bodies::{
 };
 use crate::config::fault::{At, quoted};
 use crate::config::reader::{ListOf, Located, Named, NonEmpty, Optional};
+use crate::ledger::terms::LeaseSize;
 use crate::limits::WHOLE_NUMBER;
-use crate::policy::budget::{Budget, BudgetId, Lease, Ledger, Limit, Part};
+use crate::policy::budget::{Budget, BudgetId, Ledger, Limit, Part};
 use crate::policy::compile::bodies::RestOfRule;
 use crate::policy::compile::compiler::{Compiler, all_or_none};
 
@@ -24,7 +25,7 @@ const WINDOW: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from
 const DEFAULT_OUTPUT_TOKENS: u64 = 1024;
 const DEFAULT_LEDGER_TIMEOUT: Duration = Duration::from_millis(300);
 /// 2%.
-const DEFAULT_LEASE: Lease = Lease::Share(20_000);
+const DEFAULT_LEASE: LeaseSize = LeaseSize::Share(20_000);
 const WHOLE: u64 = 1_000_000;
 
 impl<'v> Compiler<'v> {
@@ -157,10 +158,10 @@ impl<'v> Compiler<'v> {
                 self.findings.unfit(share.at, found, "0.0001% to 100%");
                 None
             }
-            LeaseConfig::Share(share) => Some(Lease::Share(share.value)),
+            LeaseConfig::Share(share) => Some(LeaseSize::Share(share.value)),
             LeaseConfig::Fixed(number) => {
                 let number = self.number_within(number, 1..=WHOLE_NUMBER);
-                number.map(Lease::Fixed)
+                number.map(LeaseSize::Fixed)
             }
         });
         let on_unavailable = on_unavailable.or(LedgerFallback::Deny);
