@@ -9,10 +9,12 @@ use crate::config::Settings;
 use crate::document_cache::DocumentCache;
 use crate::fault_injection::Faults;
 use crate::keys::{self, KeyRing, Keys};
+use crate::ledger::Ledger;
 use crate::refusal::Refusal;
 use crate::revocation::Since;
 use crate::status_list::ListNumber;
 use crate::store::database::{self, Database};
+use crate::store::ledger::DatabaseLedger;
 use crate::store::revocations::RevocationList;
 
 /// Bytes of cached list pages: lists of the usual size fit entirely, of the largest some pages.
@@ -33,8 +35,10 @@ pub struct App {
     pub lists: Arc<DocumentCache<PolledList>>,
     /// The status lists.
     pub statuses: Arc<DocumentCache<ListNumber>>,
+    /// The ledger of token budgets.
+    pub ledger: Box<dyn Ledger>,
     /// All durable state.
-    pub database: Database,
+    pub database: Arc<Database>,
 }
 
 /// A list that resource servers poll.
@@ -61,9 +65,13 @@ impl App {
     /// Opens the database. An empty one gets new signing keys.
     pub fn open(settings: Settings) -> Result<Self, Error> {
         if settings.database.is_none() {
-            eprintln!("authority: no database: keys, tokens and revocations end with this process");
+            eprintln!(
+                "authority: no database: keys, tokens, the ledger and revocations end with this process"
+            );
         }
         let database = Database::open(settings.database.as_deref()).map_err(Error::Database)?;
+        let database = Arc::new(database);
+        let ledger = Box::new(DatabaseLedger::new(Arc::clone(&database)));
         let keys = KeyRing::open(&database, UnixTime::now()).map_err(Error::Keys)?;
         Ok(Self {
             settings,
@@ -71,6 +79,7 @@ impl App {
             keys,
             lists: Arc::new(DocumentCache::new(MAX_LISTS)),
             statuses: Arc::new(DocumentCache::new(MAX_STATUSES)),
+            ledger,
             database,
         })
     }

@@ -5,6 +5,7 @@ mod api_keys;
 mod health;
 mod introspect;
 mod jwks;
+mod ledger;
 mod metadata;
 mod revocations;
 mod revoke;
@@ -41,6 +42,7 @@ pub fn public(app: Arc<App>) -> Router {
         .route("/health", get(health::answer))
         .route("/introspect", post(introspect::answer))
         .route("/jwks.json", get(jwks::answer))
+        .route("/ledger", post(ledger::answer))
         .route("/revocations", get(revocations::of_tokens))
         .route("/revoke", post(revoke::answer))
         .route("/status/{list}", get(status::answer))

@@ -31,6 +31,7 @@ mod health_probe;
 mod issuer;
 mod json_body;
 mod keys;
+mod ledger;
 mod made_up;
 mod media_type;
 mod prove;

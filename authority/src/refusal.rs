@@ -3,7 +3,7 @@
 use std::fmt;
 
 use aws_lc_rs::error::Unspecified;
-use axum::http::header::WWW_AUTHENTICATE;
+use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -21,7 +21,7 @@ pub enum Refusal {
     BodyTooLarge,
     /// The server is at fault.
     Internal(Internal),
-    /// The JSON is wrong. Only the admin port answers with the details.
+    /// The JSON is wrong. The answer has the details: it is for operators and for clients that may introspect.
     InvalidBody(serde_json::Error),
     /// No client is authenticated. No reason is given: failures must be indistinguishable.
     InvalidClient,
@@ -37,6 +37,8 @@ pub enum Refusal {
     MethodNotAllowed,
     /// The path or the object that it names does not exist.
     NotFound,
+    /// A store does not answer. What was asked may be asked again.
+    StoreAway(Internal),
     /// The body took longer than `read_timeout`.
     TooSlow,
     /// The client is authenticated, and may not use this endpoint.
@@ -114,6 +116,14 @@ impl IntoResponse for Refusal {
                 "the method is not supported here",
             ),
             Self::NotFound => (S::NOT_FOUND, "not_found", "there is nothing here"),
+            Self::StoreAway(cause) => {
+                eprintln!("authority: internal error: {cause}");
+                (
+                    S::SERVICE_UNAVAILABLE,
+                    "temporarily_unavailable",
+                    "a store does not answer",
+                )
+            }
             Self::TooSlow => (
                 S::REQUEST_TIMEOUT,
                 "invalid_request",
@@ -139,9 +149,14 @@ impl IntoResponse for Refusal {
             return S::INTERNAL_SERVER_ERROR.into_response();
         };
         let mut response = (status, body).into_response();
-        if status == S::UNAUTHORIZED {
-            let challenge = HeaderValue::from_static("Basic realm=\"authority\"");
-            response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+        let more = match status {
+            S::UNAUTHORIZED => Some((WWW_AUTHENTICATE, "Basic realm=\"authority\"")),
+            S::SERVICE_UNAVAILABLE => Some((RETRY_AFTER, "1")),
+            _ => None,
+        };
+        if let Some((name, value)) = more {
+            let value = HeaderValue::from_static(value);
+            response.headers_mut().insert(name, value);
         }
         response
     }

@@ -13,6 +13,7 @@ mod faults;
 mod http;
 mod introspection;
 mod keys;
+mod ledger;
 mod limits;
 mod made_up;
 mod metadata;
