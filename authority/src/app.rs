@@ -4,6 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::blocking;
+use crate::cache::connection::{self, Cache};
+use crate::cache::ledger::CacheLedger;
 use crate::clock::UnixTime;
 use crate::config::Settings;
 use crate::document_cache::DocumentCache;
@@ -37,7 +39,9 @@ pub struct App {
     pub statuses: Arc<DocumentCache<ListNumber>>,
     /// The ledger of token budgets.
     pub ledger: Box<dyn Ledger>,
-    /// All durable state.
+    /// State that other instances share. `None`: there are no other instances.
+    pub cache: Option<Arc<Cache>>,
+    /// All other durable state.
     pub database: Arc<Database>,
 }
 
@@ -53,6 +57,8 @@ pub enum PolledList {
 /// Why the state cannot be opened.
 #[derive(Debug)]
 pub enum Error {
+    /// The cache cannot be used.
+    Cache(connection::Error),
     /// The database cannot be opened.
     Database(database::Error),
     /// Its signing keys cannot be loaded or made.
@@ -63,15 +69,21 @@ pub enum Error {
 
 impl App {
     /// Opens the database. An empty one gets new signing keys.
-    pub fn open(settings: Settings) -> Result<Self, Error> {
+    pub fn open(mut settings: Settings) -> Result<Self, Error> {
         if settings.database.is_none() {
+            let ledger = settings.cache.as_ref().map_or(", the ledger", |_| "");
             eprintln!(
-                "authority: no database: keys, tokens, the ledger and revocations end with this process"
+                "authority: no database: keys, tokens{ledger} and revocations end with this process"
             );
         }
         let database = Database::open(settings.database.as_deref()).map_err(Error::Database)?;
         let database = Arc::new(database);
-        let ledger = Box::new(DatabaseLedger::new(Arc::clone(&database)));
+        let cache = settings.cache.take().map(Cache::new).transpose();
+        let cache = cache.map_err(Error::Cache)?.map(Arc::new);
+        let ledger: Box<dyn Ledger> = match &cache {
+            Some(cache) => Box::new(CacheLedger::new(Arc::clone(cache))),
+            None => Box::new(DatabaseLedger::new(Arc::clone(&database))),
+        };
         let keys = KeyRing::open(&database, UnixTime::now()).map_err(Error::Keys)?;
         Ok(Self {
             settings,
@@ -80,6 +92,7 @@ impl App {
             lists: Arc::new(DocumentCache::new(MAX_LISTS)),
             statuses: Arc::new(DocumentCache::new(MAX_STATUSES)),
             ledger,
+            cache,
             database,
         })
     }
@@ -105,6 +118,7 @@ impl App {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Cache(error) => write!(f, "cache: {error}"),
             Self::Database(error) => write!(f, "database: {error}"),
             Self::Keys(error) => write!(f, "signing keys: {error}"),
         }

@@ -7,6 +7,7 @@ mod introspect;
 mod jwks;
 mod ledger;
 mod metadata;
+mod ready;
 mod revocations;
 mod revoke;
 mod status;
@@ -43,6 +44,7 @@ pub fn public(app: Arc<App>) -> Router {
         .route("/introspect", post(introspect::answer))
         .route("/jwks.json", get(jwks::answer))
         .route("/ledger", post(ledger::answer))
+        .route("/ready", get(ready::answer))
         .route("/revocations", get(revocations::of_tokens))
         .route("/revoke", post(revoke::answer))
         .route("/status/{list}", get(status::answer))

@@ -160,6 +160,11 @@ impl Window {
         })
     }
 
+    /// When it begins.
+    pub fn begin(self) -> UnixTime {
+        self.begin
+    }
+
     /// How long it is.
     pub fn length(self) -> Duration {
         self.length

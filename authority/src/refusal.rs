@@ -8,6 +8,7 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
+use crate::cache::connection;
 use crate::keys;
 use crate::response;
 use crate::store::database;
@@ -52,6 +53,8 @@ pub enum Refusal {
 /// A fault of the server: logged, never told to the client.
 #[derive(Debug)]
 pub enum Internal {
+    /// The cache failed.
+    Cache(connection::Error),
     /// The database failed.
     Database(database::Error),
     /// A response could not be written as JSON.
@@ -165,6 +168,7 @@ impl IntoResponse for Refusal {
 impl fmt::Display for Internal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Cache(error) => write!(f, "cache: {error}"),
             Self::Database(error) => write!(f, "database: {error}"),
             Self::Json(error) => write!(f, "a response cannot be written: {error}"),
             Self::Keys(error) => write!(f, "signing keys: {error}"),

@@ -19,6 +19,8 @@ mod made_up;
 mod metadata;
 mod polled;
 mod proof;
+#[cfg(feature = "redis-tests")]
+mod redis;
 mod revocation;
 mod revocation_list;
 mod server;
