@@ -15,7 +15,7 @@ AI_SIZE_BUDGET := 1700000
 # The core as that module has it. A call of its own: cargo gives all that it builds at once the features of all.
 AI_TESTS := -p portcullis-core -p portcullis-ai --features portcullis-core/ai
 # Every feature but test-hooks, which is the module's.
-ALL_FEATURES := bench/envoy-tests,bench/steps,portcullis/envoy-tests
+ALL_FEATURES := authority/redis-tests,bench/envoy-tests,bench/steps,portcullis/envoy-tests
 
 .PHONY: help
 help: ## prints this list

@@ -4,15 +4,19 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::blocking;
+use crate::cache::connection::{self, Cache};
+use crate::cache::ledger::CacheLedger;
 use crate::clock::UnixTime;
 use crate::config::Settings;
 use crate::document_cache::DocumentCache;
 use crate::fault_injection::Faults;
 use crate::keys::{self, KeyRing, Keys};
+use crate::ledger::Ledger;
 use crate::refusal::Refusal;
 use crate::revocation::Since;
 use crate::status_list::ListNumber;
 use crate::store::database::{self, Database};
+use crate::store::ledger::DatabaseLedger;
 use crate::store::revocations::RevocationList;
 
 /// Bytes of cached list pages: lists of the usual size fit entirely, of the largest some pages.
@@ -33,8 +37,12 @@ pub struct App {
     pub lists: Arc<DocumentCache<PolledList>>,
     /// The status lists.
     pub statuses: Arc<DocumentCache<ListNumber>>,
-    /// All durable state.
-    pub database: Database,
+    /// The ledger of token budgets.
+    pub ledger: Box<dyn Ledger>,
+    /// State that other instances share. `None`: there are no other instances.
+    pub cache: Option<Arc<Cache>>,
+    /// All other durable state.
+    pub database: Arc<Database>,
 }
 
 /// A list that resource servers poll.
@@ -49,6 +57,8 @@ pub enum PolledList {
 /// Why the state cannot be opened.
 #[derive(Debug)]
 pub enum Error {
+    /// The cache cannot be used.
+    Cache(connection::Error),
     /// The database cannot be opened.
     Database(database::Error),
     /// Its signing keys cannot be loaded or made.
@@ -59,11 +69,21 @@ pub enum Error {
 
 impl App {
     /// Opens the database. An empty one gets new signing keys.
-    pub fn open(settings: Settings) -> Result<Self, Error> {
+    pub fn open(mut settings: Settings) -> Result<Self, Error> {
         if settings.database.is_none() {
-            eprintln!("authority: no database: keys, tokens and revocations end with this process");
+            let ledger = settings.cache.as_ref().map_or(", the ledger", |_| "");
+            eprintln!(
+                "authority: no database: keys, tokens{ledger} and revocations end with this process"
+            );
         }
         let database = Database::open(settings.database.as_deref()).map_err(Error::Database)?;
+        let database = Arc::new(database);
+        let cache = settings.cache.take().map(Cache::new).transpose();
+        let cache = cache.map_err(Error::Cache)?.map(Arc::new);
+        let ledger: Box<dyn Ledger> = match &cache {
+            Some(cache) => Box::new(CacheLedger::new(Arc::clone(cache))),
+            None => Box::new(DatabaseLedger::new(Arc::clone(&database))),
+        };
         let keys = KeyRing::open(&database, UnixTime::now()).map_err(Error::Keys)?;
         Ok(Self {
             settings,
@@ -71,6 +91,8 @@ impl App {
             keys,
             lists: Arc::new(DocumentCache::new(MAX_LISTS)),
             statuses: Arc::new(DocumentCache::new(MAX_STATUSES)),
+            ledger,
+            cache,
             database,
         })
     }
@@ -96,6 +118,7 @@ impl App {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Cache(error) => write!(f, "cache: {error}"),
             Self::Database(error) => write!(f, "database: {error}"),
             Self::Keys(error) => write!(f, "signing keys: {error}"),
         }

@@ -1,4 +1,4 @@
-//! The command line. It is parsed by hand: there are four commands and eight flags.
+//! The command line. It is parsed by hand: there are four commands and nine flags.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 /// What `--help` prints.
 pub const USAGE: &str = "\
-usage: authority serve --config FILE [--listen ADDRESS] [--admin ADDRESS] [--database FILE] [--issuer URL] [--faults]
+usage: authority serve --config FILE [--listen ADDRESS] [--admin ADDRESS] [--database FILE] [--cache URL] [--issuer URL] [--faults]
        authority hash-secret     reads a client secret on stdin, prints its hash for the TOML
        authority proof METHOD URL --key FILE [--token]     prints a DPoP proof by the key in FILE, which is made where
                                  there is none; --token: for a request with the access token on stdin
@@ -40,6 +40,8 @@ pub struct Serve {
     pub admin: Option<SocketAddr>,
     /// The database file.
     pub database: Option<PathBuf>,
+    /// The URL of the cache.
+    pub cache: Option<String>,
     /// The issuer identifier.
     pub issuer: Option<String>,
     /// Whether faults may be injected and claims made up. No key of the file can say so: a configuration that is copied
@@ -108,6 +110,7 @@ fn parse_serve(mut args: impl Iterator<Item = String>) -> Result<Serve, InvalidU
             "--listen" => serve.listen = Some(address("--listen", value("--listen")?)?),
             "--admin" => serve.admin = Some(address("--admin", value("--admin")?)?),
             "--database" => serve.database = Some(PathBuf::from(value("--database")?)),
+            "--cache" => serve.cache = Some(value("--cache")?),
             "--issuer" => serve.issuer = Some(value("--issuer")?),
             "--faults" => serve.faults = true,
             _ => return Err(InvalidUsage::UnknownArgument(flag)),

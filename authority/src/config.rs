@@ -16,6 +16,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::algorithm::Algorithm;
+use crate::cache::connection::Address;
 use crate::cli;
 use crate::client::{Client, Clients};
 use crate::clock::HumanDuration;
@@ -42,6 +43,8 @@ pub struct Settings {
     pub admin_hosts: Arc<[String]>,
     /// The database file. `None`: the state lives in memory.
     pub database: Option<PathBuf>,
+    /// The Redis that instances share. `None`: there are no other instances.
+    pub cache: Option<Address>,
     /// How long a rotated key stays published.
     pub key_grace: Duration,
     /// How long a client may take for the head of a request, and again for the body.
@@ -75,6 +78,7 @@ struct File {
     #[serde(default)]
     admin_hosts: Vec<String>,
     database: Option<PathBuf>,
+    cache: Option<String>,
     /// How long a client may take to send a request's head, and again to send its body.
     read_timeout: Option<HumanDuration>,
     /// How long a rotated key stays published.
@@ -119,6 +123,7 @@ pub fn load(options: cli::Serve) -> Result<Settings, Error> {
         listen,
         admin,
         database,
+        cache,
         issuer,
         faults,
     } = options;
@@ -130,6 +135,7 @@ pub fn load(options: cli::Serve) -> Result<Settings, Error> {
     file.listen = listen.or(file.listen);
     file.admin = admin.or(file.admin);
     file.database = database.or(file.database);
+    file.cache = cache.or(file.cache);
     file.issuer = issuer.unwrap_or(file.issuer);
     compile(file, faults).map_err(Error::Invalid)
 }
@@ -154,6 +160,7 @@ fn compile(file: File, has_faults: bool) -> Result<Settings, Vec<Invalid>> {
         admin,
         admin_hosts,
         database,
+        cache,
         read_timeout,
         key_grace,
         status_list,
@@ -180,6 +187,12 @@ fn compile(file: File, has_faults: bool) -> Result<Settings, Vec<Invalid>> {
             let problem = "expected a name without a port";
             faults.push(Invalid::new(&format!("admin_hosts[{index}]"), problem));
         }
+    }
+    let has_cache = cache.is_some();
+    let cache = cache.and_then(|url| Address::parse(&url));
+    if has_cache && cache.is_none() {
+        let problem = "expected redis://[[user]:password@]host[:port][/database]";
+        faults.push(Invalid::new("cache", problem));
     }
     if clients.is_empty() {
         faults.push(Invalid::new("clients", "expected at least one"));
@@ -215,6 +228,7 @@ fn compile(file: File, has_faults: bool) -> Result<Settings, Vec<Invalid>> {
         admin,
         admin_hosts: admin_hosts.into(),
         database,
+        cache,
         key_grace,
         read_timeout,
         status_list,
@@ -338,6 +352,7 @@ mod tests {
         assert_eq!(settings.admin, DEFAULT_ADMIN);
         assert!(settings.admin_hosts.is_empty());
         assert_eq!(settings.database, None);
+        assert!(settings.cache.is_none());
         assert_eq!(settings.read_timeout, DEFAULT_READ_TIMEOUT);
         assert_eq!(settings.status_list.lifetime, DEFAULT_STATUS_LIFETIME);
         let reader = settings
@@ -428,6 +443,18 @@ mod tests {
                 "key_grace",
                 "admin_hosts = [\"\"]\nkey_grace",
                 "admin_hosts[0]: ",
+            ),
+            ("key_grace", "cache = \"redis\"\nkey_grace", "cache: "),
+            ("key_grace", "cache = \"redis://\"\nkey_grace", "cache: "),
+            (
+                "key_grace",
+                "cache = \"rediss://127.0.0.1\"\nkey_grace",
+                "cache: ",
+            ),
+            (
+                "key_grace",
+                "cache = \"redis://:s3cret@127.0.0.1/x\"\nkey_grace",
+                "cache: ",
             ),
             (
                 "key_grace",

@@ -5,7 +5,9 @@ mod api_keys;
 mod health;
 mod introspect;
 mod jwks;
+mod ledger;
 mod metadata;
+mod ready;
 mod revocations;
 mod revoke;
 mod status;
@@ -41,6 +43,8 @@ pub fn public(app: Arc<App>) -> Router {
         .route("/health", get(health::answer))
         .route("/introspect", post(introspect::answer))
         .route("/jwks.json", get(jwks::answer))
+        .route("/ledger", post(ledger::answer))
+        .route("/ready", get(ready::answer))
         .route("/revocations", get(revocations::of_tokens))
         .route("/revoke", post(revoke::answer))
         .route("/status/{list}", get(status::answer))

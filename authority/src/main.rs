@@ -3,7 +3,8 @@
 //! ```text
 //! TOML ──▶ config ──▶ settings ┐             ┌─ public port: endpoint/, a file per endpoint
 //!                              ├─▶ app ──▶ server
-//! SQLite ─▶ store ──▶ keys ────┘             └─ admin port:  endpoint/admin/, never to be exposed
+//! SQLite ─▶ store ──▶ keys ────┤             └─ admin port:  endpoint/admin/, never to be exposed
+//! Redis ──▶ cache ─────────────┘
 //! ```
 //!
 //! No file uses a file that uses it; `tests/architecture.rs` checks that.
@@ -17,6 +18,7 @@ mod algorithm;
 mod app;
 mod blocking;
 mod browser_guard;
+mod cache;
 mod cli;
 mod client;
 mod clock;
@@ -31,6 +33,7 @@ mod health_probe;
 mod issuer;
 mod json_body;
 mod keys;
+mod ledger;
 mod made_up;
 mod media_type;
 mod prove;

@@ -3,11 +3,12 @@
 use std::fmt;
 
 use aws_lc_rs::error::Unspecified;
-use axum::http::header::WWW_AUTHENTICATE;
+use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
+use crate::cache::connection;
 use crate::keys;
 use crate::response;
 use crate::store::database;
@@ -21,7 +22,7 @@ pub enum Refusal {
     BodyTooLarge,
     /// The server is at fault.
     Internal(Internal),
-    /// The JSON is wrong. Only the admin port answers with the details.
+    /// The JSON is wrong. The answer has the details: it is for operators and for clients that may introspect.
     InvalidBody(serde_json::Error),
     /// No client is authenticated. No reason is given: failures must be indistinguishable.
     InvalidClient,
@@ -37,6 +38,8 @@ pub enum Refusal {
     MethodNotAllowed,
     /// The path or the object that it names does not exist.
     NotFound,
+    /// A store does not answer. What was asked may be asked again.
+    StoreAway(Internal),
     /// The body took longer than `read_timeout`.
     TooSlow,
     /// The client is authenticated, and may not use this endpoint.
@@ -50,6 +53,8 @@ pub enum Refusal {
 /// A fault of the server: logged, never told to the client.
 #[derive(Debug)]
 pub enum Internal {
+    /// The cache failed.
+    Cache(connection::Error),
     /// The database failed.
     Database(database::Error),
     /// A response could not be written as JSON.
@@ -114,6 +119,14 @@ impl IntoResponse for Refusal {
                 "the method is not supported here",
             ),
             Self::NotFound => (S::NOT_FOUND, "not_found", "there is nothing here"),
+            Self::StoreAway(cause) => {
+                eprintln!("authority: internal error: {cause}");
+                (
+                    S::SERVICE_UNAVAILABLE,
+                    "temporarily_unavailable",
+                    "a store does not answer",
+                )
+            }
             Self::TooSlow => (
                 S::REQUEST_TIMEOUT,
                 "invalid_request",
@@ -139,9 +152,14 @@ impl IntoResponse for Refusal {
             return S::INTERNAL_SERVER_ERROR.into_response();
         };
         let mut response = (status, body).into_response();
-        if status == S::UNAUTHORIZED {
-            let challenge = HeaderValue::from_static("Basic realm=\"authority\"");
-            response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+        let more = match status {
+            S::UNAUTHORIZED => Some((WWW_AUTHENTICATE, "Basic realm=\"authority\"")),
+            S::SERVICE_UNAVAILABLE => Some((RETRY_AFTER, "1")),
+            _ => None,
+        };
+        if let Some((name, value)) = more {
+            let value = HeaderValue::from_static(value);
+            response.headers_mut().insert(name, value);
         }
         response
     }
@@ -150,6 +168,7 @@ impl IntoResponse for Refusal {
 impl fmt::Display for Internal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Cache(error) => write!(f, "cache: {error}"),
             Self::Database(error) => write!(f, "database: {error}"),
             Self::Json(error) => write!(f, "a response cannot be written: {error}"),
             Self::Keys(error) => write!(f, "signing keys: {error}"),

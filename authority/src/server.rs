@@ -47,6 +47,12 @@ async fn serve(app: Arc<App>) -> Result<(), Error> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let public = bind(app.settings.listen).await?;
     let admin = bind(app.settings.admin).await?;
+    if let Some(cache) = &app.cache
+        && let Err(error) = cache.settings().await
+    {
+        // It starts all the same: what comes up first is chance.
+        eprintln!("authority: cache: {error}");
+    }
     announce(public.local_addr()?, admin.local_addr()?)?;
 
     let (stop, stopped) = watch::channel(());

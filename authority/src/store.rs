@@ -3,6 +3,7 @@
 pub mod api_keys;
 pub mod database;
 pub mod dpop_proofs;
+pub mod ledger;
 pub mod revocations;
 pub mod signing_keys;
 pub mod tokens;

@@ -13,11 +13,14 @@ mod faults;
 mod http;
 mod introspection;
 mod keys;
+mod ledger;
 mod limits;
 mod made_up;
 mod metadata;
 mod polled;
 mod proof;
+#[cfg(feature = "redis-tests")]
+mod redis;
 mod revocation;
 mod revocation_list;
 mod server;

@@ -164,10 +164,19 @@ impl Server {
         self.child.wait().unwrap();
     }
 
+    /// `kill -9`, while requests are under way.
+    pub fn kill_now(&self) {
+        self.signal("-KILL");
+    }
+
     /// SIGTERM
     pub fn ask_to_end(&self) {
+        self.signal("-TERM");
+    }
+
+    fn signal(&self, signal: &str) {
         let pid = self.child.id().to_string();
-        let kill = Command::new("kill").args(["-TERM", &pid]).status();
+        let kill = Command::new("kill").args([signal, &pid]).status();
         assert!(kill.unwrap().success());
     }
 
@@ -202,6 +211,10 @@ impl Folder {
         let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
         std::fs::create_dir_all(&path).unwrap();
         Self(path)
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.0
     }
 
     pub fn file(&self, name: &str) -> PathBuf {

@@ -1,0 +1,4 @@
+//! State in Redis, which many instances share.
+
+pub mod connection;
+pub mod ledger;
