@@ -33,6 +33,32 @@ pip() {
     fi
 }
 
+# python_packages WHAT NAME REQUIREMENTS MODULES: prints the folder .cache/NAME, into which it fetches the packages once.
+python_packages() {
+    cached=.cache/$2
+
+    # Compiled parts fit one Python only, so that after an upgrade they are fetched again.
+    usable() {
+        cmp -s "$1" "$cached/requirements.txt" && PYTHONPATH=$cached python3 -c "import $2" 2>/dev/null
+    }
+
+    if ! usable "$3" "$4"; then
+        python3 -c 'import sys; sys.exit(sys.version_info < (3, 10))' || fail "Python 3.10 or newer is needed for $1"
+        say "fetching $1 into .cache/"
+        mkdir -p .cache
+        unpacked=$(mktemp -d "$PWD/$cached.XXXXXX")
+        trap 'rm -rf "$unpacked"' EXIT
+        # Without what the packages ask for themselves: the file names all of it.
+        PIP_ROOT_USER_ACTION=ignore pip install --quiet --no-deps --target "$unpacked" --requirement "$3" >&2 ||
+            fail "pip could not fetch $1"
+        cp "$3" "$unpacked/requirements.txt"
+        # Renamed into place, so that an interrupted fetch is not used.
+        rm -rf "$cached" && mv "$unpacked" "$cached"
+        usable "$3" "$4" || fail "what was fetched does not run here: $1"
+    fi
+    echo "$PWD/$cached"
+}
+
 # tool NAME VERSION: cargo's subcommand NAME, as installed, or else this version, built once into .cache/.
 tool() {
     PATH=$PATH:$PWD/.cache/tools/$1-$2/bin

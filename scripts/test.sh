@@ -6,6 +6,7 @@ cd "$(dirname "$0")/.."
 
 ENVOY_BIN=$(scripts/envoy.sh)
 MCP_PACKAGES=$(scripts/mcp.sh)
+LLM_PACKAGES=$(scripts/llm_clients.sh)
 REDIS_SERVER=$(scripts/redis.sh)
 PORTCULLIS_WASM=$PWD/target/wasm32-wasip1/release/portcullis.wasm
 PORTCULLIS_AI_WASM=$PWD/target/wasm32-wasip1/release/portcullis-ai.wasm
@@ -13,8 +14,8 @@ PORTCULLIS_TEST_HOOKS_WASM=$PWD/target/test-hooks/wasm32-wasip1/release/portcull
 PORTCULLIS_AI_TEST_HOOKS_WASM=$PWD/target/test-hooks/wasm32-wasip1/release/portcullis-ai.wasm
 # Each test that was skipped adds a line here, and says so on standard error.
 PORTCULLIS_TEST_SKIPS=$PWD/target/skipped-tests
-export ENVOY_BIN MCP_PACKAGES REDIS_SERVER PORTCULLIS_WASM PORTCULLIS_AI_WASM PORTCULLIS_TEST_HOOKS_WASM PORTCULLIS_AI_TEST_HOOKS_WASM
-export PORTCULLIS_TEST_SKIPS
+export ENVOY_BIN LLM_PACKAGES MCP_PACKAGES REDIS_SERVER PORTCULLIS_TEST_SKIPS
+export PORTCULLIS_WASM PORTCULLIS_AI_WASM PORTCULLIS_TEST_HOOKS_WASM PORTCULLIS_AI_TEST_HOOKS_WASM
 : >"$PORTCULLIS_TEST_SKIPS"
 
 failed=

@@ -9,6 +9,8 @@ pub mod policy;
 pub mod refusal;
 pub mod table;
 
+use std::env;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -56,6 +58,18 @@ pub fn curl() -> Option<fn() -> Command> {
         curl.args(["--silent", "--show-error", "--include", "--max-time", "30"]);
         curl
     })
+}
+
+/// The folder of Python packages that this variable names, or else the one of this name in `.cache`: for PYTHONPATH.
+pub fn python_packages(variable: &str, name: &str) -> PathBuf {
+    let cache = Path::new(env!("CARGO_MANIFEST_DIR")).join(".cache");
+    let folder = env::var_os(variable).map_or_else(|| cache.join(name), PathBuf::from);
+    assert!(
+        folder.is_dir(),
+        "no Python packages at {}: run `make test`, or set {variable}",
+        folder.display()
+    );
+    folder
 }
 
 /// The answer's head and body as curl prints them.

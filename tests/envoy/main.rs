@@ -35,6 +35,7 @@ mod introspection;
 mod jwks;
 #[path = "../vectors/lists.rs"]
 mod lists;
+mod llm_clients;
 mod mcp;
 mod mcp_clients;
 mod module;

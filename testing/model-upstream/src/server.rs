@@ -102,7 +102,11 @@ async fn respond(
     }
     let status = steering.status.unwrap_or(StatusCode::OK);
     if status.as_u16() >= 300 {
-        return refuse(Some(api), status, "Refused, as the request wants");
+        let mut refused = refuse(Some(api), status, "Refused, as the request wants")?;
+        refused
+            .headers_mut()
+            .extend(steering.headers.iter().cloned());
+        return Ok(refused);
     }
     let form = form::answer(api, &question);
     Ok(deliver(form, &question, status, journal.clone()))

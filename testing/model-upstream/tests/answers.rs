@@ -445,9 +445,10 @@ fn an_answer_may_be_refused() {
     let upstream = ModelUpstream::start();
     let answer = send(
         &upstream,
-        &faulty("status:429").header("x-model-output-tokens", "9"),
+        &faulty("status:429").header("x-model-answer-header", "retry-after: 9"),
     );
     assert_eq!(answer.status, 429);
+    assert_eq!(answer.header("retry-after").as_deref(), Some("9"));
     assert_eq!(
         answer.json().expect("JSON")["error"]["type"],
         "rate_limit_error"

@@ -15,7 +15,7 @@ use crate::harness::client::{Request, get, request};
 use crate::harness::gateway::{Gateway, Setup};
 use crate::harness::keys::{Key, amended, jwks};
 use crate::harness::policy::{ISSUER, only, provider};
-use crate::harness::{PATIENCE, poll};
+use crate::harness::{PATIENCE, poll, python_packages};
 
 pub struct Helpdesk {
     pub gateway: Gateway,
@@ -39,18 +39,6 @@ fn root() -> &'static Path {
 /// A file of the project.
 pub fn read(name: &str) -> String {
     fs::read_to_string(root().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
-}
-
-/// For PYTHONPATH.
-fn packages() -> PathBuf {
-    let folder = env::var_os("MCP_PACKAGES");
-    let folder = folder.map_or_else(|| root().join(".cache/mcp"), PathBuf::from);
-    assert!(
-        folder.is_dir(),
-        "no MCP SDK at {}: run `make test`, or set MCP_PACKAGES",
-        folder.display()
-    );
-    folder
 }
 
 /// A binary of the workspace, which cargo puts beside the tests.
@@ -99,7 +87,7 @@ impl Helpdesk {
         let server_port = free_port();
         let mut server = Command::new("python3");
         server
-            .env("PYTHONPATH", packages())
+            .env("PYTHONPATH", python_packages("MCP_PACKAGES", "mcp"))
             .args(["docs/mcp/server.py", &server_port.to_string()]);
         let server = Process::start(server_port, server, &folder, "server");
 
@@ -222,7 +210,7 @@ impl Helpdesk {
     fn run(&self, mut command: Command) -> String {
         let output: Output = command
             .current_dir(root())
-            .env("PYTHONPATH", packages())
+            .env("PYTHONPATH", python_packages("MCP_PACKAGES", "mcp"))
             .stdin(Stdio::null())
             .output()
             .unwrap_or_else(|error| panic!("{command:?}: {error}"));
