@@ -28,6 +28,7 @@ mod dpop;
 mod grpc;
 mod harness;
 mod header_conditions;
+mod host_calls;
 mod host_signatures;
 mod hosts;
 mod identity;

@@ -97,6 +97,20 @@ impl Envoy {
 
     /// The same with more arguments.
     pub fn start_with(folder: PathBuf, workers: u32, more: &[&str]) -> Result<Self, Refused> {
+        Self::start_logging(folder, workers, "wasm:info", more)
+    }
+
+    /// The same, with what goes between Envoy and the VM in its log.
+    pub fn start_traced(folder: PathBuf, workers: u32) -> Result<Self, Refused> {
+        Self::start_logging(folder, workers, "wasm:trace", &[])
+    }
+
+    fn start_logging(
+        folder: PathBuf,
+        workers: u32,
+        logged: &str,
+        more: &[&str],
+    ) -> Result<Self, Refused> {
         let binary = binary();
         let log = File::create(folder.join("log")).expect("a log file");
         let process = Command::new(&binary)
@@ -106,12 +120,7 @@ impl Envoy {
             .arg(folder.join("admin"))
             .args(["--concurrency", &workers.to_string()])
             .args(["--disable-hot-restart", "--file-flush-interval-msec", "50"])
-            .args([
-                "--log-level",
-                "warning",
-                "--component-log-level",
-                "wasm:info",
-            ])
+            .args(["--log-level", "warning", "--component-log-level", logged])
             .args(more)
             .stdin(Stdio::null())
             .stdout(Stdio::null())

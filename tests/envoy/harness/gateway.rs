@@ -39,6 +39,7 @@ pub struct Setup {
     web_sockets: bool,
     /// Envoy's `allow_on_headers_stop_iteration`: a pause at the headers then lets the body's callbacks run.
     stop_iteration: bool,
+    traced: bool,
     module: fn() -> PathBuf,
     /// The port of the upstream; without one, an echo of the gateway's own.
     upstream: Option<u16>,
@@ -69,6 +70,7 @@ impl Setup {
             web_sockets: false,
             stop_iteration: env::var_os("PORTCULLIS_TEST_STOP_ITERATION")
                 .is_some_and(|on| on == "1"),
+            traced: false,
             module,
             upstream: None,
         }
@@ -177,6 +179,12 @@ impl Setup {
         self
     }
 
+    /// Envoy logs what goes between it and the VM.
+    pub fn traced(mut self) -> Self {
+        self.traced = true;
+        self
+    }
+
     /// The module that obeys the header `x-test-hook`.
     pub fn with_test_hooks(mut self) -> Self {
         self.module = module_with_test_hooks;
@@ -223,7 +231,10 @@ impl Setup {
         if self.over_lds {
             self.publish(&folder);
         }
-        let envoy = Envoy::start(folder, self.workers)?;
+        let envoy = match self.traced {
+            true => Envoy::start_traced(folder, self.workers)?,
+            false => Envoy::start(folder, self.workers)?,
+        };
         let mut gateway = Gateway {
             envoy,
             setup: self,
