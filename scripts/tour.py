@@ -155,7 +155,10 @@ class Visit:
         if name not in self.teams:
             client = f"{name}-{os.urandom(4).hex()}"
             self.teams[name] = self.as_operator("/api-keys", client=client, scopes=scopes).json()["key"]
-            until("400 MALFORMED_BODY", lambda: self.complete(self.teams[name], None))
+            known, end = 0, time.monotonic() + SOON
+            while known < 8 and time.monotonic() < end:  # each worker reads the list of keys by itself
+                known = known + 1 if self.complete(self.teams[name], None).verdict == "400 MALFORMED_BODY" else 0
+                time.sleep(0.02)
         return self.teams[name]
 
     def complete(self, key, model, path="/v1/chat/completions", headers=None, **body):
