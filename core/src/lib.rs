@@ -58,6 +58,9 @@ pub mod spent;
 #[cfg(feature = "ai")]
 pub mod budget;
 
+#[cfg(feature = "ai")]
+pub mod ledger;
+
 pub mod revocation;
 
 pub mod scope;

@@ -114,3 +114,13 @@ pub const LEDGER_KEY_BYTES: usize = 1024;
 /// Callers that one budget may be configured to hold. Each takes 25 bytes of memory that the workers share, 97
 /// with a lease, and a bucket of a full table is read and written with each request: 20 KB at this size.
 pub const BUDGET_CALLERS: usize = 1024 * 1024;
+
+/// Ledger calls of one budget that one worker has in flight.
+pub const LEDGER_CALLS_IN_FLIGHT: usize = 256;
+
+/// The answer of a ledger, which has a few numbers.
+pub const LEDGER_BYTES: usize = 16 * 1024;
+
+/// Callers whose leases one worker looks after, some 250 bytes each and at most 1.2 KB. What others do not use is not
+/// given back before the window ends.
+pub const LEASES_WATCHED: usize = 16 * 1024;
