@@ -11,7 +11,6 @@ use portcullis_core::budget::reserved::{Balance, Reservation, Reserved};
 use portcullis_core::charging::{self, Charge, Standing};
 use portcullis_core::config::FilterStateField;
 use portcullis_core::decision::{Code, Decision, Denial, Verdict};
-use portcullis_core::ledger::WorkerBudget;
 use portcullis_core::ledger::leases::LedgerCall;
 use portcullis_core::limits::LEDGER_BYTES;
 use portcullis_core::passage::Passage;
@@ -23,7 +22,7 @@ use portcullis_core::verification::call::{Call, CallFault, Service, Standing as 
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::MapType;
 
-use crate::budget_share::{self, HostMap};
+use crate::budget_share::BudgetShare;
 use crate::call;
 use crate::telemetry::CalloutOutcome;
 use crate::worker::Worker;
@@ -32,7 +31,7 @@ use crate::worker::Worker;
 pub struct Budgets {
     /// In the order of their ids. `None` where the host has no random numbers, or does not give them back: then nothing
     /// is admitted.
-    own: Option<Vec<WorkerBudget<HostMap>>>,
+    own: Option<Vec<BudgetShare>>,
     /// The calls to ledgers that are under way, by the host's numbers for them.
     calls: HashMap<u32, (BudgetId, CallerId)>,
 }
@@ -49,15 +48,14 @@ impl Budgets {
     /// The budgets that every configuration shares that has them too.
     pub fn open(policy: &Policy) -> Self {
         let open = |budget: &Rc<Budget>| {
-            let shared = budget_share::open(BudgetBook {
+            let book = BudgetBook {
                 name: budget.name.clone(),
                 per: budget.per.iter().map(|part| part.word().into()).collect(),
                 window: budget.window,
                 unit: budget.unit,
                 table: BudgetTable::new(policy.limits.budget_callers),
-            })?;
-            let terms = budget.ledger.as_ref().map(Ledger::terms);
-            Some(WorkerBudget::new(shared, terms))
+            };
+            BudgetShare::open(book, budget.ledger.as_ref().map(Ledger::terms))
         };
         Budgets {
             own: policy.budgets.iter().map(open).collect(),
@@ -65,24 +63,17 @@ impl Budgets {
         }
     }
 
-    fn of(&self, id: BudgetId) -> Option<&WorkerBudget<HostMap>> {
+    fn of(&self, id: BudgetId) -> Option<&BudgetShare> {
         self.own.as_ref()?.get(id.0)
     }
 
-    fn of_mut(&mut self, id: BudgetId) -> Option<&mut WorkerBudget<HostMap>> {
+    fn of_mut(&mut self, id: BudgetId) -> Option<&mut BudgetShare> {
         self.own.as_mut()?.get_mut(id.0)
     }
 }
 
-/// An id that nobody else draws.
-fn draw_id() -> Option<u128> {
-    let mut random = [0; 16];
-    getrandom::fill(&mut random).ok()?;
-    Some(u128::from_le_bytes(random))
-}
-
 /// Who shares a budget.
-fn caller(budget: &WorkerBudget<HostMap>, charge: &Charge) -> CallerKey {
+fn caller(budget: &BudgetShare, charge: &Charge) -> CallerKey {
     let parts: Vec<&str> = charge.parts.iter().map(|part| &**part).collect();
     budget.caller(&charge.provider, &parts)
 }
@@ -111,7 +102,7 @@ impl Worker {
                     let caller = caller(budget, charge);
                     waits_for = Some(caller.id());
                     let (limit, amount) = (charge.limit, charge.amount());
-                    budget.reserve(&caller, limit, amount, now, &mut draw_id)
+                    budget.reserve(&caller, limit, amount, now)
                 }
             };
             self.call_ledger(&charge.budget, now);
@@ -281,7 +272,7 @@ impl Worker {
     pub(crate) fn tend_budgets(&self, now: UnixTime) {
         for budget in &self.policy.budgets {
             if let Some(own) = self.budgets.borrow_mut().of_mut(budget.id) {
-                own.tick(now, &mut draw_id);
+                own.tick(now);
             }
             self.call_ledger(budget, now);
         }
@@ -293,7 +284,7 @@ impl Worker {
             return;
         };
         let calls = match self.budgets.borrow_mut().of_mut(budget.id) {
-            Some(own) => own.take_calls(now, &mut draw_id),
+            Some(own) => own.calls(now),
             None => return,
         };
         for LedgerCall { caller, body } in calls {
@@ -342,7 +333,7 @@ impl Worker {
     ) {
         let body = answer.as_deref().ok();
         let is_answered = match self.budgets.borrow_mut().of_mut(id) {
-            Some(own) => own.answered(caller, body, now, &mut draw_id),
+            Some(own) => own.answered(caller, body, now),
             None => false,
         };
         let outcome = match answer {

@@ -174,6 +174,11 @@ impl<M: SharedMap> WorkerBudget<M> {
             })
     }
 
+    /// Writes what could not be written before. [`WorkerBudget::tick`] does so, too.
+    pub fn flush(&mut self, now: UnixTime) {
+        self.budget.tick(now);
+    }
+
     // === the ledger ===
 
     /// The calls to make now. To be asked for whenever anything was reserved, settled or answered, and with each

@@ -200,7 +200,7 @@ impl<'a> Leased<'a> {
 
     fn lease(&mut self) -> &mut Lease {
         let (ledger, now) = (self.terms.ledger.number(), self.now);
-        self.account.lease.get_or_insert_with(|| Lease {
+        self.account.lease.get_or_insert(Lease {
             ledger,
             granted: 0,
             elsewhere: 0,
