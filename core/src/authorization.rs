@@ -89,6 +89,19 @@ pub fn authorize(
     rule: &Rule,
     demands: &Demands,
     purpose: &Purpose<'_>,
+    addressed: Addressed<'_>,
+    now: UnixTime,
+) -> Result<Authorized, Forbidden> {
+    let mut authorized = authorize_unapproved(rule, demands, purpose.target, addressed, now)?;
+    authorized.uses = uses(demands, purpose, authorized.caller.principal())?;
+    Ok(authorized)
+}
+
+/// The same but for approvals, where the body says what they must be for.
+pub fn authorize_unapproved(
+    rule: &Rule,
+    demands: &Demands,
+    target: &RequestTarget<'_>,
     Addressed(caller): Addressed<'_>,
     now: UnixTime,
 ) -> Result<Authorized, Forbidden> {
@@ -105,10 +118,22 @@ pub fn authorize(
     if !rule
         .claims
         .iter()
-        .all(|condition| holds(condition, principal, purpose.target))
+        .all(|condition| holds(condition, principal, target))
     {
         return Err(Forbidden::Claim);
     }
+    Ok(Authorized {
+        caller: caller.clone(),
+        uses: Vec::new(),
+    })
+}
+
+/// The approvals that one message needs, and that count once.
+fn uses(
+    demands: &Demands,
+    purpose: &Purpose<'_>,
+    principal: &Principal,
+) -> Result<Vec<Expense>, Forbidden> {
     let mut uses: Vec<Expense> = Vec::new();
     for approval in &demands.approvals {
         let next = approved(approval, purpose, principal)?;
@@ -118,10 +143,7 @@ pub fn authorize(
             uses.push(next);
         }
     }
-    Ok(Authorized {
-        caller: caller.clone(),
-        uses,
-    })
+    Ok(uses)
 }
 
 /// The use of an approval that counts once; `None` where it counts always.
@@ -180,7 +202,8 @@ impl Authorized {
         &self.caller
     }
 
-    /// Checks the caller against what else the request asks, which its body says.
+    /// Checks the caller against what a message asks that is in the body. An approval that counts once is for one
+    /// message, of a batch too.
     #[cfg(feature = "ai")]
     pub fn also(
         &mut self,
@@ -192,9 +215,10 @@ impl Authorized {
         let caller = self.caller.clone();
         let authorized = authorize(rule, demands, purpose, Addressed(&caller), now)?;
         for next in authorized.uses {
-            if self.uses.iter().all(|known| known.digest != next.digest) {
-                self.uses.push(next);
+            if self.uses.iter().any(|known| known.digest == next.digest) {
+                return Err(Forbidden::Approval);
             }
+            self.uses.push(next);
         }
         Ok(())
     }

@@ -58,6 +58,8 @@ struct Draft {
     category: Option<Box<str>>,
     /// An MCP message's own id, as JSON, for its refusal.
     message_id: Option<Box<str>>,
+    /// What to ask an authorization server for, where only the body says which approvals are needed.
+    to_approve: Vec<String>,
     /// What became of the approvals that count once.
     approvals: Vec<Spent>,
     standings: Vec<Standing>,
@@ -241,6 +243,8 @@ impl Content {
         let judged = call.judge(body, sender, &mut found);
         self.draft.message_id = found.id;
         self.draft.demands = found.demands;
+        self.draft.to_approve = found.approvals;
+        self.draft.passage.tools = found.tools;
         judged?;
         if let Some(filter) = found.filter.filter(|_| mcp.filters_lists) {
             let lists = Lists::new(&self.rule, self.caller(), filter);
@@ -435,6 +439,8 @@ impl Content {
         }
         denial.content = Some(Box::new(RefusedContent {
             message_id: self.draft.message_id.take(),
+            to_approve: std::mem::take(&mut self.draft.to_approve),
+            tools: self.draft.passage.tools.take(),
             model: self.draft.passage.model.take(),
             standings: std::mem::take(&mut self.draft.standings),
             reservations: self.take_reservations(),

@@ -71,6 +71,10 @@ pub struct Denial {
 pub struct RefusedContent {
     /// An MCP message's own id, as JSON.
     pub message_id: Option<Box<str>>,
+    /// What to ask an authorization server for, where only the body says which approvals are needed: objects of JSON.
+    pub to_approve: Vec<String>,
+    /// The tools that it calls, where only the body says it.
+    pub tools: Option<Box<str>>,
     /// The model that it names.
     pub model: Option<Box<str>>,
     /// How the budgets of its rule stand, where they were asked.

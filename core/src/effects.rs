@@ -156,6 +156,11 @@ pub fn of<'a>(
             Verdict::Deny(denial) => denial.content.as_ref().and_then(|c| c.model.as_deref()),
             _ => decision.passage.as_ref().and_then(|p| p.model.as_deref()),
         },
+        #[cfg(feature = "ai")]
+        tools: match &decision.verdict {
+            Verdict::Deny(denial) => denial.content.as_ref().and_then(|c| c.tools.as_deref()),
+            _ => decision.passage.as_ref().and_then(|p| p.tools.as_deref()),
+        },
     };
     let wanted = match policy.audit {
         Audit::All => true,
@@ -319,6 +324,9 @@ struct Record<'a> {
     caller: Option<&'a Verified>,
     #[cfg(feature = "ai")]
     model: Option<&'a str>,
+    /// The tools that the request calls, where only its body says it.
+    #[cfg(feature = "ai")]
+    tools: Option<&'a str>,
 }
 
 impl<'a> Record<'a> {
@@ -328,8 +336,12 @@ impl<'a> Record<'a> {
     }
 
     /// The tool that a request calls, where its rule is for an MCP server.
-    fn tool<'r>(&self, request: &Request<'r>) -> Option<Cow<'r, str>> {
+    fn tool<'r>(&'r self, request: &Request<'r>) -> Option<Cow<'r, str>> {
         self.rule?.mcp.as_ref()?;
+        #[cfg(feature = "ai")]
+        if let Some(tools) = self.tools {
+            return Some(Cow::Borrowed(tools));
+        }
         match Message::read(request) {
             Ok(Message::Tool(name)) => Some(name),
             _ => None,

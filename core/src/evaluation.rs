@@ -315,7 +315,10 @@ fn evaluate(
     };
     let asked = demands.unwrap_or(&rule.demands);
     let forbidden = |e: Forbidden| Obstacle::from(denial(e.into()).demanding(demands));
-    let authorized = authorization::authorize(rule, asked, &purpose, addressed, context.now);
+    let authorized = match is_in_body(rule, request) {
+        false => authorization::authorize(rule, asked, &purpose, addressed, context.now),
+        true => authorization::authorize_unapproved(rule, asked, &target, addressed, context.now),
+    };
     let authorized = authorized.map_err(forbidden)?;
     #[cfg(feature = "ai")]
     let is_judged = body::is_judged(rule) && !is_preflight;
@@ -360,6 +363,19 @@ fn message<'a, 'r>(
     let message = Message::read(request)?;
     let demands = mcp.demands_of(&message)?;
     Ok((Some(message), demands))
+}
+
+/// Whether only the body of a request says which message it is.
+#[cfg(feature = "ai")]
+fn is_in_body(rule: &Rule, request: &Request<'_>) -> bool {
+    let verifies_body = rule.mcp.as_ref().is_some_and(|mcp| mcp.verifies_body);
+    verifies_body && HeaderVersion::of(request) == Ok(HeaderVersion::Older)
+}
+
+/// This module never reads a body.
+#[cfg(not(feature = "ai"))]
+fn is_in_body(_: &Rule, _: &Request<'_>) -> bool {
+    false
 }
 
 // === impl Judged ===

@@ -17,6 +17,8 @@ pub struct Passage {
     pub body: Option<Vec<u8>>,
     /// The model that the request names.
     pub model: Option<Box<str>>,
+    /// The tools that it calls, where only its body says it.
+    pub tools: Option<Box<str>>,
     /// What the answer's usage is read as; `None` where nobody asks for it.
     pub usage: Option<Api>,
     /// What it was charged to, and what holds that much back. Without a reservation, in shadow mode, nothing is held.

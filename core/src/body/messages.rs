@@ -10,7 +10,7 @@ use crate::mcp::body::{HeaderMismatch, HeaderVersion, MalformedBody, McpBody, Ol
 use crate::mcp::list::ListFilter;
 use crate::policy::Policy;
 use crate::policy::demands::Demands;
-use crate::policy::mcp::Mcp;
+use crate::policy::mcp::{Mcp, NotAllowed};
 use crate::policy::requirement::Rule;
 use crate::request::{Request, RequestTarget};
 use crate::time::UnixTime;
@@ -40,6 +40,11 @@ pub struct Findings {
     pub id: Option<Box<str>>,
     /// What it asks of its sender, where only its body says it.
     pub demands: Option<Rc<Demands>>,
+    /// What to ask an authorization server for, where it asks for approvals and only its body says which: objects of
+    /// JSON.
+    pub approvals: Vec<String>,
+    /// The tools that it calls, where only its body says it.
+    pub tools: Option<Box<str>>,
     /// What takes entries out of its answer, where that has lists.
     pub filter: Option<ListFilter>,
 }
@@ -52,11 +57,11 @@ impl McpCall<'_> {
         sender: Sender<'_>,
         found: &mut Findings,
     ) -> Result<(), Denial> {
-        let Some(body) = body.filter(|_| self.mcp.verifies_body) else {
+        if !self.mcp.verifies_body {
             found.filter = ListFilter::for_answer_to([&Message::read(self.request)?]);
             return Ok(());
-        };
-        let body = McpBody::parse(body)?;
+        }
+        let body = McpBody::parse(body.unwrap_or_default())?;
         found.id = body.id().map(Box::from);
         match HeaderVersion::of(self.request)? {
             HeaderVersion::Current(message) => {
@@ -79,14 +84,23 @@ impl McpCall<'_> {
             OldMessage::Judged(message) => Some(message),
         });
         found.filter = ListFilter::for_answer_to(judged.clone());
-        let mut asked = Vec::new();
-        for message in judged {
-            if let Some(demands) = self.mcp.demands_of(message)? {
-                asked.push((message, demands));
+        found.tools = tools(judged.clone());
+        let asked = judged.map(|message| Ok((message, self.mcp.demands_of(message)?)));
+        let asked: Vec<_> = asked.collect::<Result<_, NotAllowed>>()?;
+        // One challenge names what all of them need, each entry once.
+        let mut merged = Vec::new();
+        for (message, demands) in &asked {
+            for approval in &demands.unwrap_or(&self.rule.demands).approvals {
+                let object = self.purpose(message).subject(approval).to_ask_for();
+                if !found.approvals.contains(&object) {
+                    found.approvals.push(object);
+                }
             }
-        }
-        // One challenge names what all of them need.
-        for (_, demands) in &asked {
+            let Some(demands) = demands.filter(|demands| !merged.contains(&Rc::as_ptr(demands)))
+            else {
+                continue;
+            };
+            merged.push(Rc::as_ptr(demands));
             found.demands = Some(match &found.demands {
                 None => Rc::clone(demands),
                 Some(others) => Rc::new(others.and(Demands::clone(demands)).map_err(|_| {
@@ -96,20 +110,36 @@ impl McpCall<'_> {
             });
         }
         for (message, demands) in asked {
-            let purpose = Purpose {
-                policy: self.policy,
-                target: self.target,
-                message: Some(message),
-            };
             match &mut sender {
-                Sender::Known(sender) => sender.also(self.rule, demands, &purpose, self.now)?,
+                Sender::Known(sender) => {
+                    let demands = demands.unwrap_or(&self.rule.demands);
+                    sender.also(self.rule, demands, &self.purpose(message), self.now)?;
+                }
                 Sender::Stranger(sender) => {
-                    sender.authorize(Some(demands))?;
+                    sender.authorize(demands.map(Rc::as_ref))?;
                 }
             }
         }
         Ok(())
     }
+
+    fn purpose<'p>(&'p self, message: &'p Message<'p>) -> Purpose<'p> {
+        Purpose {
+            policy: self.policy,
+            target: self.target,
+            message: Some(message),
+        }
+    }
+}
+
+/// The names of the tools that messages call, for the log.
+fn tools<'m>(messages: impl Iterator<Item = &'m Message<'m>>) -> Option<Box<str>> {
+    let names = messages.filter_map(|message| match message {
+        Message::Tool(name) => Some(&**name),
+        _ => None,
+    });
+    let names: Vec<&str> = names.collect();
+    (!names.is_empty()).then(|| names.join(", ").into())
 }
 
 impl From<MalformedBody> for Denial {

@@ -217,6 +217,11 @@ fn details_of(
 
 /// What to ask the authorization server for (RFC 9396 §2): all of it, as scopes are.
 fn approvals(policy: &Policy, request: &Request<'_>, rule: &Rule, denial: &Denial) -> String {
+    #[cfg(feature = "ai")]
+    if let Some(content) = denial.content.as_ref().filter(|c| !c.to_approve.is_empty()) {
+        let objects = content.to_approve.join(",");
+        return format!(r#","authorization_details":[{objects}]"#);
+    }
     let Ok(target) = RequestTarget::from_request(request) else {
         return String::new();
     };
