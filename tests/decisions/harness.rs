@@ -20,6 +20,8 @@ use std::rc::Rc;
 use portcullis_core::effects::{self, Counter, HeaderMutation, LocalReply, Outcome};
 use portcullis_core::evaluation::{self, Step, Waiting};
 use portcullis_core::keys::{KeySet, Origin};
+#[cfg(feature = "ai")]
+use portcullis_core::passage::Passage;
 use portcullis_core::policy::provider::CredentialSource;
 use portcullis_core::policy::{Policy, ProviderId, compile};
 use portcullis_core::request::Request;
@@ -28,6 +30,8 @@ use portcullis_core::secret::FingerprintKey;
 use portcullis_core::spent::{Mark, Spending, Spent};
 use portcullis_core::time::UnixTime;
 use portcullis_core::verification::State;
+#[cfg(feature = "ai")]
+use portcullis_core::verification::callout::BodyArrival;
 use portcullis_core::verification::callout::{Callout, Fetch, Reply};
 use portcullis_core::verification::signature::Verifier;
 use portcullis_core::verification::source::{Document, SourceId};
@@ -161,8 +165,24 @@ impl Filter {
 
     /// The answer of a filter that needs nothing but the client's certificate, and what its process knows.
     pub fn ask(&mut self, ask: &Ask) -> Answer {
-        let mut stage = self.begin(ask);
-        for _ in 0..4 {
+        let stage = self.begin(ask);
+        self.answer(stage, ask, b"")
+    }
+
+    /// The same to a request with a body.
+    #[cfg(feature = "ai")]
+    pub fn ask_with_body(&mut self, ask: &Ask, body: &[u8]) -> Answer {
+        let stage = self.begin(ask);
+        self.answer(stage, ask, body)
+    }
+
+    fn answer(
+        &mut self,
+        mut stage: Stage,
+        ask: &Ask,
+        #[cfg_attr(not(feature = "ai"), expect(unused_variables))] body: &[u8],
+    ) -> Answer {
+        for _ in 0..6 {
             match stage {
                 Stage::Answered(answer) => return answer,
                 Stage::Waits(waiting, Callout::ClientCertificate) => {
@@ -172,6 +192,14 @@ impl Filter {
                 Stage::Waits(waiting, Callout::Spend(expense)) => {
                     let reply = self.spend(&expense);
                     stage = self.resume(waiting, ask, reply);
+                }
+                #[cfg(feature = "ai")]
+                Stage::Waits(waiting, Callout::Body(limits)) => {
+                    let arrival = match body.len() <= limits.max_bytes {
+                        true => BodyArrival::Whole(body.to_vec()),
+                        false => BodyArrival::TooLarge,
+                    };
+                    stage = self.resume(waiting, ask, Reply::Body(arrival));
                 }
                 Stage::Waits(_, callout) => panic!("waits for {callout:?}"),
             }
@@ -246,9 +274,13 @@ impl Filter {
     }
 
     fn stage(&self, step: Step, ask: &Ask) -> Stage {
-        let decision = match step {
+        #[cfg_attr(not(feature = "ai"), expect(unused_mut))]
+        let mut decision = match step {
             Step::Await(waiting, callout) => return Stage::Waits(waiting, callout),
             Step::Decided(decision) => decision,
+            // What the body says comes later, and holds nothing up.
+            #[cfg(feature = "ai")]
+            Step::Observe(decision, _) => decision,
         };
         let headers = borrowed(ask);
         let request = Request::from_headers(&headers);
@@ -283,6 +315,8 @@ impl Filter {
             audit: effects
                 .audit
                 .map(|record| record.line(Some(b"192.0.2.7:1234"))),
+            #[cfg(feature = "ai")]
+            passage: decision.passage.take(),
         };
         answer.check(ask);
         Stage::Answered(answer)
@@ -335,6 +369,9 @@ pub struct Answer {
     pub upstream: Option<Ask>,
     pub state: HashMap<String, String>,
     pub audit: Option<String>,
+    /// What becomes of the bodies of a request that passes.
+    #[cfg(feature = "ai")]
+    pub passage: Option<Box<Passage>>,
 }
 
 impl Answer {
@@ -456,7 +493,8 @@ fn check_body(body: &Value, error: &str, code: &str) {
         None => body,
         Some(version) => {
             assert_eq!(version, "2.0");
-            assert_eq!(body.get("id"), Some(&Value::Null));
+            let id = body.get("id").expect("an id");
+            assert!(cfg!(feature = "ai") || id.is_null(), "no body was read");
             assert_eq!(&body["error"]["message"], description);
             assert!(body["error"]["code"].is_i64());
             assert_eq!(members, Some(5));
