@@ -1,7 +1,7 @@
 #!/bin/sh
-# Prints envoy/envoy.yaml ready to run: ${NAME:-default} becomes NAME from the environment or the default,
-# ${POLICY} and ${MODELS_POLICY} become the files that these name, by default policies/tour.yaml and tour-models.yaml,
-# indented like the placeholder.
+# envoy_config.sh [FILE]: prints envoy/envoy.yaml, or that file, ready to run. ${NAME:-default} becomes NAME from the
+# environment or the default, ${POLICY} and ${MODELS_POLICY} become the files that these name, by default policies/tour.yaml
+# and tour-models.yaml, indented like the placeholder.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -23,4 +23,4 @@ awk -v policy="${POLICY:-policies/tour.yaml}" -v models="${MODELS_POLICY:-polici
         }
         print
     }
-' envoy/envoy.yaml
+' "${1:-envoy/envoy.yaml}"

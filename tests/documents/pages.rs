@@ -48,8 +48,8 @@ pub fn configurations() -> Vec<(PathBuf, Value)> {
     found
 }
 
-/// The whole of a block, or what an Envoy filter has as its `configuration`.
-fn configurations_in<'v>(value: &'v Value, found: &mut Vec<&'v Value>) {
+/// The whole of a document, or what an Envoy filter has as its `configuration`.
+pub fn configurations_in<'v>(value: &'v Value, found: &mut Vec<&'v Value>) {
     match value {
         Value::Object(members) if members.contains_key("rules") => found.push(value),
         Value::Object(members) => members.values().for_each(|v| configurations_in(v, found)),

@@ -19,6 +19,7 @@ macro_rules! judged {
     };
 }
 
+mod ai_gateway;
 mod api_keys;
 mod client_certificates;
 mod configuration;

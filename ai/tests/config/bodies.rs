@@ -13,8 +13,9 @@ use portcullis_core::policy::request_part::RequestPart;
 use portcullis_core::policy::requirement::{RefusalForm, Rule};
 use portcullis_core::policy::{Policy, compile, compile_api_keys};
 use portcullis_core::secret::{Digest, Secret};
+use serde_json::Value;
 
-use crate::config::pages::configurations;
+use crate::config::pages::{configurations, configurations_in};
 use crate::{compile_yaml, reference};
 
 const WHOLE: u64 = 1 << 53;
@@ -364,6 +365,26 @@ fn every_configuration_in_the_documents_compiles() {
         if let Err(invalid) = compile(configuration.to_string().as_bytes(), &environment) {
             panic!("{}:\n{invalid}\n{configuration}", path.display());
         }
+    }
+}
+
+/// With the variables that their VMs are given.
+#[test]
+fn the_manifests_with_bodies_compile() {
+    let environment =
+        |name: &str| (name == "LEDGER_AUTHORIZATION").then(|| "Basic YTpi".to_owned());
+    for file in ["istio", "envoy-gateway"] {
+        let path = format!("{}/envoy/{file}/with-bodies.yaml", crate::ROOT);
+        let yaml = std::fs::read_to_string(path).unwrap();
+        let documents: Vec<Value> = serde_saphyr::from_multiple(&yaml).unwrap();
+        let mut found = Vec::new();
+        for document in &documents {
+            configurations_in(document, &mut found);
+        }
+        assert_eq!(found.len(), 1, "{file}");
+        let compiled = compile(found[0].to_string().as_bytes(), &environment);
+        let compiled = compiled.unwrap_or_else(|invalid| panic!("{file}: {invalid}"));
+        assert_eq!(compiled.warnings, [], "{file}");
     }
 }
 
