@@ -41,7 +41,7 @@ fn said(reader: &UsageReader) -> Said {
 /// Reads a body in chunks of several sizes, which must make no difference.
 fn read(api: Api, framing: Framing, body: &[u8]) -> Said {
     let whole = read_by(api, framing, body, body.len().max(1));
-    let sizes = (1..=9).chain([13, 64, 100, 1000]);
+    let sizes = [1, 2, 3, 5, 7, 13, 64, 1000].into_iter();
     for size in sizes.filter(|size| *size < body.len()) {
         let cut = read_by(api, framing, body, size);
         assert_eq!(cut, whole, "{} by {size}", String::from_utf8_lossy(body));
