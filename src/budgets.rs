@@ -176,9 +176,13 @@ impl Worker {
     }
 
     /// How budgets stand.
-    fn standings(&self, charges: &[Charge], now: UnixTime) -> Vec<Standing> {
+    fn standings<'c>(
+        &self,
+        charges: impl IntoIterator<Item = &'c Charge>,
+        now: UnixTime,
+    ) -> Vec<Standing> {
         let budgets = self.budgets.borrow();
-        let standings = charges.iter().filter_map(|charge| {
+        let standings = charges.into_iter().filter_map(|charge| {
             let shared = budgets.of(charge.budget.id)?;
             let balance = shared
                 .peek(&caller(shared, charge), charge.limit, now)
@@ -197,9 +201,9 @@ impl Worker {
         decision: &Decision,
         now: UnixTime,
     ) -> Option<Denial> {
-        let charges: Vec<Charge> = passage.charges.iter().map(|(c, _)| c.clone()).collect();
-        let standings = self.standings(&charges, now);
-        let mut both = standings.iter().zip(&charges);
+        let charges = passage.charges.iter().map(|(charge, _)| charge);
+        let standings = self.standings(charges.clone(), now);
+        let mut both = standings.iter().zip(charges);
         let is_over = both.any(|(standing, charge)| standing.remaining < charge.amount());
         let caller = match &decision.verdict {
             Verdict::Allow(permit) => permit.caller(),
@@ -252,8 +256,7 @@ impl Worker {
         if self.policy.mode == Mode::Shadow {
             return;
         }
-        let charges: Vec<Charge> = passage.charges.iter().map(|(c, _)| c.clone()).collect();
-        let standings = self.standings(&charges, now);
+        let standings = self.standings(passage.charges.iter().map(|(charge, _)| charge), now);
         let Some((policy, state)) = charging::rate_limit_headers(&standings) else {
             return;
         };
