@@ -21,6 +21,9 @@ macro_rules! judged {
 
 mod ai_gateway;
 mod api_keys;
+mod bodies;
+mod bodies_under_way;
+mod body_limits;
 mod client_certificates;
 mod configuration;
 mod credentials;
