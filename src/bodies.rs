@@ -401,9 +401,11 @@ impl Worker {
         let details = property(vec!["response", "code_details"]).unwrap_or_default();
         let status = property(vec!["response", "code"]);
         let status = status.and_then(|code| Some(u64::from_le_bytes(code.try_into().ok()?)));
+        // An address is there as soon as a host is chosen; this, once there was a connection.
+        let connected = property(vec!["upstream", "cx_pool_ready_duration"]);
         let ending = Ending {
             details: &details,
-            is_upstream_reached: property(vec!["upstream", "address"]).is_some(),
+            is_upstream_reached: connected.is_some(),
             status: status.and_then(|status| status.try_into().ok()),
         };
         if let Some(outcome) = passing.answer.ends(&ending) {

@@ -24,6 +24,7 @@ mod api_keys;
 mod bodies;
 mod bodies_under_way;
 mod body_limits;
+mod budgets;
 mod client_certificates;
 mod configuration;
 mod credentials;

@@ -101,6 +101,19 @@ impl Setup {
         )
     }
 
+    /// A cluster that is spoken to in TLS.
+    pub fn tls_cluster(mut self, name: &str, port: u16) -> Self {
+        self = self.cluster(name, port);
+        let cluster = self.clusters.last_mut().expect("just added");
+        let tls =
+            "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext";
+        cluster["transport_socket"] = json!({
+            "name": "envoy.transport_sockets.tls",
+            "typed_config": { "@type": tls },
+        });
+        self
+    }
+
     pub fn cluster_without_hosts(self, name: &str) -> Self {
         self.cluster_at(name, json!([]))
     }
