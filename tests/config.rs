@@ -19,4 +19,4 @@ const GOOD: &[&str] = &["tests/config/good"];
 const BAD: &[&str] = &["tests/config/bad"];
 const FAULT_MARKS: &[&str] = &["#! ", "#!- "];
 /// Policies for `portcullis-ai.wasm`, which its own tests compile.
-const NEED_BODIES: &[&str] = &["ai-gateway.yaml"];
+const NEED_BODIES: &[&str] = &["ai-gateway.yaml", "tour-models.yaml"];

@@ -412,21 +412,28 @@ fn every_way_to_ship_it_has_one_reading_of_host_and_path() {
 #[test]
 fn every_way_to_ship_it_knows_the_uri_that_the_client_used() {
     assert_set_everywhere("use_remote_address", true);
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let tour = fs::read_to_string(root.join("envoy/envoy.yaml")).unwrap();
     let manifests = documents().into_iter().map(|d| d.content.to_string());
-    for text in manifests.chain([tour]) {
+    for text in manifests.chain(whole_envoys()) {
         for strips in ["strip_any_host_port", "strip_matching_host_port"] {
             assert!(!text.contains(strips), "{strips}");
         }
     }
 }
 
-fn assert_set_everywhere(setting: &str, also_in_envoy_gateway: bool) {
+/// The configurations of an Envoy as a whole.
+fn whole_envoys() -> [String; 2] {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let tour = fs::read_to_string(root.join("envoy/envoy.yaml")).unwrap();
-    let line = format!("{setting}: true");
-    assert!(tour.lines().any(|l| l.trim() == line), "{setting}");
+    let files = ["envoy/envoy.yaml", "envoy/ai-gateway.yaml"];
+    files.map(|file| fs::read_to_string(root.join(file)).unwrap())
+}
+
+fn assert_set_everywhere(setting: &str, also_in_envoy_gateway: bool) {
+    for envoy in whole_envoys() {
+        let managers = envoy.matches("http_connection_manager.v3.Http").count();
+        let line = format!("{setting}: true");
+        let set = envoy.lines().filter(|l| l.trim() == line).count();
+        assert_eq!(set, managers, "{setting}");
+    }
     // What is merged into Istio's own configuration.
     let patches: Vec<Document> = documents()
         .into_iter()

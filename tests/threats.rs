@@ -271,29 +271,43 @@ fn values(documents: &[Value], name: &str) -> Vec<Value> {
 
 #[test]
 fn every_way_to_ship_it_keeps_its_vm_and_its_calls() {
+    let tour = "envoy/envoy.yaml";
+    let ai_gateway = "envoy/ai-gateway.yaml";
+    let own_vm = "envoy/istio/own-vm.yaml";
+    let istio_ai = "envoy/istio/with-bodies.yaml";
+    let gateway_ai = "envoy/envoy-gateway/with-bodies.yaml";
+    let patches = "envoy/envoy-gateway/patch-policy.yaml";
+    let reload = "FAIL_RELOAD";
     for (file, name, expected) in [
-        ("envoy/envoy.yaml", "failure_policy", "FAIL_RELOAD"),
-        ("envoy/envoy.yaml", "vm_id", "portcullis"),
-        ("envoy/envoy.yaml", "stream_idle_timeout", "15s"),
-        ("envoy/istio/own-vm.yaml", "failure_policy", "FAIL_RELOAD"),
-        ("envoy/istio/own-vm.yaml", "vm_id", "portcullis"),
+        (tour, "failure_policy", &[reload, reload][..]),
+        (tour, "vm_id", &["portcullis", "portcullis-ai"]),
+        (tour, "stream_idle_timeout", &["15s", "300s"]),
+        (ai_gateway, "failure_policy", &[reload]),
+        (ai_gateway, "vm_id", &["portcullis-ai"]),
+        (ai_gateway, "stream_idle_timeout", &["300s"]),
+        (own_vm, "failure_policy", &[reload]),
+        (own_vm, "vm_id", &["portcullis"]),
+        (istio_ai, "failure_policy", &[reload]),
+        (istio_ai, "vm_id", &["portcullis-ai"]),
+        (istio_ai, "stream_idle_timeout", &["300s"]),
+        ("envoy/istio/wasm-plugin.yaml", "failStrategy", &[reload]),
+        ("envoy/istio/proxy.yaml", "stream_idle_timeout", &["15s"]),
+        (patches, "failure_policy", &[reload]),
+        (gateway_ai, "stream_idle_timeout", &["300s"]),
         (
-            "envoy/istio/wasm-plugin.yaml",
-            "failStrategy",
-            "FAIL_RELOAD",
+            "envoy/envoy-gateway/proxy.yaml",
+            "streamIdleTimeout",
+            &["15s"],
         ),
-        ("envoy/istio/proxy.yaml", "stream_idle_timeout", "15s"),
-        (
-            "envoy/envoy-gateway/patch-policy.yaml",
-            "failure_policy",
-            "FAIL_RELOAD",
-        ),
-        ("envoy/envoy-gateway/proxy.yaml", "streamIdleTimeout", "15s"),
     ] {
-        assert_eq!(values(&documents(file), name), [json!(expected)], "{file}");
+        assert_eq!(
+            values(&documents(file), name),
+            *json!(expected).as_array().unwrap(),
+            "{file}"
+        );
     }
     // Where introspections may be made, the cluster has room for those of a worker and more.
-    for file in ["envoy/envoy.yaml", "envoy/envoy-gateway/patch-policy.yaml"] {
+    for file in [tour, ai_gateway, patches, gateway_ai] {
         let documents = documents(file);
         for name in ["max_connections", "max_pending_requests", "max_requests"] {
             let rooms = values(&documents, name);
@@ -305,7 +319,8 @@ fn every_way_to_ship_it_keeps_its_vm_and_its_calls() {
         }
     }
     // Access to the admin port is control of the proxy.
-    let tour = documents("envoy/envoy.yaml");
-    let admin = &tour[0]["admin"]["address"]["socket_address"]["address"];
-    assert_eq!(admin, "127.0.0.1");
+    for file in [tour, ai_gateway] {
+        let admin = &documents(file)[0]["admin"]["address"]["socket_address"]["address"];
+        assert_eq!(admin, "127.0.0.1", "{file}");
+    }
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use portcullis_core::api::{Api, Unit};
 use portcullis_core::config::FilterStateField;
-use portcullis_core::policy::budget::{Budget, BudgetId, Lease, Limit, Part};
+use portcullis_core::ledger::terms::LeaseSize;
+use portcullis_core::policy::budget::{Budget, BudgetId, Limit, Part};
 use portcullis_core::policy::claim::{ApiKeyClaim, ClaimId, ClaimPath};
 use portcullis_core::policy::endpoint::Endpoint;
 use portcullis_core::policy::model::{BodyLimits, Category, ModelLocation};
@@ -196,7 +197,7 @@ fn budgets_are_meant_as_they_are_written() {
     assert_eq!(ledger.endpoint.timeout, Duration::from_millis(1));
     let secret = Some(&b"0123456789abcdef0123"[..]);
     assert_eq!(authorization_of(&ledger.endpoint), secret);
-    assert_eq!(ledger.lease, Lease::Share(5_000));
+    assert_eq!(ledger.lease, LeaseSize::Share(5_000));
     assert!(ledger.allow_local);
 
     let Limit::Claim { claim: id, default } = burst.limit else {
@@ -208,7 +209,7 @@ fn budgets_are_meant_as_they_are_written() {
     assert_eq!(burst.unit, Unit::InputTokens);
     let ledger = burst.ledger.as_ref().unwrap();
     assert_eq!(ledger.endpoint.timeout, Duration::from_millis(300));
-    assert_eq!(ledger.lease, Lease::Fixed(20_000));
+    assert_eq!(ledger.lease, LeaseSize::Fixed(20_000));
     assert!(!ledger.allow_local);
 
     let calls = budget(&policy, "calls");
@@ -224,7 +225,10 @@ fn budgets_are_meant_as_they_are_written() {
     let other = budget(&policy, "other");
     assert_eq!(other.limit, Limit::Fixed(0));
     assert_eq!(other.window, Duration::from_secs(5400));
-    assert_eq!(other.ledger.as_ref().unwrap().lease, Lease::Share(20_000));
+    assert_eq!(
+        other.ledger.as_ref().unwrap().lease,
+        LeaseSize::Share(20_000)
+    );
     assert_eq!(policy.limits.budget_callers, 1);
 }
 
