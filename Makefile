@@ -34,7 +34,7 @@ down: ## stops what `make up` started
 	@python3 scripts/tour.py down
 
 .PHONY: test
-test: wasm test-hooks envoy authority mcp-client ## every test, on a real Envoy, and the tour in containers if an engine runs
+test: wasm test-hooks bodies envoy authority mcp-client ## every test, on a real Envoy, and the tour in containers if an engine runs
 	@scripts/test.sh
 
 .PHONY: differential
@@ -100,7 +100,7 @@ size: wasm ## checks the size of each module against its budget
 	@size=$$(wc -c <$(MODULES)/portcullis-ai.wasm) && echo "portcullis-ai.wasm: $$size of $(AI_SIZE_BUDGET) bytes" && [ $$size -le $(AI_SIZE_BUDGET) ]
 
 .PHONY: bench
-bench: wasm envoy noop host-calls ## measures the filter beside Envoy's native filters, ext_authz and the host's calls alone (ROUNDS, 31; REQUESTS, 2000; RATE, 2000)
+bench: wasm envoy noop host-calls bodies ## measures both modules beside Envoy's native filters, ext_authz, ext_proc and the host's calls alone (ROUNDS, 31; REQUESTS, 2000; RATE, 2000; ONLY=heads or bodies)
 	@. scripts/say.sh && need_cc && cargo build -p bench --profile bench
 	@ENVOY_BIN="$$(scripts/envoy.sh)" target/release/bench
 
@@ -116,6 +116,10 @@ noop: # the module that does nothing, for the side-by-side
 .PHONY: host-calls
 host-calls: # the module that makes only the host's calls, for the side-by-side
 	@scripts/wasm.sh --of bench/host_calls/Cargo.toml build --target-dir target/host-calls
+
+.PHONY: bodies
+bodies: # the module that holds and reads bodies and does nothing else, for the side-by-side
+	@scripts/wasm.sh --of bench/bodies/Cargo.toml build --target-dir target/bodies
 
 .PHONY: steps
 steps: ## measures the time of each step of the core, natively

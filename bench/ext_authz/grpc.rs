@@ -7,6 +7,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use bench::callers::Caller;
 use hyper::body::Incoming;
 use hyper::{Request, Response, StatusCode};
 use tonic::body::Body;
@@ -14,7 +15,7 @@ use tonic::server::{Grpc, UnaryService};
 use tonic::{Code, Status};
 use tonic_prost::ProstCodec;
 
-use crate::authorizer::{Authorizer, Caller, Credentials};
+use crate::authorizer::{Authorizer, Credentials};
 
 const CHECK: &str = "/envoy.service.auth.v3.Authorization/Check";
 

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use bench::callers::{Caller, Digest, sha256};
 use bench::{Result, clock};
 use bytes::Bytes;
 use hashlink::LruCache;
@@ -15,7 +16,6 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde::Deserialize;
 
-use crate::authorizer::{Caller, Digest, sha256};
 use crate::settings::Introspection;
 
 /// The most that is read of an introspection answer.

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use bench::callers::ApiKey;
 use serde::Deserialize;
 
 /// All of it, as JSON.
@@ -12,18 +13,6 @@ pub struct Settings {
     /// The scope that each path asks for. A path that is not named is closed to API keys.
     pub scopes_of_paths: HashMap<String, String>,
     pub introspection: Introspection,
-}
-
-/// As in a policy of Portcullis.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ApiKey {
-    pub id: String,
-    pub client: String,
-    /// `sha256:` and 64 hex digits.
-    pub hash: String,
-    pub scopes: Vec<String>,
-    pub tenant: String,
 }
 
 /// The endpoint (RFC 7662) that knows the opaque tokens.

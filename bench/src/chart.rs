@@ -23,7 +23,7 @@ const THEIRS: &str = "#9a9fa6";
 const FLOOR: &str = "#9ac4f5";
 
 /// The chart, as SVG.
-pub fn draw(report: &Report) -> String {
+pub fn draw(report: &Report<'_>) -> String {
     let value = |id| report.measured.above(id).value;
     let cases = groups().flat_map(|(_, cases)| cases);
     let longest = cases.fold(1.0, |longest, case| value(case.id).max(longest));

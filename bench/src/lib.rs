@@ -3,6 +3,7 @@
 #![deny(missing_docs)]
 
 pub mod authority;
+pub mod callers;
 pub mod clock;
 pub mod envoy;
 pub mod figures;
@@ -11,6 +12,7 @@ pub mod issuer;
 pub mod load;
 pub mod machine;
 pub mod prover;
+pub mod service;
 pub mod setup;
 pub mod statistics;
 pub mod traffic;

@@ -132,9 +132,18 @@ pub fn cpu_per_request(
     supply: &Supply,
     requests: usize,
 ) -> Result<f64> {
+    cpu_of(spent, requests, || load.run(supply, requests))
+}
+
+/// The same, of so many requests that are sent in another way.
+pub fn cpu_of(
+    spent: impl Fn() -> Result<u64>,
+    requests: usize,
+    send: impl FnOnce() -> Result<()>,
+) -> Result<f64> {
     settle();
     let before = spent()?;
-    load.run(supply, requests)?;
+    send()?;
     settle();
     Ok((spent()? - before) as f64 / 1000.0 / requests as f64)
 }

@@ -1,6 +1,8 @@
-//! Measures what Portcullis costs, beside Envoy's native filters, ext_authz and the host's calls alone. `make bench`
-//! runs it; README.md tells how it measures.
+//! Measures what Portcullis costs, beside Envoy's native filters, ext_authz, ext_proc and the host's calls alone. `make
+//! bench` runs it; README.md tells how it measures. `ONLY=heads` or `ONLY=bodies` measures one of its two modules, and writes
+//! no results.
 
+mod bodies;
 mod cases;
 mod chart;
 mod comparisons;
@@ -13,7 +15,7 @@ mod under_load;
 
 use std::env;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use bench::envoy::Envoy;
@@ -22,7 +24,6 @@ use bench::setup::Setup;
 use bench::traffic::Traffic;
 use bench::{Result, authority, built, clock, root, setting};
 
-use crate::ext_authz::ExtAuthz;
 use crate::report::Report;
 
 /// How long and how hard; each can be set in the environment.
@@ -59,6 +60,38 @@ fn run() -> Result<()> {
     };
     let binary =
         PathBuf::from(env::var("ENVOY_BIN").map_err(|_| "ENVOY_BIN: set by `make bench`")?);
+    let only = env::var("ONLY").unwrap_or_default();
+    let report = match "heads".contains(&only) {
+        true => Some(measure_heads(&binary, &effort)?),
+        false => None,
+    };
+    let bodies = match "bodies".contains(&only) {
+        true => Some(bodies::measure(&binary, &effort)?),
+        false => None,
+    };
+    if let Some(report) = &report {
+        println!("{}", report.summary());
+    }
+    if let Some(bodies) = &bodies {
+        print!("{}", bodies.summary());
+    }
+    let (Some(report), Some(bodies)) = (report, bodies) else {
+        return Ok(());
+    };
+    let results = root().join("docs/bench");
+    fs::create_dir_all(&results)?;
+    let text = report.markdown() + &bodies.markdown(&effort);
+    fs::write(results.join("results.md"), text)?;
+    fs::write(results.join("results.svg"), chart::draw(&report))?;
+    eprintln!(
+        "    written: docs/bench/results.md and results.svg; Envoy's configurations: target/bench/envoy.yaml and \
+         target/bench/bodies/envoy.yaml"
+    );
+    Ok(())
+}
+
+/// The filter that decides from heads alone.
+fn measure_heads<'e>(binary: &Path, effort: &'e Effort) -> Result<Report<'e>> {
     let portcullis = built("target/wasm32-wasip1/release/portcullis.wasm", "bench")?;
     let noop = built("target/noop/wasm32-wasip1/release/noop.wasm", "bench")?;
     let host_calls = built(
@@ -71,7 +104,7 @@ fn run() -> Result<()> {
     let issuer = Issuer::new(clock::unix_seconds())?;
     let traffic = Traffic::prepare(&issuer)?;
     let authority_port = authority::start()?;
-    let ext_authz = ExtAuthz::start(authority_port)?;
+    let ext_authz = ext_authz::start(authority_port)?;
     let setup = Setup {
         jwks: issuer.jwks(),
         noop_module: noop.display().to_string(),
@@ -83,27 +116,18 @@ fn run() -> Result<()> {
 
     eprintln!("    starting Envoy");
     let folder = root().join("target/bench");
-    let envoy = Envoy::start(&binary, &folder, &setup.envoy())?;
+    let envoy = Envoy::start(binary, &folder, &setup.envoy())?;
     proof::prove_all(&envoy, &issuer)?;
 
     eprintln!("    filling the caches");
     let memory = memory::measure(&envoy, &traffic)?;
 
-    let report = Report {
+    Ok(Report {
         memory,
-        measured: side_by_side::measure(&envoy, &ext_authz, &traffic, &effort)?,
+        measured: side_by_side::measure(&envoy, &ext_authz, &traffic, effort)?,
         under_load: under_load::measure(&envoy, &traffic, effort.rate)?,
         envoy: envoy.version.clone(),
         module_bytes: fs::metadata(&portcullis)?.len(),
         effort,
-    };
-    print!("{}", report.summary());
-    let results = root().join("docs/bench");
-    fs::create_dir_all(&results)?;
-    fs::write(results.join("results.md"), report.markdown())?;
-    fs::write(results.join("results.svg"), chart::draw(&report))?;
-    eprintln!(
-        "    written: docs/bench/results.md and results.svg; Envoy's configuration: target/bench/envoy.yaml"
-    );
-    Ok(())
+    })
 }

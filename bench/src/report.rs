@@ -14,19 +14,19 @@ use bench::machine::{cpu_model, cpus, kernel};
 use bench::statistics::Median;
 
 /// All results of a run.
-pub struct Report {
+pub struct Report<'e> {
     pub measured: Measured,
     pub under_load: Vec<Row>,
     pub memory: Vec<Growth>,
     pub envoy: String,
     /// The size of the module.
     pub module_bytes: u64,
-    pub effort: Effort,
+    pub effort: &'e Effort,
 }
 
 // === impl Report ===
 
-impl Report {
+impl Report<'_> {
     /// All figures, in short.
     pub fn summary(&self) -> String {
         let mut text = String::new();

@@ -9,13 +9,13 @@ use bench::Result;
 use bench::clock::poll;
 use bench::envoy::Envoy;
 use bench::load::{ClosedLoop, cpu_per_request};
+use bench::service::Service;
 use bench::statistics::Median;
 use bench::traffic::Traffic;
 
 use crate::Effort;
 use crate::cases::{BASELINES, CASES, Cache, Case};
 use crate::comparisons::Comparison;
-use crate::ext_authz::ExtAuthz;
 
 /// Microseconds of CPU per request, of every case in every round.
 pub struct Measured(BTreeMap<&'static str, Vec<f64>>);
@@ -35,7 +35,7 @@ const COUNTERS_LATE: Duration = Duration::from_secs(2);
 /// Measures every case in every round, and that each does what its name says.
 pub fn measure(
     envoy: &Envoy,
-    ext_authz: &ExtAuthz,
+    ext_authz: &Service,
     traffic: &Traffic,
     effort: &Effort,
 ) -> Result<Measured> {
