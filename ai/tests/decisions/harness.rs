@@ -30,9 +30,12 @@ pub const NOW: i64 = 1_700_000_000;
 
 const FINGERPRINTS: FingerprintKey = FingerprintKey::new(*b"the same always.");
 
+/// Bytes and the number of their version, by their keys.
+type Versions = HashMap<String, (Vec<u8>, u32)>;
+
 /// What workers of one process share.
 #[derive(Clone, Debug, Default)]
-pub struct Map(Rc<RefCell<HashMap<String, (Vec<u8>, u32)>>>);
+pub struct Map(Rc<RefCell<Versions>>);
 
 pub struct Filter {
     pub policy: Rc<Policy>,
