@@ -388,6 +388,27 @@ impl Worker {
         Action::Continue
     }
 
+    /// An answer's trailers came, so its body is over. What was not held of it is gone.
+    pub fn answer_trailers(&self, stream: u32) -> Action {
+        {
+            let mut bodies = self.bodies.borrow_mut();
+            if let Some(passing) = bodies.answers.get_mut(&stream) {
+                match passing.lists {
+                    // More than this was refused when it came.
+                    Filtering::Whole(_) => return passing.filter_body(MCP_LIST_BYTES, true),
+                    // An event that did not end is none, and there is no body any more to write it to.
+                    Filtering::Events(_) => {
+                        passing.lists = Filtering::Nothing;
+                        return Action::Continue;
+                    }
+                    Filtering::Nothing => {}
+                }
+            }
+        }
+        // Bytes that came before have been read: only the end is new.
+        self.answer_body(stream, 0, true)
+    }
+
     /// The stream has ended, however it did.
     pub fn answer_ended(&self, stream: u32) {
         let passing = self.bodies.borrow_mut().answers.remove(&stream);

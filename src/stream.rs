@@ -88,8 +88,7 @@ impl HttpContext for Stream {
 
     #[cfg(feature = "ai")]
     fn on_http_response_trailers(&mut self, _trailers: usize) -> Action {
-        // Bytes that came before them have been read: only the end is new.
-        self.with_worker(|worker| worker.answer_body(self.id, 0, true))
+        self.with_worker(|worker| worker.answer_trailers(self.id))
     }
 
     #[cfg(feature = "ai")]

@@ -43,6 +43,7 @@ mod jwks;
 mod lists;
 mod llm_clients;
 mod mcp;
+mod mcp_bodies;
 mod mcp_clients;
 mod module;
 mod realm;

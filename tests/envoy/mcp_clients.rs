@@ -247,3 +247,50 @@ fn one_new_token_is_enough_for_a_call() {
         )
     );
 }
+
+/// With the module that reads bodies: clients of older versions are let in too, and no client is shown a tool that it may
+/// not call.
+#[test]
+fn clients_of_every_version_see_and_call_their_tools() {
+    let helpdesk = Helpdesk::reading_bodies();
+    let token = helpdesk.token("mcp:use tools:read", json!({}));
+    let refused = |tool: &str, code: &str| {
+        let message = call(&helpdesk, &token, tool);
+        let answer = helpdesk.gateway.send(&message);
+        assert_eq!(answer.json().expect("JSON")["id"], 1, "{answer:?}");
+        reason(&answer, code)
+    };
+    let scope = refused("close_ticket", "INSUFFICIENT_SCOPE");
+    let not_allowed = refused("wipe_disk", "TOOL_NOT_ALLOWED");
+    let steps = [
+        "tools",
+        "search_docs query=refunds",
+        "close_ticket id=7",
+        "wipe_disk",
+        "read docs://rückgabe",
+    ];
+    for version in [&[][..], &["--old"]] {
+        let options = [&["--token", &token], version].concat();
+        assert_eq!(
+            helpdesk.python(&[options.as_slice(), steps.as_slice()].concat()),
+            format!(
+                "tools: search_docs\n\
+                 search_docs query=refunds: 1 page about refunds\n\
+                 close_ticket id=7: refused: {scope}\n\
+                 wipe_disk: refused: {not_allowed}\n\
+                 read docs://rückgabe: Innerhalb von 30 Tagen.\n"
+            ),
+            "{version:?}"
+        );
+        let rust = helpdesk.rust(&options, &steps[..2]);
+        let expected = "tools: search_docs\nsearch_docs query=refunds: 1 page about refunds\n";
+        assert_eq!(rust, expected, "{version:?}");
+    }
+    let token = helpdesk.token("mcp:use tools:write", json!({}));
+    // What wants an approval is shown.
+    for version in [&[][..], &["--old"]] {
+        let options = [&["--token", &token], version, &["tools"]].concat();
+        let expected = "tools: close_ticket, delete_user\n";
+        assert_eq!(helpdesk.python(&options), expected);
+    }
+}

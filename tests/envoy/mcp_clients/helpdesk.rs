@@ -77,6 +77,15 @@ impl Helpdesk {
 
     /// The authority's tokens are valid for so long.
     pub fn open(token_lifetime: &str) -> Self {
+        Self::begin(token_lifetime, false)
+    }
+
+    /// With the module that reads bodies: it verifies them, and filters lists.
+    pub fn reading_bodies() -> Self {
+        Self::begin("5m", true)
+    }
+
+    fn begin(token_lifetime: &str, reads_bodies: bool) -> Self {
         let key = Key::new("ES256", "approver");
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!(
             "mcp-{}-{}",
@@ -93,7 +102,12 @@ impl Helpdesk {
 
         // The policy names Envoy's port, which is known only when Envoy runs. So the first policy is another one.
         let authority_port = free_port();
-        let gateway = Setup::of(only(provider([&key])))
+        let setup = Setup::of(only(provider([&key])));
+        let setup = match reads_bodies {
+            true => setup.with_bodies(),
+            false => setup,
+        };
+        let gateway = setup
             .over_lds()
             .cluster("mcp", server.port)
             .cluster("authority", authority_port)
@@ -127,6 +141,10 @@ impl Helpdesk {
         );
         policy["providers"]["approver"] =
             json!({ "issuer": ISSUER, "audiences": audiences, "jwks": { "inline": jwks([&key]) } });
+        if reads_bodies {
+            policy["rules"][0]["mcp"]["body"] = json!("verify");
+            policy["rules"][0]["mcp"]["list"] = json!("filter");
+        }
         // Clients are to ask the page's authority.
         policy["resources"][0]["authorization_servers"] = json!([issuer]);
         assert!(gateway.update(policy), "{}", gateway.log_tail());
