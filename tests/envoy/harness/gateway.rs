@@ -206,10 +206,11 @@ impl Setup {
 
     /// The module that reads bodies, and the switch that it needs for that.
     pub fn with_bodies(mut self) -> Self {
-        self.module = match std::ptr::fn_addr_eq(self.module, module_with_test_hooks as fn() -> PathBuf) {
-            true => module_with_bodies_and_test_hooks,
-            false => module_with_bodies,
-        };
+        self.module =
+            match std::ptr::fn_addr_eq(self.module, module_with_test_hooks as fn() -> PathBuf) {
+                true => module_with_bodies_and_test_hooks,
+                false => module_with_bodies,
+            };
         self.stop_iteration(true)
     }
 
