@@ -10,7 +10,7 @@ fn every_variant_that_reads_bodies_does_the_same_job() {
     let cached = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.cache/envoy/envoy");
     let envoy = env::var_os("ENVOY_BIN").unwrap_or_else(|| cached.into());
     let output = Command::new(env!("CARGO_BIN_EXE_bench"))
-        .envs([("ONLY", "bodies"), ("ROUNDS", "1"), ("REQUESTS", "80")])
+        .envs([("ONLY", "bodies"), ("ROUNDS", "1"), ("REQUESTS", "40")])
         .env("ENVOY_BIN", envoy)
         .output()
         .unwrap();

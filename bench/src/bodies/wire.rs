@@ -64,7 +64,7 @@ pub struct Client {
     received: Vec<u8>,
 }
 
-/// The longest wait for an answer.
+/// The longest wait for an answer, or for more of it.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How long a request is watched that must not arrive.
@@ -222,16 +222,6 @@ impl Client {
 
     /// Sends a request and receives its answer. The head is returned; all of it is in `received`.
     async fn exchange(&mut self, request: &[u8], lane: &Lane, kind: Kind) -> Result<Head> {
-        let exchanged = timeout(PATIENCE, self.exchange_at_leisure(request, lane, kind)).await;
-        exchanged.map_err(|_| "an answer, or its next event, did not come")?
-    }
-
-    async fn exchange_at_leisure(
-        &mut self,
-        request: &[u8],
-        lane: &Lane,
-        kind: Kind,
-    ) -> Result<Head> {
         lane.kind.store(kind as usize, Ordering::Relaxed);
         self.received.clear();
         framing::write_all(&self.stream, request).await?;
@@ -260,7 +250,8 @@ impl Client {
     }
 
     async fn more(&mut self) -> Result<()> {
-        match framing::read(&self.stream, &mut self.received).await? {
+        let read = timeout(PATIENCE, framing::read(&self.stream, &mut self.received)).await;
+        match read.map_err(|_| "an answer, or its next event, did not come")?? {
             true => Ok(()),
             false => Err("Envoy closed the connection".into()),
         }
