@@ -11,6 +11,7 @@ awk -v policy="${POLICY:-policies/tour.yaml}" -v models="${MODELS_POLICY:-polici
         indent = $0
         sub(/\$.*/, "", indent)
         while ((getline line < file) > 0) print (line == "" ? line : indent line)
+        close(file) # both may be the same one
         next
     }
     {

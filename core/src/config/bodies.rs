@@ -270,7 +270,7 @@ impl<'v> FromValue<'v> for ModelFromConfig<'v> {
 impl<'v> FromValue<'v> for LimitConfig<'v> {
     fn from_value(value: &'v Value<'v>, at: At, findings: &mut Findings<'v>) -> Option<Self> {
         match value {
-            Value::Number(_) => {
+            value if is_number(value) => {
                 let value = u64::from_value(value, at, findings)?;
                 Some(LimitConfig::Fixed(Located { at, value }))
             }
@@ -309,7 +309,7 @@ impl<'v> FromValue<'v> for LeaseConfig {
     fn from_value(value: &'v Value<'v>, at: At, findings: &mut Findings<'v>) -> Option<Self> {
         const EXPECTED: &str = "a share such as 2% or a whole number";
         match value {
-            Value::Number(_) => {
+            value if is_number(value) => {
                 let value = u64::from_value(value, at, findings)?;
                 Some(LeaseConfig::Fixed(Located { at, value }))
             }
@@ -326,6 +326,11 @@ impl<'v> FromValue<'v> for LeaseConfig {
             }
         }
     }
+}
+
+/// Whether a value is a number, however it is written.
+fn is_number(value: &Value<'_>) -> bool {
+    matches!(value, Value::Number(_)) || scalar::large_number(value).is_some()
 }
 
 /// The only word that may stand in the place of an object.

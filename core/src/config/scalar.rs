@@ -55,6 +55,10 @@ impl<'v> FromValue<'v> for bool {
 impl<'v> FromValue<'v> for u64 {
     fn from_value(value: &'v Value<'v>, at: At, findings: &mut Findings<'v>) -> Option<Self> {
         const EXPECTED: &str = "a whole number";
+        #[cfg(feature = "ai")]
+        if let Some(large) = large_number(value) {
+            return Some(large);
+        }
         let Value::Number(_) = value else {
             findings.wrong_type(at, value, EXPECTED);
             return None;
@@ -68,6 +72,15 @@ impl<'v> FromValue<'v> for u64 {
         }
         whole
     }
+}
+
+/// A number that is a string: Envoy writes those beyond 31 bits so, where it reads a `Struct` from YAML.
+#[cfg(feature = "ai")]
+pub fn large_number(value: &Value<'_>) -> Option<u64> {
+    let text = value.as_str()?;
+    let is_plain = text.bytes().all(|b| b.is_ascii_digit()) && !text.starts_with('0');
+    let number = text.parse().ok().filter(|_| is_plain)?;
+    (number > i32::MAX as u64).then_some(number)
 }
 
 impl<'v> FromValue<'v> for Duration {
