@@ -4,7 +4,7 @@
 use std::io::Write as _;
 use std::net::TcpStream;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use portcullis_testing::http2;
 use serde_json::{Value, json};
@@ -15,7 +15,6 @@ use crate::harness::gateway::{Gateway, Setup};
 use crate::harness::keys::Key;
 use crate::harness::policy::provider;
 use crate::harness::service::{Call, Service};
-use crate::harness::{NOISE, PATIENCE, poll};
 
 pub const CHAT: &str = "/v1/chat/completions";
 pub const MAX_BYTES: usize = 4096;
