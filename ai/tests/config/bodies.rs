@@ -400,3 +400,36 @@ fn the_reference_of_bodies_compiles_without_a_warning() {
     let compiled = compile_yaml(yaml).unwrap_or_else(|invalid| panic!("{invalid}"));
     assert_eq!(compiled.warnings, []);
 }
+
+/// Where Envoy reads a `Struct` from YAML, it writes whole numbers beyond 31 bits as strings.
+#[test]
+fn large_numbers_may_be_strings() {
+    let with = |limit: &str| {
+        compile_yaml(&format!(
+            "api_keys: {{keys: [{{id: a, hash: 'sha256:{}'}}]}}\nrules: [{{budgets: [b]}}]\n\
+             budgets: {{b: {{limit: {limit}, window: 1h, charge: requests}}}}",
+            "0".repeat(64),
+        ))
+    };
+    for (limit, expected) in [
+        ("'2147483648'", 1 << 31),
+        ("'9007199254740992'", WHOLE),
+        ("2147483648", 1 << 31),
+    ] {
+        let policy = with(limit).expect(limit).policy;
+        assert_eq!(
+            budget(&policy, "b").limit,
+            Limit::Fixed(expected),
+            "{limit}"
+        );
+    }
+    for wrong in [
+        "'2147483647'",
+        "'02147483648'",
+        "'1e10'",
+        "''",
+        "'9007199254740993'",
+    ] {
+        assert!(with(wrong).is_err(), "{wrong}");
+    }
+}
