@@ -203,8 +203,12 @@ impl Worker {
     ) -> Option<Denial> {
         let charges = passage.charges.iter().map(|(charge, _)| charge);
         let standings = self.standings(charges.clone(), now);
-        let mut both = standings.iter().zip(charges);
-        let is_over = both.any(|(standing, charge)| standing.remaining < charge.amount());
+        let mut is_over = false;
+        for (standing, charge) in standings.iter().zip(charges) {
+            let has_room = standing.remaining >= charge.amount();
+            self.telemetry.count_in_shadow(charge.budget.id, has_room);
+            is_over |= !has_room;
+        }
         let caller = match &decision.verdict {
             Verdict::Allow(permit) => permit.caller(),
             _ => None,

@@ -160,6 +160,15 @@ impl Telemetry {
         }
     }
 
+    /// Counts what a budget would have said to a request.
+    #[cfg(feature = "ai")]
+    pub fn count_in_shadow(&self, budget: BudgetId, has_room: bool) {
+        if let Some([admitted, refused, _]) = self.budgets.get(budget.0) {
+            let counted = if has_room { admitted } else { refused };
+            counted.add(1);
+        }
+    }
+
     /// Counts what answers said that they used.
     #[cfg(feature = "ai")]
     pub fn count_tokens(&self, input: u64, output: u64) {

@@ -396,12 +396,17 @@ impl Content {
         let Awaits::Budgets(since) = self.awaits else {
             return self.refuse(unavailable(Code::BudgetUnavailable));
         };
-        let since = since.unwrap_or(now);
         let ledgers = self.draft.charges.iter();
-        let ledgers = ledgers.filter_map(|charge| charge.budget.ledger.as_ref());
-        let patience = ledgers.map(|ledger| ledger.endpoint.timeout).max();
-        match granted && now.since(since) < patience.unwrap_or_default() {
-            true => self.reserve(Some(since)),
+        let mut ledgers = ledgers.filter_map(|charge| charge.budget.ledger.as_ref());
+        let patience = ledgers.clone().map(|ledger| ledger.endpoint.timeout).max();
+        let is_patient = now.since(since.unwrap_or(now)) < patience.unwrap_or_default();
+        // A ledger that is found unavailable is not asked again for one that may be spent without it.
+        let is_worth_it = match granted {
+            true => is_patient,
+            false => since.is_none() && ledgers.any(|ledger| ledger.allow_local),
+        };
+        match is_worth_it {
+            true => self.reserve(Some(since.unwrap_or(now))),
             false => self.refuse(unavailable(Code::BudgetUnavailable)),
         }
     }

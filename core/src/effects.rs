@@ -10,6 +10,8 @@ use std::rc::Rc;
 
 use crate::config::FilterStateField;
 use crate::credential;
+#[cfg(feature = "ai")]
+use crate::decision::Denial;
 use crate::decision::{Code, Decision, Verdict};
 use crate::json::{Quoted, quotable_prefix};
 use crate::limits::AUDIT_FIELD_BYTES;
@@ -153,7 +155,11 @@ pub fn of<'a>(
         caller,
         #[cfg(feature = "ai")]
         model: match &decision.verdict {
-            Verdict::Deny(denial) => denial.content.as_ref().and_then(|c| c.model.as_deref()),
+            Verdict::Deny(Denial {
+                content: Some(content),
+                ..
+            }) => content.model.as_deref(),
+            // In shadow mode a refused request has one too.
             _ => decision.passage.as_ref().and_then(|p| p.model.as_deref()),
         },
         #[cfg(feature = "ai")]
