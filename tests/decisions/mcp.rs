@@ -117,7 +117,7 @@ fn every_refusal_is_an_error_that_clients_show() {
         let answer = filter.ask(&ask);
         assert_eq!(answer.code(), code);
         let body = body(&answer);
-        let found = Code::ALL.into_iter().find(|c| c.name() == code).unwrap();
+        let found = *Code::ALL.iter().find(|c| c.name() == code).unwrap();
         let (error, message) = (found.class().error(), found.description());
         assert_eq!(body["jsonrpc"], "2.0");
         assert_eq!(body.get("id"), Some(&Value::Null));

@@ -110,7 +110,7 @@ fn a_source_is_known_by_its_kind() {
         assert_eq!(source.bytes(), bytes);
     }
     // As counters have them.
-    let names = Service::ALL.map(Service::name);
+    let names = Service::ALL.iter().map(|service| service.name());
     let expected = [
         "jwks",
         "introspection",
@@ -119,7 +119,7 @@ fn a_source_is_known_by_its_kind() {
         "api_keys",
     ];
     assert_eq!(
-        names.into_iter().collect::<HashSet<_>>(),
+        names.collect::<HashSet<_>>(),
         expected.into_iter().collect()
     );
     let remote = json!({ "cluster": "a", "uri": "http://a/keys" });
