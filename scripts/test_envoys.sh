@@ -8,11 +8,12 @@ cd "$(dirname "$0")/.."
 : "${ENVOYS:=1.36.2 1.37.0 1.38.2 1.39.3 1.40.0}"
 MCP_PACKAGES=$(scripts/mcp.sh)
 LLM_PACKAGES=$(scripts/llm_clients.sh)
+REDIS_SERVER=$(scripts/redis.sh)
 PORTCULLIS_WASM=$PWD/target/wasm32-wasip1/release/portcullis.wasm
 PORTCULLIS_AI_WASM=$PWD/target/wasm32-wasip1/release/portcullis-ai.wasm
 PORTCULLIS_TEST_HOOKS_WASM=$PWD/target/test-hooks/wasm32-wasip1/release/portcullis.wasm
 PORTCULLIS_AI_TEST_HOOKS_WASM=$PWD/target/test-hooks/wasm32-wasip1/release/portcullis-ai.wasm
-export LLM_PACKAGES MCP_PACKAGES
+export LLM_PACKAGES MCP_PACKAGES REDIS_SERVER
 export PORTCULLIS_WASM PORTCULLIS_AI_WASM PORTCULLIS_TEST_HOOKS_WASM PORTCULLIS_AI_TEST_HOOKS_WASM
 
 # All of them before the first run, so that a wrong version shows at once. A build without V8 contains the runtime's

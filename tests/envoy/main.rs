@@ -53,6 +53,7 @@ mod remote_api_keys;
 mod resources;
 mod revocation;
 mod shadow;
+mod shared_budget;
 mod status_list;
 mod streams;
 mod telemetry;

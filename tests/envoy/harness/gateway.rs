@@ -94,11 +94,7 @@ impl Setup {
 
     /// A cluster of one host on this port.
     pub fn cluster(self, name: &str, port: u16) -> Self {
-        let address = json!({ "socket_address": { "address": "127.0.0.1", "port_value": port } });
-        self.cluster_at(
-            name,
-            json!([{ "lb_endpoints": [{ "endpoint": { "address": address } }] }]),
-        )
+        self.replicated_cluster(name, &[port])
     }
 
     /// A cluster that is spoken to in TLS.
@@ -126,6 +122,17 @@ impl Setup {
             "max_connections": 1, "max_pending_requests": 1, "max_requests": 1, "max_retries": 0,
         }] });
         self
+    }
+
+    /// A cluster of several hosts of this machine.
+    pub fn replicated_cluster(self, name: &str, ports: &[u16]) -> Self {
+        let endpoint = |port: &u16| {
+            let address =
+                json!({ "socket_address": { "address": "127.0.0.1", "port_value": port } });
+            json!({ "endpoint": { "address": address } })
+        };
+        let endpoints: Vec<Value> = ports.iter().map(endpoint).collect();
+        self.cluster_at(name, json!([{ "lb_endpoints": endpoints }]))
     }
 
     fn cluster_at(mut self, name: &str, endpoints: Value) -> Self {
