@@ -121,6 +121,10 @@ host-calls: # the module that makes only the host's calls, for the side-by-side
 bodies: # the module that holds and reads bodies and does nothing else, for the side-by-side
 	@scripts/wasm.sh --of bench/bodies/Cargo.toml build --target-dir target/bodies
 
+.PHONY: simulate
+simulate: ## simulates a thousand Envoys that spend from one ledger, and prints what the size of a lease costs
+	@. scripts/say.sh && need_cc && cargo run -p portcullis-core --features ai --profile bench --example ledger
+
 .PHONY: steps
 steps: ## measures the time of each step of the core, natively
 	@. scripts/say.sh && need_cc && cargo bench -p bench --features steps

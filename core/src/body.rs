@@ -1,7 +1,7 @@
 //! What a request's body decides, after its headers have.
 //!
 //! The order of the checks is the contract's: a body that is encoded or announced too large; its arrival; what it says,
-//! by [`models`] or [`messages`]; the kind of its prompt; the budgets in their order; approvals that count once.
+//! by `models` or `messages`; the kind of its prompt; the budgets in their order; approvals that count once.
 
 mod messages;
 mod models;

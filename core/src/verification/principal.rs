@@ -36,7 +36,7 @@ pub struct Principal {
     pub scopes: ScopeSet,
     /// `aud`.
     pub audiences: Vec<Box<str>>,
-    /// By [`ClaimId`](crate::policy::claim::ClaimId).
+    /// By `ClaimId`.
     pub claims: Vec<Option<Value<'static>>>,
     /// When the credential is valid.
     pub validity: Validity,
