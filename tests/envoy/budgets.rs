@@ -1,6 +1,7 @@
 //! Budgets of tokens and requests: what answers cost, and that nothing is lost among many at once.
 
 mod endings;
+mod lost;
 mod stage;
 
 use serde_json::json;

@@ -52,6 +52,15 @@ fn policy(key: &Key) -> Value {
 
 impl Stage {
     pub fn open(workers: u32) -> Self {
+        Self::with(workers, |setup| setup)
+    }
+
+    /// One worker, with a module that traps on demand.
+    pub fn that_traps() -> Self {
+        Self::with(1, Setup::with_test_hooks)
+    }
+
+    fn with(workers: u32, more: impl FnOnce(Setup) -> Setup) -> Self {
         let key = Key::new("ES256", "k");
         let upstream = ModelUpstream::start();
         // It takes connections, and no handshake of TLS goes on there.
@@ -72,7 +81,7 @@ impl Stage {
             route("/deaf/", json!({ "cluster": "deaf", "timeout": short })),
             route("/", json!({})),
         ];
-        let gateway = Setup::of(policy(&key))
+        let gateway = more(Setup::of(policy(&key)))
             .with_bodies()
             .workers(workers)
             .upstream(upstream.port())

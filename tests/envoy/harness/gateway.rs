@@ -40,7 +40,9 @@ pub struct Setup {
     /// Envoy's `allow_on_headers_stop_iteration`: a pause at the headers then lets the body's callbacks run.
     stop_iteration: bool,
     traced: bool,
-    module: fn() -> PathBuf,
+    /// Whether the module reads bodies, and whether it obeys the header `x-test-hook`.
+    bodies: bool,
+    hooks: bool,
     /// The port of the upstream; without one, an echo of the gateway's own.
     upstream: Option<u16>,
 }
@@ -71,7 +73,8 @@ impl Setup {
             stop_iteration: env::var_os("PORTCULLIS_TEST_STOP_ITERATION")
                 .is_some_and(|on| on == "1"),
             traced: false,
-            module,
+            bodies: false,
+            hooks: false,
             upstream: None,
         }
     }
@@ -207,17 +210,13 @@ impl Setup {
 
     /// The module that obeys the header `x-test-hook`.
     pub fn with_test_hooks(mut self) -> Self {
-        self.module = module_with_test_hooks;
+        self.hooks = true;
         self
     }
 
     /// The module that reads bodies, and the switch that it needs for that.
     pub fn with_bodies(mut self) -> Self {
-        self.module =
-            match std::ptr::fn_addr_eq(self.module, module_with_test_hooks as fn() -> PathBuf) {
-                true => module_with_bodies_and_test_hooks,
-                false => module_with_bodies,
-            };
+        self.bodies = true;
         self.stop_iteration(true)
     }
 
@@ -403,6 +402,15 @@ impl Setup {
         })
     }
 
+    fn module(&self) -> PathBuf {
+        match (self.bodies, self.hooks) {
+            (false, false) => module(),
+            (false, true) => module_with_test_hooks(),
+            (true, false) => module_with_bodies(),
+            (true, true) => module_with_bodies_and_test_hooks(),
+        }
+    }
+
     fn filter(&self) -> Value {
         let configuration = if self.in_a_struct {
             json!({ "@type": "type.googleapis.com/google.protobuf.Struct", "value": self.policy })
@@ -423,7 +431,7 @@ impl Setup {
                 "vm_config": {
                     "vm_id": "portcullis",
                     "runtime": "envoy.wasm.runtime.v8",
-                    "code": { "local": { "filename": (self.module)() } },
+                    "code": { "local": { "filename": self.module() } },
                     "environment_variables": { "key_values": self.environment },
                 },
             },
