@@ -184,16 +184,30 @@ fn shipped(ports: &Ports) -> Value {
         ("UPSTREAM_PORT", ports.upstream.to_string()),
         ("AUTHORITY_HOST", "127.0.0.1".to_owned()),
         ("AUTHORITY_PORT", ports.authority.to_string()),
+        ("MODELS_PORT", "0".to_owned()),
+        ("MODELS_MODULE", String::new()),
+        ("MODELS_HOST", "127.0.0.1".to_owned()),
+        ("MODELS_UPSTREAM_PORT", "1".to_owned()),
     ];
     for (name, value) in values {
-        let start = text
-            .find(&format!("${{{name}:-"))
-            .unwrap_or_else(|| panic!("no placeholder {name}"));
-        let end = start + text[start..].find('}').expect("a placeholder ends");
-        text.replace_range(start..=end, &value);
+        let placeholder = format!("${{{name}:-");
+        assert!(text.contains(&placeholder), "no placeholder {name}");
+        while let Some(start) = text.find(&placeholder) {
+            let end = start + text[start..].find('}').expect("a placeholder ends");
+            text.replace_range(start..=end, &value);
+        }
     }
-    let text = text.replace("${POLICY}", "{}");
-    serde_saphyr::from_str(&text).expect("the tour's Envoy configuration is YAML")
+    let text = text
+        .replace("${POLICY}", "{}")
+        .replace("${MODELS_POLICY}", "{}");
+    let shipped = serde_saphyr::from_str(&text);
+    let mut shipped: Value = shipped.expect("the tour's Envoy configuration is YAML");
+    // No model is asked here.
+    for kind in ["listeners", "clusters"] {
+        let all = shipped["static_resources"][kind].as_array_mut();
+        all.expect(kind).retain(|one| one["name"] != "models");
+    }
+    shipped
 }
 
 /// How long Envoy may need until the streams of those who left are gone.
