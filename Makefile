@@ -34,7 +34,7 @@ down: ## stops what `make up` started
 	@python3 scripts/tour.py down
 
 .PHONY: test
-test: wasm test-hooks bodies envoy authority mcp-client ## every test, on a real Envoy, and the tour in containers if an engine runs
+test: wasm test-hooks bodies envoy authority mcp-client model-upstream ## every test, on a real Envoy, and the tour in containers if an engine runs
 	@scripts/test.sh
 
 .PHONY: differential

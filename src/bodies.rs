@@ -191,19 +191,28 @@ impl Worker {
         }
     }
 
-    /// A request goes on.
-    pub(crate) fn pass(&self, stream: u32, passage: Option<Box<Passage>>) -> Result<(), Status> {
-        let mut bodies = self.bodies.borrow_mut();
-        bodies.arriving.remove(&stream);
-        let Some(mut passage) = passage else {
-            return Ok(());
-        };
-        if let Some(body) = passage.body.take() {
-            hostcalls::set_buffer(BufferType::HttpRequestBody, 0, usize::MAX, &body)?;
+    /// A request goes on, if its headers could be `changed`.
+    pub(crate) fn pass(
+        &self,
+        stream: u32,
+        passage: Option<Box<Passage>>,
+        changed: Result<(), Status>,
+        now: UnixTime,
+    ) -> Result<(), Status> {
+        let mut passage = *passage.unwrap_or_default();
+        let changed = changed.and_then(|()| match passage.body.take() {
+            Some(body) => hostcalls::set_buffer(BufferType::HttpRequestBody, 0, usize::MAX, &body),
+            None => Ok(()),
+        });
+        if changed.is_err() {
+            let held = passage.charges.into_iter();
+            let held = held.filter_map(|(charge, held)| Some((charge, held?)));
+            self.release(held.collect(), now);
+            return changed;
         }
-        drop(bodies);
+        self.bodies.borrow_mut().arriving.remove(&stream);
         if passage.is_followed() {
-            self.follow(stream, *passage);
+            self.follow(stream, passage);
         }
         Ok(())
     }
@@ -230,7 +239,7 @@ impl Worker {
     }
 }
 
-/// The name of this plugin and the place of its worker, for a log that many write to.
+/// The name of this plugin, for a log that many write to.
 fn plugin() -> String {
     let name = hostcalls::get_property(vec!["plugin_name"]).ok().flatten();
     String::from_utf8_lossy(&name.unwrap_or_default()).into_owned()

@@ -10,6 +10,7 @@ use portcullis_core::budget::caller::{CallerId, CallerKey};
 use portcullis_core::budget::reserved::{Balance, Reservation, Reserved};
 use portcullis_core::charging::{self, Charge, Standing};
 use portcullis_core::config::FilterStateField;
+use portcullis_core::deadline::Deadline;
 use portcullis_core::decision::{Code, Decision, Denial, Verdict};
 use portcullis_core::ledger::leases::LedgerCall;
 use portcullis_core::limits::LEDGER_BYTES;
@@ -23,9 +24,9 @@ use proxy_wasm::hostcalls;
 use proxy_wasm::types::MapType;
 
 use crate::budget_share::BudgetShare;
-use crate::call;
 use crate::telemetry::CalloutOutcome;
 use crate::worker::Worker;
+use crate::{call, clock};
 
 /// The budgets of a policy.
 pub struct Budgets {
@@ -33,8 +34,18 @@ pub struct Budgets {
     /// is admitted.
     own: Option<Vec<BudgetShare>>,
     /// The calls to ledgers that are under way, by the host's numbers for them.
-    calls: HashMap<u32, (BudgetId, CallerId)>,
+    calls: HashMap<u32, LedgerCallUnderWay>,
 }
+
+/// A call to a ledger that is not answered yet.
+struct LedgerCallUnderWay {
+    budget: BudgetId,
+    caller: CallerId,
+    deadline: Deadline,
+}
+
+/// Envoy ends a call at its timeout. One that it did not end a little later counts as lost.
+const GRACE: Duration = Duration::from_millis(250);
 
 /// What came of the attempt to hold back what a request may use.
 pub enum Reserving {
@@ -277,6 +288,16 @@ impl Worker {
 impl Worker {
     /// Writes what could not be written before, gives back what is idle, and asks for what is needed soon.
     pub(crate) fn tend_budgets(&self, now: UnixTime) {
+        let instant = clock::instant();
+        let is_lost = |_: &u32, call: &mut LedgerCallUnderWay| call.deadline.has_passed(instant);
+        let lost: Vec<_> = {
+            let mut budgets = self.budgets.borrow_mut();
+            let lost = budgets.calls.extract_if(is_lost);
+            lost.map(|(_, call)| (call.budget, call.caller)).collect()
+        };
+        for (id, caller) in lost {
+            self.ledger_said(id, caller, Err(CallFault::Timeout), now);
+        }
         for budget in &self.policy.budgets {
             if let Some(own) = self.budgets.borrow_mut().of_mut(budget.id) {
                 own.tick(now);
@@ -304,8 +325,13 @@ impl Worker {
             });
             match sent {
                 Ok(token) => {
-                    let mut budgets = self.budgets.borrow_mut();
-                    budgets.calls.insert(token, (budget.id, caller));
+                    let timeout = ledger.endpoint.timeout.saturating_add(GRACE);
+                    let under_way = LedgerCallUnderWay {
+                        budget: budget.id,
+                        caller,
+                        deadline: Deadline::after(clock::instant(), timeout),
+                    };
+                    self.budgets.borrow_mut().calls.insert(token, under_way);
                 }
                 Err(_) => self.ledger_said(budget.id, caller, Err(CallFault::NotSent), now),
             }
@@ -314,17 +340,19 @@ impl Worker {
 
     fn is_ledger_called_for(&self, id: BudgetId, caller: CallerId) -> bool {
         let budgets = self.budgets.borrow();
-        budgets.calls.values().any(|call| *call == (id, caller))
+        let mut calls = budgets.calls.values();
+        calls.any(|call| call.budget == id && call.caller == caller)
     }
 
     /// Takes the answer to a call, if a ledger was called by it.
     pub(crate) fn ledger_answered(&self, token: u32, has_headers: bool, now: UnixTime) -> bool {
         let called = self.budgets.borrow_mut().calls.remove(&token);
-        let Some((id, caller)) = called else {
+        let Some(called) = called else {
             return false;
         };
-        self.ledger_said(id, caller, call::receive(has_headers, LEDGER_BYTES), now);
-        if let Some(budget) = self.policy.budgets.get(id.0) {
+        let answer = call::receive(has_headers, LEDGER_BYTES);
+        self.ledger_said(called.budget, called.caller, answer, now);
+        if let Some(budget) = self.policy.budgets.get(called.budget.0) {
             self.call_ledger(budget, now);
         }
         true

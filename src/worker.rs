@@ -125,7 +125,8 @@ impl Worker {
         now: UnixTime,
     ) -> Action {
         loop {
-            let (waiting, callout) = match step {
+            #[cfg_attr(not(feature = "ai"), expect(unused_mut))]
+            let (mut waiting, callout) = match step {
                 Step::Decided(decision) => return self.apply(stream, request, decision, now),
                 #[cfg(feature = "ai")]
                 Step::Observe(decision, content) => {
@@ -175,6 +176,7 @@ impl Worker {
                     Reserving::Wait(budget, caller, timeout) => {
                         let awaited = Awaited::Lease(budget, caller);
                         let deadline = Deadline::after(clock::instant(), timeout);
+                        let deadline = waiting.lease_deadline(deadline);
                         return self.pause(stream, waiting, request, awaited, deadline);
                     }
                 },
@@ -232,7 +234,7 @@ impl Worker {
             }
         };
         #[cfg(feature = "ai")]
-        let changed = changed.and_then(|()| self.pass(stream, decision.passage));
+        let changed = self.pass(stream, decision.passage, changed, now);
         // A request that could not be changed in all must not go on with the rest.
         match changed {
             Ok(()) => Action::Continue,

@@ -13,6 +13,7 @@ use crate::api::Estimate;
 use crate::authorization::{Authorized, Permit, Stranger, Unpermitted};
 use crate::budget::reserved::Reservation;
 use crate::charging::{Charge, Standing};
+use crate::deadline::Deadline;
 use crate::decision::{Code, Denial, RefusedContent};
 use crate::passage::{Lists, Passage};
 use crate::policy::Policy;
@@ -69,9 +70,17 @@ struct Draft {
 enum Awaits {
     Body,
     Classifier,
-    /// Since when it waits for a grant of the ledger, where it does.
-    Budgets(Option<UnixTime>),
+    Budgets(LeaseWait),
     Approval,
+}
+
+/// How a request waits for grants of a ledger.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+struct LeaseWait {
+    /// The end of all its waits together, once it waits.
+    until: Option<Deadline>,
+    /// The ledger did not answer, and what may be spent without it was tried.
+    is_without: bool,
 }
 
 /// What comes next for a body.
@@ -183,7 +192,7 @@ impl Content {
                 self.after_category()
             }
             (Awaits::Classifier, _) => self.refuse(unavailable(Code::ClassifierUnavailable)),
-            (Awaits::Budgets(_), Reply::Leased(granted)) => self.leased(granted, now),
+            (Awaits::Budgets(wait), Reply::Leased(granted)) => self.leased(wait, granted),
             (Awaits::Approval, Reply::Spent(_, spent)) => {
                 self.draft.approvals.push(spent);
                 self.approve()
@@ -299,7 +308,7 @@ impl Content {
 
     fn classify(mut self: Box<Self>) -> Next {
         let Some(prompts) = &self.rule.prompts else {
-            return self.reserve(None);
+            return self.reserve(LeaseWait::default());
         };
         let Category::Classifier(endpoint) = &prompts.category else {
             return self.after_category();
@@ -324,7 +333,7 @@ impl Content {
 
     fn after_category(mut self: Box<Self>) -> Next {
         match self.judge_category() {
-            Ok(()) => self.reserve(None),
+            Ok(()) => self.reserve(LeaseWait::default()),
             Err(denial) => self.refuse(denial),
         }
     }
@@ -356,12 +365,20 @@ impl Content {
     }
 
     /// Asks the host to hold back what the request is thought to use.
-    fn reserve(mut self: Box<Self>, since: Option<UnixTime>) -> Next {
+    fn reserve(mut self: Box<Self>, wait: LeaseWait) -> Next {
         if self.draft.charges.is_empty() {
             return self.approve();
         }
-        self.awaits = Awaits::Budgets(since);
+        self.awaits = Awaits::Budgets(wait);
         Next::Await(self, Callout::Reserve)
+    }
+
+    /// Until when it waits for a grant, of which it may need several: until the end of its first wait.
+    pub fn lease_deadline(&mut self, deadline: Deadline) -> Deadline {
+        match &mut self.awaits {
+            Awaits::Budgets(wait) => *wait.until.get_or_insert(deadline),
+            _ => deadline,
+        }
     }
 
     /// Continues with what became of the budgets.
@@ -390,23 +407,18 @@ impl Content {
         }
     }
 
-    /// The ledger has answered, or not. A grant may be gone to others already: then it is asked again, for as long as
-    /// a request may wait.
-    fn leased(self: Box<Self>, granted: bool, now: UnixTime) -> Next {
-        let Awaits::Budgets(since) = self.awaits else {
-            return self.refuse(unavailable(Code::BudgetUnavailable));
-        };
+    /// The ledger has answered, or not. A grant may be gone to others already: then it is asked again.
+    fn leased(self: Box<Self>, wait: LeaseWait, granted: bool) -> Next {
         let ledgers = self.draft.charges.iter();
         let mut ledgers = ledgers.filter_map(|charge| charge.budget.ledger.as_ref());
-        let patience = ledgers.clone().map(|ledger| ledger.endpoint.timeout).max();
-        let is_patient = now.since(since.unwrap_or(now)) < patience.unwrap_or_default();
-        // A ledger that is found unavailable is not asked again for one that may be spent without it.
-        let is_worth_it = match granted {
-            true => is_patient,
-            false => since.is_none() && ledgers.any(|ledger| ledger.allow_local),
-        };
-        match is_worth_it {
-            true => self.reserve(Some(since.unwrap_or(now))),
+        if granted {
+            return self.reserve(wait);
+        }
+        match !wait.is_without && ledgers.any(|ledger| ledger.allow_local) {
+            true => self.reserve(LeaseWait {
+                is_without: true,
+                ..wait
+            }),
             false => self.refuse(unavailable(Code::BudgetUnavailable)),
         }
     }

@@ -14,6 +14,8 @@ use crate::budget::reserved::Reservation;
 #[cfg(feature = "ai")]
 use crate::charging::Charge;
 use crate::credential;
+#[cfg(feature = "ai")]
+use crate::deadline::Deadline;
 use crate::decision::{Code, Decision, Denial, Verdict};
 use crate::mcp::Message;
 #[cfg(feature = "ai")]
@@ -119,12 +121,25 @@ impl Waiting {
     #[cfg(feature = "ai")]
     pub fn reserved(self, budgeted: Budgeted) -> Step {
         match self.stage {
-            // Nothing was asked to be held back.
-            Stage::Headers(replies) => wait(&self.policy, self.rule, replies, Callout::Reserve),
+            // Headers hold nothing back.
+            Stage::Headers(_) => Step::Decided(Decision {
+                verdict: Verdict::Deny(Code::BudgetUnavailable.into()),
+                rule: self.rule,
+                passage: None,
+            }),
             Stage::Body(content) => {
                 let rule = Rc::clone(content.rule());
                 judged(&self.policy, (rule, content.reserved(budgeted)))
             }
+        }
+    }
+
+    /// Until when the request waits for a grant of a ledger, whose first one would come until `deadline`.
+    #[cfg(feature = "ai")]
+    pub fn lease_deadline(&mut self, deadline: Deadline) -> Deadline {
+        match &mut self.stage {
+            Stage::Headers(_) => deadline,
+            Stage::Body(content) => content.lease_deadline(deadline),
         }
     }
 
