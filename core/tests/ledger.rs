@@ -85,10 +85,33 @@ fn nobody_overspends_whatever_happens() {
     assert!(seen.deaths > 10, "{seen:?}");
 }
 
+/// Few Envoys with many workers, which meet one caller all the time and ask for the same lease at once.
+#[test]
+fn nobody_overspends_where_workers_ask_at_once() {
+    for (seed, lost) in [(1, 0), (2, 50), (3, 300)] {
+        let outcome = World::run(Setup {
+            seed,
+            envoys: 4,
+            workers: 5,
+            callers: 1,
+            envoys_per_caller: 4,
+            requests_per_second: 200,
+            demand: 300,
+            lost,
+            late: lost,
+            doubled: lost,
+            windows: 1,
+            ..SETUP
+        });
+        assert_eq!(outcome.overspent, 0, "{outcome:?}");
+        assert!(outcome.unspent < 100, "{outcome:?}");
+    }
+}
+
 #[test]
 fn nobody_overspends_by_more_than_requests_use_beyond_their_estimates() {
     let mut over = 0;
-    for seed in 0..15 {
+    for seed in 0..16 {
         let setup = Setup {
             beyond: 200,
             ..any(seed)
@@ -98,6 +121,38 @@ fn nobody_overspends_by_more_than_requests_use_beyond_their_estimates() {
         over += u64::from(outcome.overspent > 0);
     }
     assert!(over > 0, "some must");
+}
+
+#[test]
+fn on_a_good_network_nobody_is_refused_who_has_budget_left() {
+    for (demand, envoys_per_caller) in [(50, 1), (80, 1), (60, 5), (50, 20)] {
+        let outcome = World::run(Setup {
+            demand,
+            envoys_per_caller,
+            lease: LeaseSize::Share(5_000),
+            ..SETUP
+        });
+        assert_eq!(outcome.refused_with_budget_left, 0, "{outcome:?}");
+        assert_eq!(outcome.unavailable, 0, "{outcome:?}");
+        assert!(outcome.admitted > 8000, "{outcome:?}");
+    }
+}
+
+#[test]
+fn what_is_left_is_spent_to_the_end() {
+    let [few, many] = [1, 20].map(|envoys_per_caller| {
+        let outcome = World::run(Setup {
+            demand: 150,
+            envoys_per_caller,
+            lease: LeaseSize::Share(5_000),
+            ..SETUP
+        });
+        assert!(per_mille(outcome.refused, &outcome) > 250, "{outcome:?}");
+        outcome
+    });
+    // Of the limit, in a thousand: what is too little for any request, on each Envoy.
+    assert!(few.unspent < 10, "{few:?}");
+    assert!((10..150).contains(&many.unspent), "{many:?}");
 }
 
 #[test]
@@ -113,4 +168,19 @@ fn a_larger_lease_asks_less() {
     });
     assert!(calls.is_sorted_by(|a, b| a > b), "{calls:?}");
     assert!(calls[3] < 100, "{calls:?}");
+}
+
+#[test]
+fn while_the_ledger_is_out_requests_are_unavailable_unless_they_may_spend_here() {
+    let [deny, allow] = [false, true].map(|allow_local| {
+        World::run(Setup {
+            allow_local,
+            outages: true,
+            demand: 50,
+            lease: LeaseSize::Share(5_000),
+            ..SETUP
+        })
+    });
+    assert!(per_mille(deny.unavailable, &deny) > 100, "{deny:?}");
+    assert!(per_mille(allow.unavailable, &allow) < 10, "{allow:?}");
 }

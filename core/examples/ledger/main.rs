@@ -44,8 +44,8 @@ const SETUP: Setup = Setup {
 
 fn main() {
     println!(
-        "| Envoys per caller | lease | overspent | calls | waited | 503 | 429 with budget left |\n\
-         |---|---|---|---|---|---|---|"
+        "| Envoys that meet a caller | lease | overspent | calls | waited | 503 | 429 with budget left | unspent |\n\
+         |---|---|---|---|---|---|---|---|"
     );
     for envoys_per_caller in [1, 10, 100, 1000] {
         for (millionths, name) in LEASES {
@@ -59,12 +59,13 @@ fn main() {
             });
             let per_mille = |n: u64| format!("{:.1}", 1000.0 * n as f64 / below.requests as f64);
             println!(
-                "| {envoys_per_caller} | {name} | {} | {} | {} | {} | {} |",
+                "| {envoys_per_caller} | {name} | {} | {} | {} | {} | {} | {:.1}% |",
                 below.overspent.max(above.overspent),
                 per_mille(below.calls),
                 per_mille(below.waits),
                 per_mille(below.unavailable),
                 per_mille(below.refused_with_budget_left),
+                above.unspent as f64 / 10.0,
             );
         }
     }

@@ -82,6 +82,8 @@ pub struct Outcome {
     pub beyond: u64,
     /// The limit of each caller.
     pub limit: u64,
+    /// What was not spent of all limits, in a thousand.
+    pub unspent: u64,
     /// Envoys that were lost.
     pub deaths: u64,
     /// How long requests waited for grants, all together.
@@ -182,7 +184,19 @@ impl World {
         let truth = world.truth.values();
         let over = truth.clone().map(|t| t.used.saturating_sub(world.limit));
         world.outcome.overspent = world.outcome.overspent.max(over.max().unwrap_or(0));
-        world.outcome.beyond = truth.clone().map(|t| t.beyond).max().unwrap_or(0);
+        world.outcome.beyond = truth.map(|t| t.beyond).max().unwrap_or(0);
+        // A clock that is ahead or behind has its own first and last windows.
+        let whole = EPOCH.cast_signed()..(EPOCH + world.end / 1000).cast_signed();
+        let whole = world
+            .truth
+            .iter()
+            .filter(|((_, begin), _)| whole.contains(begin));
+        let (mut windows, mut left) = (0, 0);
+        for (_, truth) in whole {
+            windows += 1;
+            left += world.limit.saturating_sub(truth.used);
+        }
+        world.outcome.unspent = 1000 * left / (world.limit * windows);
         world.outcome
     }
 
