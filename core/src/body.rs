@@ -15,6 +15,7 @@ use crate::budget::reserved::Reservation;
 use crate::charging::{Charge, Standing};
 use crate::deadline::Deadline;
 use crate::decision::{Code, Denial, RefusedContent};
+use crate::model::allow;
 use crate::passage::{Lists, Passage};
 use crate::policy::Policy;
 use crate::policy::demands::Demands;
@@ -344,8 +345,7 @@ impl Content {
         };
         let category = self.draft.category.as_deref();
         let category = category.ok_or(Code::PromptNotAllowed)?;
-        let mut entries = prompts.allow.iter();
-        let entry = entries.find(|entry| entry.pattern.matches(category));
+        let entry = allow::first_match(&prompts.allow, |entry| &entry.pattern, category);
         let Some(scopes) = &entry.ok_or(Code::PromptNotAllowed)?.scopes else {
             return Ok(());
         };

@@ -216,7 +216,10 @@ impl<M: SharedMap> WorkerBudget<M> {
         let question = match asked.asked {
             Asked::Question(question) => question,
             Asked::Return { .. } => {
-                leases.set_down(answer.is_none());
+                // What is refused came too late perhaps: questions find out whether the ledger is down.
+                if answer.is_some() {
+                    leases.set_down(false);
+                }
                 return answer.is_some();
             }
         };

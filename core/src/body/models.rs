@@ -113,12 +113,7 @@ impl ModelCall<'_> {
         if let Some(body) = body {
             names.extend(body.alternatives()?);
         }
-        let entry = |name: &&str| {
-            models
-                .allow
-                .iter()
-                .find(|entry| entry.pattern.matches(name))
-        };
+        let entry = |name: &&str| allow::first_match(&models.allow, |e| &e.pattern, name);
         let entries: Option<Vec<_>> = names.iter().map(entry).collect();
         let entries = entries.ok_or(Code::ModelNotAllowed)?;
         if let Some(claim) = models.claim {
